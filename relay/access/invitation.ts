@@ -1,0 +1,150 @@
+import { calculateJwkThumbprint, errors, exportJWK, generateKeyPair, importJWK, jwtVerify, SignJWT } from 'jose'
+import { z } from 'zod'
+import { RelayFault } from '../wire/fault.ts'
+import { ConsultationId, MemberId } from '../wire/ids.ts'
+import { ROLES } from '../wire/signaling.ts'
+import type { Role } from '../wire/signaling.ts'
+import type { CryptoKey, JWK } from 'jose'
+
+const AUDIENCE = 'kenkyo'
+const ALGORITHM = 'EdDSA'
+/** Clocks of two machines may differ by this much before a token counts as expired or not yet valid. */
+const CLOCK_TOLERANCE_SECONDS = 5
+/** `setTimeout` cannot wait longer than this. */
+const LONGEST_TIMER_MILLIS = 2 ** 31 - 1
+
+const Claims = z.looseObject({
+  aud: z.literal(AUDIENCE),
+  sub: MemberId,
+  exp: z.int(),
+  jti: z.uuid(),
+  consultation: ConsultationId,
+  role: z.enum(ROLES),
+})
+
+let mint: (claims: z.infer<typeof Claims>) => Admission
+
+/**
+ * Proof that an invitation to one consultation, in one role, was verified. Only {@link InvitationVerifier}
+ * can make one, and nothing that joins a consultation takes anything else.
+ */
+export class Admission {
+  readonly consultationId: ConsultationId
+  readonly memberId: MemberId
+  readonly role: Role
+  readonly #expired: AbortSignal
+
+  static {
+    mint = claims => new Admission(claims)
+  }
+
+  private constructor(claims: z.infer<typeof Claims>) {
+    this.consultationId = claims.consultation
+    this.memberId = claims.sub
+    this.role = claims.role
+    this.#expired = abortAt(claims.exp * 1000)
+  }
+
+  /** Aborts with an `invitation_expired` fault the moment the invitation runs out. */
+  get expired(): AbortSignal {
+    return this.#expired
+  }
+}
+
+function abortAt(epochMillis: number): AbortSignal {
+  const controller = new AbortController()
+  const expire = (): void => {
+    const remaining = epochMillis - Date.now()
+    if (remaining <= 0) controller.abort(new RelayFault('invitation_expired', 'the invitation has expired'))
+    else setTimeout(expire, Math.min(remaining, LONGEST_TIMER_MILLIS)).unref()
+  }
+  expire()
+  return controller.signal
+}
+
+/** What an invitation says. */
+export interface InvitationTerms {
+  readonly consultationId: ConsultationId
+  readonly memberId: MemberId
+  readonly role: Role
+  /** How long it is valid from now, in seconds. */
+  readonly lifetimeSeconds: number
+}
+
+/** A signing key as it is stored: one private JWK (RFC 8037, Ed25519). */
+export async function generateInvitationKey(): Promise<JWK> {
+  const { privateKey } = await generateKeyPair(ALGORITHM, { crv: 'Ed25519', extractable: true })
+  const jwk = await exportJWK(privateKey)
+  return { ...jwk, alg: ALGORITHM, kid: await calculateJwkThumbprint(jwk) }
+}
+
+/** Signs invitations: JWTs bound to consultation, member and role. @see RFC 7519, RFC 8037 */
+export class InvitationIssuer {
+  readonly #key: CryptoKey
+  readonly #keyId: string
+
+  private constructor(key: CryptoKey, keyId: string) {
+    this.#key = key
+    this.#keyId = keyId
+  }
+
+  /** @throws {RelayFault} `bad_config` when the key is not an Ed25519 private key. */
+  static async open(jwk: JWK): Promise<InvitationIssuer> {
+    return new InvitationIssuer(await importKey(jwk), await calculateJwkThumbprint(jwk))
+  }
+
+  /** @returns The token, in compact serialisation. */
+  issue(terms: InvitationTerms): Promise<string> {
+    return new SignJWT({ consultation: terms.consultationId, role: terms.role })
+      .setProtectedHeader({ alg: ALGORITHM, kid: this.#keyId })
+      .setAudience(AUDIENCE)
+      .setSubject(terms.memberId)
+      .setJti(crypto.randomUUID())
+      .setIssuedAt()
+      .setExpirationTime(Math.floor(Date.now() / 1000) + terms.lifetimeSeconds)
+      .sign(this.#key)
+  }
+}
+
+/** Turns an invitation into an {@link Admission}, or refuses it. */
+export class InvitationVerifier {
+  readonly #key: CryptoKey
+
+  private constructor(key: CryptoKey) {
+    this.#key = key
+  }
+
+  /** @throws {RelayFault} `bad_config` when the key is not an Ed25519 key. */
+  static async open(jwk: JWK): Promise<InvitationVerifier> {
+    const { kty, crv, x } = jwk
+    return new InvitationVerifier(await importKey({ kty: kty ?? '', crv: crv ?? '', x: x ?? '' }))
+  }
+
+  /**
+   * @throws {RelayFault} `invitation_expired` when it ran out; `invitation_refused` when it was not
+   *   signed by this node's key, is meant for something else, or is no token at all.
+   */
+  async verify(token: string): Promise<Admission> {
+    try {
+      const { payload } = await jwtVerify(token, this.#key, {
+        algorithms: [ALGORITHM],
+        audience: AUDIENCE,
+        clockTolerance: CLOCK_TOLERANCE_SECONDS,
+      })
+      return mint(Claims.parse(payload))
+    } catch (cause) {
+      if (cause instanceof errors.JWTExpired) throw new RelayFault('invitation_expired', 'the invitation has expired', { cause })
+      throw new RelayFault('invitation_refused', 'the invitation is not valid here', { cause })
+    }
+  }
+}
+
+async function importKey(jwk: JWK): Promise<CryptoKey> {
+  try {
+    const key = await importJWK(jwk, ALGORITHM)
+    if (key instanceof Uint8Array) throw new TypeError('a symmetric key')
+    return key
+  } catch (cause) {
+    throw new RelayFault('bad_config', 'the invitation key is not an Ed25519 JWK', { cause })
+  }
+}

@@ -1,0 +1,277 @@
+/**
+ * Every message of the signaling connection. `docs/PROTOCOL.md` is the normative text; the schemas
+ * here are its executable half.
+ *
+ * A client sends requests; the node answers each with one reply and sends notifications when it likes.
+ */
+import { z } from 'zod'
+import { FAULT_CODES, RelayFault } from './fault.ts'
+import { ConsultationId, ConsumerId, MAX_GRID, MemberId, ProducerId, PublicationId, RenditionId, SessionId, TransportId } from './ids.ts'
+import { Pyramid } from './pyramid.ts'
+import { DtlsParameters, IceCandidate, IceParameters, RtpCapabilities, RtpParameters } from './webrtc.ts'
+
+/** The version of this protocol; a client that speaks another one is refused at joining. */
+export const PROTOCOL_VERSION = 1
+
+/** The path of the signaling WebSocket on the node's HTTP origin. */
+export const SIGNALING_PATH = '/signaling'
+
+/** What every node enforces on every signaling socket. */
+export const SIGNALING_LIMITS = {
+  /** A longer message closes the socket (WebSocket close code 1009). */
+  messageSizeBytes: 256 * 1024,
+  /** Sustained request rate; more gets `rate_limited`. */
+  requestsPerSecond: 50,
+  /** Requests that may arrive at once before the rate counts. */
+  requestBurst: 100,
+  /** Requests waiting for their reply; one more gets `overloaded`. */
+  outstandingRequests: 16,
+  /** Consecutive refused messages after which the node closes the socket (close code 1008). */
+  consecutiveFaults: 20,
+  /** A socket that has not joined by then is closed. */
+  joinTimeoutSeconds: 10,
+  /** The node sends a ping and a `heartbeat` notification this often… */
+  heartbeatIntervalSeconds: 5,
+  /** …and closes a socket from which nothing came for so long. A client does the same. */
+  heartbeatTimeoutSeconds: 15,
+} as const
+
+/** What an invitation lets its holder be. */
+export const ROLES = ['microscope', 'viewer'] as const
+export type Role = (typeof ROLES)[number]
+
+/** How the source is doing, as the capture agent sees it. */
+export const SourceStatus = z.strictObject({
+  /** `live`: frames flow at the declared rate; `slow`: fewer than declared; `interrupted`: none for now. */
+  state: z.enum(['live', 'slow', 'interrupted']),
+  /** Frames per second that left the agent during the last report interval. */
+  framesPerSecond: z.number().min(0).max(1000),
+  /** Why, when the state is not `live`. */
+  fault: z.enum(FAULT_CODES).optional(),
+})
+export type SourceStatus = z.infer<typeof SourceStatus>
+
+/** What a microscope publishes now. */
+export const Publication = z.strictObject({
+  publicationId: PublicationId,
+  pyramid: Pyramid,
+  source: SourceStatus,
+})
+export type Publication = z.infer<typeof Publication>
+
+const requestId = z.uint32()
+const renditionIds = z.array(RenditionId).max(MAX_GRID * MAX_GRID + 2)
+
+/** The first request on every socket. Grants the session that all others need. */
+export const Join = z.strictObject({
+  type: z.literal('join'),
+  requestId,
+  protocol: z.int().min(0).max(65_535),
+  /** The invitation: a signed token (JWS, compact serialisation). */
+  invitation: z.string().min(1).max(4096),
+})
+
+/** Viewer: make the transport that all renditions arrive on. One at a time; a second closes the first. */
+export const CreateTransport = z.strictObject({ type: z.literal('createTransport'), requestId })
+
+/** Viewer: complete the DTLS handshake of its transport. */
+export const ConnectTransport = z.strictObject({
+  type: z.literal('connectTransport'),
+  requestId,
+  transportId: TransportId,
+  dtlsParameters: DtlsParameters,
+})
+
+/** Viewer: new ICE credentials for its transport, after the network changed. @see RFC 8445 section 2.4 */
+export const RestartIce = z.strictObject({ type: z.literal('restartIce'), requestId, transportId: TransportId })
+
+/** Viewer: one paused consumer for every rendition of the current publication that it can decode. */
+export const Subscribe = z.strictObject({
+  type: z.literal('subscribe'),
+  requestId,
+  transportId: TransportId,
+  publicationId: PublicationId,
+  rtpCapabilities: RtpCapabilities,
+})
+
+/** Viewer: exactly these renditions shall flow from now on; all others are paused. One message per viewport change. */
+export const Watch = z.strictObject({
+  type: z.literal('watch'),
+  requestId,
+  publicationId: PublicationId,
+  renditions: renditionIds,
+})
+
+/** Microscope: publish a pyramid by SDP offer; every rendition is one media section of it. @see RFC 8829, RFC 8843 */
+export const Publish = z.strictObject({
+  type: z.literal('publish'),
+  requestId,
+  pyramid: Pyramid,
+  /** Which media section carries which rendition. */
+  tracks: z
+    .array(z.strictObject({ mid: z.string().min(1).max(32), renditionId: RenditionId }))
+    .min(1)
+    .max(MAX_GRID * MAX_GRID + 2),
+  sdp: z.string().min(1).max(192 * 1024),
+})
+
+/** Microscope: how its source is doing; sent on change and at least every 5 seconds. */
+export const ReportSource = z.strictObject({
+  type: z.literal('reportSource'),
+  requestId,
+  publicationId: PublicationId,
+  source: SourceStatus,
+})
+
+/** Either: end the session. */
+export const Leave = z.strictObject({ type: z.literal('leave'), requestId })
+
+/** Everything a client may ask. */
+export const ClientRequest = z.discriminatedUnion('type', [
+  Join,
+  CreateTransport,
+  ConnectTransport,
+  RestartIce,
+  Subscribe,
+  Watch,
+  Publish,
+  ReportSource,
+  Leave,
+])
+export type ClientRequest = z.infer<typeof ClientRequest>
+export type RequestType = ClientRequest['type']
+/** One request, by its type. */
+export type RequestOf<Type extends RequestType> = Extract<ClientRequest, { type: Type }>
+
+const Nothing = z.strictObject({})
+
+/** One receiving track offered to a viewer. */
+export const ConsumerOffer = z.strictObject({
+  consumerId: ConsumerId,
+  producerId: ProducerId,
+  renditionId: RenditionId,
+  rtpParameters: RtpParameters,
+})
+export type ConsumerOffer = z.infer<typeof ConsumerOffer>
+
+/** What each request is answered with when it succeeds. */
+export const REPLY_DATA = {
+  join: z.strictObject({
+    sessionId: SessionId,
+    consultationId: ConsultationId,
+    memberId: MemberId,
+    role: z.enum(ROLES),
+    /** What the microscope publishes now; null while there is none. */
+    publication: Publication.nullable(),
+  }),
+  createTransport: z.strictObject({
+    transportId: TransportId,
+    routerRtpCapabilities: RtpCapabilities,
+    iceParameters: IceParameters,
+    iceCandidates: z.array(IceCandidate),
+    dtlsParameters: DtlsParameters,
+  }),
+  connectTransport: Nothing,
+  restartIce: z.strictObject({ iceParameters: IceParameters }),
+  subscribe: z.strictObject({
+    consumers: z.array(ConsumerOffer),
+    /** Renditions that this viewer's capabilities cannot decode. */
+    undecodable: renditionIds,
+  }),
+  watch: z.strictObject({ watching: renditionIds }),
+  publish: z.strictObject({ publicationId: PublicationId, sdp: z.string() }),
+  reportSource: Nothing,
+  leave: Nothing,
+} as const satisfies Record<RequestType, z.ZodType>
+/** The data of a successful reply, by request type. */
+export type ReplyData<Type extends RequestType> = z.infer<(typeof REPLY_DATA)[Type]>
+
+/** A failure as it crosses the wire: a code for programs and a sentence for people. */
+export const WireFault = z.strictObject({ code: z.enum(FAULT_CODES), message: z.string() })
+export type WireFault = z.infer<typeof WireFault>
+
+const ReplyOk = z.strictObject({ type: z.literal('reply'), requestId, ok: z.literal(true), data: z.unknown() })
+const ReplyFault = z.strictObject({ type: z.literal('reply'), requestId, ok: z.literal(false), fault: WireFault })
+
+/** The microscope came, went, or publishes anew; consumers of an earlier publication are gone. */
+export const PublicationChanged = z.strictObject({
+  type: z.literal('publicationChanged'),
+  publication: Publication.nullable(),
+})
+
+/** The source of the current publication changed its state. */
+export const SourceChanged = z.strictObject({
+  type: z.literal('sourceChanged'),
+  publicationId: PublicationId,
+  source: SourceStatus,
+})
+
+/** Proof of life. A browser cannot see WebSocket pings. */
+export const Heartbeat = z.strictObject({ type: z.literal('heartbeat') })
+
+/** A message was refused that had no readable `requestId` to reply to. */
+export const Refused = z.strictObject({ type: z.literal('refused'), fault: WireFault })
+
+/** The last message before the node closes the socket. */
+export const Closing = z.strictObject({ type: z.literal('closing'), fault: WireFault })
+
+/** Everything a node may send. */
+export const NodeMessage = z.union([
+  z.discriminatedUnion('ok', [ReplyOk, ReplyFault]),
+  z.discriminatedUnion('type', [PublicationChanged, SourceChanged, Heartbeat, Refused, Closing]),
+])
+export type NodeMessage = z.infer<typeof NodeMessage>
+/** A message nobody asked for. */
+export type Notification = Exclude<NodeMessage, { type: 'reply' }>
+
+function parseJson(frame: string): unknown {
+  try {
+    return JSON.parse(frame)
+  } catch (cause) {
+    throw new RelayFault('bad_message', 'message is not JSON', { cause })
+  }
+}
+
+function decode<Schema extends z.ZodType>(schema: Schema, value: unknown): z.infer<Schema> {
+  const result = schema.safeParse(value)
+  if (!result.success) throw new RelayFault('bad_message', z.prettifyError(result.error), { cause: result.error })
+  return result.data
+}
+
+/**
+ * Decodes one frame from a client.
+ *
+ * @throws {RelayFault} `bad_message` when the frame is not JSON or matches no request.
+ */
+export function decodeClientRequest(frame: string): ClientRequest {
+  return decode(ClientRequest, parseJson(frame))
+}
+
+/**
+ * Decodes one frame from a node.
+ *
+ * @throws {RelayFault} `bad_message` when the frame is not JSON or matches no message.
+ */
+export function decodeNodeMessage(frame: string): NodeMessage {
+  return decode(NodeMessage, parseJson(frame))
+}
+
+/**
+ * Decodes the data of a successful reply to a request of the given type.
+ *
+ * @throws {RelayFault} `bad_message` when the node's answer does not fit.
+ */
+export function decodeReplyData<Type extends RequestType>(type: Type, data: unknown): ReplyData<Type> {
+  return decode(REPLY_DATA[type], data) as ReplyData<Type>
+}
+
+/** The `requestId` of a frame that was refused, if one can still be read from it, so that the reply finds its request. */
+export function salvageRequestId(frame: string): number | undefined {
+  try {
+    const result = z.looseObject({ requestId }).safeParse(JSON.parse(frame))
+    return result.success ? result.data.requestId : undefined
+  } catch {
+    // Not JSON: there is no id to find.
+    return undefined
+  }
+}
