@@ -1,0 +1,135 @@
+import t from 'tap'
+import { OVERVIEW, tileId } from '../../../relay/wire/ids.ts'
+import type { RenditionId } from '../../../relay/wire/ids.ts'
+import { millis, rtpTimestamp } from '../../../relay/wire/units.ts'
+import { ALIGNMENT, InstantAligner } from './instant-aligner.ts'
+
+const [a, b, c] = [tileId(0, 0), tileId(1, 0), tileId(2, 0)]
+const FRAME_TICKS = 3000
+
+/** An aligner of strings, with what it released and a shorthand for arrivals. */
+function bench(watched: RenditionId[]) {
+  const released: string[] = []
+  const aligner = new InstantAligner<string>(frame => released.push(frame))
+  aligner.watch(watched)
+  const arrive = (id: RenditionId, frame: number, now: number) => {
+    aligner.arrive(id, rtpTimestamp(frame * FRAME_TICKS), `${id}@${frame}`, millis(now))
+    return aligner.step(millis(now))
+  }
+  return { aligner, released, arrive }
+}
+
+/** Shows instant 0 with all of `watched` steady. */
+function steady(watched: RenditionId[]) {
+  const it = bench(watched)
+  for (const id of watched) it.arrive(id, 0, 0)
+  for (const id of watched) it.arrive(id, 1, 10)
+  it.released.length = 0
+  return it
+}
+
+t.test('shows an instant as soon as its last tile is there, and not before', async t => {
+  const { arrive } = steady([a, b])
+  t.same(arrive(a, 2, 50).show, undefined)
+  const { show } = arrive(b, 2, 60)
+  t.equal(show?.rtpTimestamp, 2 * FRAME_TICKS)
+  t.same([...show!.frames.values()], [`${a}@2`, `${b}@2`])
+  t.same(show?.heldOut, [])
+  t.equal(show?.waited, 10)
+})
+
+t.test('does not wait for a tile that has not delivered since it was resumed', async t => {
+  const { aligner, arrive } = steady([a])
+  aligner.watch([a, b])
+  const first = arrive(a, 2, 50)
+  t.equal(first.show?.rtpTimestamp, 2 * FRAME_TICKS)
+  t.same(first.show?.heldOut, [b])
+  arrive(b, 3, 70)
+  t.same(arrive(a, 3, 80).show?.heldOut, [])
+})
+
+t.test('after the deadline shows what there is and holds the late tile out', async t => {
+  const { aligner, released, arrive } = steady([a, b])
+  const waiting = arrive(a, 2, 50)
+  t.equal(waiting.wakeAt, 150)
+  t.same(aligner.step(millis(149)).show, undefined)
+  const { show } = aligner.step(millis(150))
+  t.same([show?.rtpTimestamp, show?.heldOut], [2 * FRAME_TICKS, [b]])
+  t.same(arrive(b, 2, 155).show, undefined, 'the late frame is never mixed in')
+  t.same(released, [`${b}@2`])
+  t.equal(arrive(a, 3, 160).show?.rtpTimestamp, 3 * FRAME_TICKS, 'nor waited for again')
+})
+
+t.test('waits again for a tile that is in time again, even if its instant went without it', async t => {
+  const { aligner, arrive } = steady([a, b])
+  arrive(a, 2, 50)
+  aligner.step(millis(150))
+  arrive(a, 3, 160)
+  arrive(b, 3, 190)
+  t.same(arrive(a, 4, 200).show, undefined)
+  t.same(arrive(b, 4, 210).show?.heldOut, [])
+})
+
+t.test('prefers the newest complete instant and releases the older ones', async t => {
+  const { released, arrive } = steady([a, b])
+  arrive(a, 2, 40)
+  arrive(a, 3, 50)
+  const { show } = arrive(b, 3, 60)
+  t.equal(show?.rtpTimestamp, 3 * FRAME_TICKS)
+  t.same(released, [`${a}@2`])
+})
+
+t.test('a tile that leaves the view completes the instant and its frames are released', async t => {
+  const { aligner, released, arrive } = steady([a, b, c])
+  arrive(a, 2, 50)
+  arrive(b, 2, 50)
+  aligner.watch([a])
+  t.same(released, [`${b}@2`])
+  t.same(aligner.step(millis(51)).show?.heldOut, [])
+  arrive(b, 3, 60)
+  t.same(released, [`${b}@2`, `${b}@3`], 'frames still under way are released on arrival')
+})
+
+t.test('follows the clock through its wrap-around', async t => {
+  const { aligner } = bench([OVERVIEW])
+  const show = (timestamp: number, now: number) => {
+    aligner.arrive(OVERVIEW, rtpTimestamp(timestamp), 'frame', millis(now))
+    return aligner.step(millis(now)).show?.rtpTimestamp
+  }
+  t.equal(show(2 ** 32 - 3000, 0), 2 ** 32 - 3000)
+  t.equal(show(2 ** 32, 33), 0)
+  t.equal(show(2 ** 32 - 3000, 40), undefined)
+  t.equal(show(3000, 66), 3000)
+})
+
+t.test('takes up a rebased clock, but not a forgotten frame of long ago', async t => {
+  const { arrive } = bench([a, b])
+  arrive(a, 10_000, 0)
+  t.equal(arrive(b, 9000, 10).show, undefined, 'a left-over while the clock still runs')
+  t.equal(arrive(a, 10_001, 33).show?.rtpTimestamp, 10_001 * FRAME_TICKS)
+  t.equal(arrive(a, 5, 33 + ALIGNMENT.rebaseSilenceMs).show?.rtpTimestamp, 5 * FRAME_TICKS)
+  t.equal(arrive(a, 6, 600).show?.rtpTimestamp, 6 * FRAME_TICKS)
+})
+
+t.test('holds a bounded number of instants, however fast they come', async t => {
+  const { arrive, released } = steady([a, b])
+  let shown = 0
+  for (let frame = 2; frame < 1002; frame++) if (arrive(a, frame, 20 + frame / 100).show !== undefined) shown++
+  t.ok(shown > 990, 'the oldest becomes due when there are too many')
+  t.ok(1000 - shown - released.length <= ALIGNMENT.instants)
+})
+
+t.test('a duplicate replaces the frame it repeats', async t => {
+  const { arrive, released } = steady([a, b])
+  arrive(a, 2, 40)
+  arrive(a, 2, 41)
+  t.same(released, [`${a}@2`])
+})
+
+t.test('reset releases everything that waits', async t => {
+  const { aligner, arrive, released } = steady([a, b])
+  arrive(a, 2, 40)
+  aligner.reset()
+  t.same(released, [`${a}@2`])
+  t.same(aligner.step(millis(1000)), { show: undefined, wakeAt: undefined })
+})
