@@ -1,0 +1,75 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import { run } from './command.mjs'
+import { logFile } from './places.mjs'
+import { begin, say, SetupFailure } from './terminal.mjs'
+
+/** Needed to run a node and a capture agent. fontconfig-config lets sharp and ffmpeg find the fonts. */
+export const START_PACKAGES = ['ca-certificates', 'fontconfig-config', 'fonts-dejavu-core']
+
+/** Needed by the tests on top: a browser and a Japanese font for it, `ip` and `tc`, and promtool. */
+export const TEST_PACKAGES = ['chromium', 'fonts-ipaexfont-gothic', 'iproute2', 'prometheus']
+
+const POLICY = '/usr/sbin/policy-rc.d'
+
+/**
+ * Installs those of the packages that are missing, all in one call of apt-get.
+ *
+ * @param {string[]} names
+ * @throws {SetupFailure} When some are missing and this user is not root, or when apt-get fails.
+ */
+export async function installDebianPackages(names) {
+  const missing = missingPackages(names)
+  if (missing.length === 0) return
+  const install = ['install', '--yes', '--no-install-recommends', ...missing]
+  if (process.getuid?.() !== 0) {
+    throw new SetupFailure(`Debian packages are missing; install them with: sudo apt-get ${install.join(' ')}`)
+  }
+
+  const log = logFile('debian-packages')
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8' }
+  const step = begin(`Debian packages (${missing.join(' ')})`)
+  /** @param {string} line */
+  const onLine = line => {
+    const status = /^(dlstatus|pmstatus):[^:]*:([\d.]+):/.exec(line)
+    if (status) step.progress(`${status[1] === 'dlstatus' ? 'download' : 'installation'} ${Math.round(Number(status[2]))} %`)
+  }
+  // Lists that cannot be refreshed may still do; what is really missing fails the installation.
+  await run('apt-get', ['update', '--quiet'], { log, env })
+  const options = ['-o', 'APT::Status-Fd=1', '-o', 'DPkg::Lock::Timeout=300', '-o', 'Dpkg::Use-Pty=0']
+  const code = await withoutDaemons(() => run('apt-get', [...options, ...install], { log, env, onLine }))
+  if (code !== 0) throw new SetupFailure(`apt-get could not install ${missing.join(' ')}; full log: ${log}`)
+  // Only promtool is wanted: the server must not start with the machine either.
+  if (missing.includes('prometheus')) spawnSync('update-rc.d', ['prometheus', 'disable'])
+  step.end()
+}
+
+/**
+ * @param {string[]} names
+ * @returns {string[]} Those which dpkg does not know as installed.
+ */
+function missingPackages(names) {
+  const query = spawnSync('dpkg-query', ['--show', '--showformat=${Package} ${db:Status-Status}\n', ...names], { encoding: 'utf8' })
+  if (query.error) {
+    say(`this system has no dpkg; counting on it to have what Debian calls ${names.join(' ')}`)
+    return []
+  }
+  const installed = new Set(query.stdout.split('\n').map(line => line.split(' ')).filter(([, status]) => status === 'installed').map(([name]) => name))
+  return names.filter(name => !installed.has(name))
+}
+
+/**
+ * Does the work while packages may not start daemons (prometheus would start its server).
+ *
+ * @template Result
+ * @param {() => Promise<Result>} work
+ */
+async function withoutDaemons(work) {
+  if (existsSync(POLICY)) return work()
+  writeFileSync(POLICY, '#!/bin/sh\n# Present only while the setup of kenkyo installs packages.\nexit 101\n', { mode: 0o755 })
+  try {
+    return await work()
+  } finally {
+    rmSync(POLICY)
+  }
+}
