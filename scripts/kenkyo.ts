@@ -1,0 +1,21 @@
+#!/usr/bin/env node
+/** The `kenkyo` command: every program of the project behind one name. */
+import { Command, CommanderError } from 'commander'
+import { RelayFault } from '../relay/wire/fault.ts'
+import { inviteCommand, nodeCommand } from '../sfu/main.ts'
+import { captureCommand } from '../clients/capture/main.ts'
+
+const kenkyo = new Command('kenkyo')
+  .description('Live 8K microscope video and whole-slide images between hospitals.')
+  .addCommand(nodeCommand())
+  .addCommand(inviteCommand())
+  .addCommand(captureCommand())
+  .showHelpAfterError('(--help lists the options)')
+
+try {
+  await kenkyo.parseAsync()
+} catch (error) {
+  if (error instanceof RelayFault) process.stderr.write(`kenkyo: ${error.code}: ${error.message}\n`)
+  else if (!(error instanceof CommanderError)) throw error
+  process.exitCode = 1
+}

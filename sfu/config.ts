@@ -1,0 +1,56 @@
+import { availableParallelism, homedir } from 'node:os'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { numeric } from '../relay/runtime/config.ts'
+
+const port = numeric(z.int().min(0).max(65_535))
+
+/** Where kenkyo keeps what must survive a restart: the invitation key. @see XDG Base Directory Specification */
+const defaultStateDir = (): string => join(process.env['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state'), 'kenkyo')
+
+const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127\./.test(host)
+
+/** The settings of a node. `docs/CONFIG.md` explains each. */
+export const NodeConfig = z
+  .strictObject({
+    /** Address of HTTP, HTTPS and signaling. */
+    listenHost: z.string().min(1).default('127.0.0.1'),
+    /** Port of the same; 0 takes any free one. */
+    listenPort: port.default(7680),
+    /** Address that media is received on. */
+    rtcListenIp: z.union([z.ipv4(), z.ipv6()]).default('127.0.0.1'),
+    /** First media port, UDP and TCP; each worker takes the next one. */
+    rtcBasePort: numeric(z.int().min(1024).max(65_000)).default(44_400),
+    /** Address that browsers are told to send media to, when it is not `rtcListenIp` (behind NAT). */
+    rtcAnnouncedAddress: z.string().min(1).optional(),
+    /** TLS certificate chain and private key, PEM files. Both or neither. */
+    tlsCertFile: z.string().min(1).optional(),
+    tlsKeyFile: z.string().min(1).optional(),
+    /** mediasoup workers; each can use one core. */
+    workers: numeric(z.int().min(1).max(64)).default(() => availableParallelism()),
+    stateDir: z.string().min(1).default(defaultStateDir),
+    /** Origin that invitation links start with, when it is not the listening address. */
+    publicOrigin: z.url({ protocol: /^https?$/ }).optional(),
+    maxConsultations: numeric(z.int().min(1).max(1000)).default(64),
+    maxViewersPerConsultation: numeric(z.int().min(1).max(1000)).default(64),
+    /** How often media statistics are read from the workers, in seconds. */
+    statsIntervalSeconds: numeric(z.number().min(0.2).max(60)).default(2),
+    logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  })
+
+export type NodeConfig = z.infer<typeof NodeConfig>
+
+/** What contradicts itself in an otherwise well-formed configuration; one sentence each. */
+export function configContradictions(config: NodeConfig): string[] {
+  const mistakes: string[] = []
+  if ((config.tlsCertFile === undefined) !== (config.tlsKeyFile === undefined)) {
+    mistakes.push('tlsCertFile and tlsKeyFile: give both or neither')
+  }
+  if (config.tlsCertFile === undefined && !isLoopback(config.listenHost)) {
+    mistakes.push(`listenHost: without TLS material the node listens on loopback only, not on ${config.listenHost}`)
+  }
+  if (config.rtcBasePort + config.workers - 1 > 65_535) {
+    mistakes.push('rtcBasePort: leaves no room for one port per worker')
+  }
+  return mistakes
+}

@@ -1,0 +1,75 @@
+import { RelayFault } from '../relay/wire/fault.ts'
+import { Consultation } from './consultation.ts'
+import type { Admission } from '../relay/access/invitation.ts'
+import type { Logger } from '../relay/runtime/log.ts'
+import type { ConsultationId } from '../relay/wire/ids.ts'
+import type { ConsultationHost, Notify } from './consultation.ts'
+import type { Seat } from './signaling/connection.ts'
+
+/** How much a node takes on. */
+export interface RegistryLimits {
+  readonly maxConsultations: number
+  readonly maxViewersPerConsultation: number
+}
+
+/** The consultations of one node. One exists while somebody is in it. */
+export class ConsultationRegistry {
+  readonly #consultations = new Map<ConsultationId, Consultation>()
+  readonly #host: ConsultationHost
+  readonly #limits: RegistryLimits
+  readonly #log: Logger
+
+  constructor(host: ConsultationHost, limits: RegistryLimits, log: Logger) {
+    this.#host = host
+    this.#limits = limits
+    this.#log = log
+  }
+
+  /** Consultations that exist now. */
+  all(): Iterable<Consultation> {
+    return this.#consultations.values()
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.#consultations.size
+  }
+
+  /** Members present, by role. */
+  countSessions(): { microscope: number; viewer: number } {
+    const count = { microscope: 0, viewer: 0 }
+    for (const { viewers, microscope } of this.all()) {
+      count.viewer += viewers.size
+      count.microscope += microscope === undefined ? 0 : 1
+    }
+    return count
+  }
+
+  /**
+   * Gives the holder of an admission a place in its consultation.
+   *
+   * @throws {RelayFault} `overloaded` when node or consultation is full; `conflict` for a second microscope.
+   */
+  admit(admission: Admission, notify: Notify): Seat {
+    const { consultationId, role } = admission
+    const existing = this.#consultations.get(consultationId)
+    if (existing === undefined && this.#consultations.size >= this.#limits.maxConsultations) {
+      throw new RelayFault('overloaded', 'this node carries as many consultations as it may')
+    }
+    const consultation = existing ?? this.#create(consultationId)
+    const session = role === 'viewer' ? consultation.admitViewer(admission, notify) : consultation.admitMicroscope(admission, notify)
+    return { session, consultationId, publication: consultation.publication }
+  }
+
+  /** Ends everything. */
+  close(reason: RelayFault): void {
+    for (const consultation of this.#consultations.values()) consultation.close(reason)
+  }
+
+  #create(id: ConsultationId): Consultation {
+    const { maxViewersPerConsultation: maxViewers } = this.#limits
+    const consultation = new Consultation(id, this.#host, { maxViewers }, this.#log, () => this.#consultations.delete(id))
+    this.#consultations.set(id, consultation)
+    return consultation
+  }
+}

@@ -1,0 +1,187 @@
+import { RelayFault } from '../relay/wire/fault.ts'
+import { MediaRoom } from './media-room.ts'
+import { MicroscopeSession } from './microscope-session.ts'
+import { ViewerSession } from './viewer-session.ts'
+import type { Admission } from '../relay/access/invitation.ts'
+import type { Logger } from '../relay/runtime/log.ts'
+import type { ConsultationId } from '../relay/wire/ids.ts'
+import type { Notification, Publication, RequestOf, SourceStatus } from '../relay/wire/signaling.ts'
+import type { PublishedMedia } from './published-media.ts'
+import type { MediaWorker } from './worker-pool.ts'
+
+/** How a session reaches its member. */
+export type Notify = (notification: Notification) => void
+
+/** What a consultation needs of the node it runs on. */
+export interface ConsultationHost {
+  /** @throws {RelayFault} `unavailable` while no worker runs. */
+  leastLoaded(): MediaWorker
+}
+
+/** What a consultation may be told. */
+export interface ConsultationOptions {
+  readonly maxViewers: number
+}
+
+/** The room of one live case: one microscope, many viewers. Owns its media room and its sessions. */
+export class Consultation {
+  readonly id: ConsultationId
+  readonly #host: ConsultationHost
+  readonly #options: ConsultationOptions
+  readonly #log: Logger
+  readonly #viewers = new Set<ViewerSession>()
+  #microscope: MicroscopeSession | undefined
+  #room: Promise<MediaRoom> | undefined
+  #published: PublishedMedia | undefined
+  #source: SourceStatus = { state: 'interrupted', framesPerSecond: 0 }
+  readonly #onEmpty: () => void
+
+  constructor(id: ConsultationId, host: ConsultationHost, options: ConsultationOptions, log: Logger, onEmpty: () => void) {
+    this.id = id
+    this.#host = host
+    this.#options = options
+    this.#log = log.child({ consultationId: id })
+    this.#onEmpty = onEmpty
+  }
+
+  /** Viewers that are present. */
+  get viewers(): ReadonlySet<ViewerSession> {
+    return this.#viewers
+  }
+
+  /** The microscope, if it is present. */
+  get microscope(): MicroscopeSession | undefined {
+    return this.#microscope
+  }
+
+  /** The media of the current publication, if there is one. */
+  get published(): PublishedMedia | undefined {
+    return this.#published
+  }
+
+  /** The current publication as viewers are told of it. */
+  get publication(): Publication | null {
+    if (this.#published === undefined) return null
+    const { publicationId, pyramid } = this.#published
+    return { publicationId, pyramid, source: this.#source }
+  }
+
+  /** @throws {RelayFault} `overloaded` when the consultation is full. */
+  admitViewer(admission: Admission, notify: Notify): ViewerSession {
+    if (this.#viewers.size >= this.#options.maxViewers) throw new RelayFault('overloaded', 'this consultation is full')
+    const session = new ViewerSession(admission, this, notify)
+    this.#viewers.add(session)
+    void session.closed.then(() => {
+      this.#viewers.delete(session)
+      this.#closeIfEmpty()
+    })
+    return session
+  }
+
+  /**
+   * The same microscope coming back replaces its older session, which may be a connection that died unnoticed.
+   *
+   * @throws {RelayFault} `conflict` while another microscope is present.
+   */
+  admitMicroscope(admission: Admission, notify: Notify): MicroscopeSession {
+    const present = this.#microscope
+    if (present !== undefined && present.memberId !== admission.memberId) {
+      throw new RelayFault('conflict', 'another microscope is in this consultation')
+    }
+    const session = new MicroscopeSession(admission, this, notify)
+    this.#microscope = session
+    present?.close(new RelayFault('conflict', 'the same microscope joined again'))
+    void session.closed.then(reason => {
+      if (this.#microscope !== session) return
+      this.#microscope = undefined
+      this.#published?.close(reason)
+      this.#closeIfEmpty()
+    })
+    return session
+  }
+
+  /** The media room, made on first use and made anew after its worker died. */
+  room(): Promise<MediaRoom> {
+    this.#room ??= this.#openRoom()
+    return this.#room
+  }
+
+  /**
+   * Publishes anew; whatever was published before ends.
+   *
+   * @throws {RelayFault} `bad_message`, `unsupported_media`, `unavailable`; then the earlier publication goes on.
+   */
+  async publish(by: MicroscopeSession, request: RequestOf<'publish'>): Promise<PublishedMedia> {
+    const room = await this.room()
+    const published = await room.publish(request)
+    if (this.#microscope !== by) {
+      published.close(new RelayFault('conflict', 'this microscope has left'))
+      throw new RelayFault('conflict', 'this microscope has left')
+    }
+    const previous = this.#published
+    this.#published = published
+    this.#source = { state: 'live', framesPerSecond: request.pyramid.framesPerSecond }
+    previous?.close(new RelayFault('conflict', 'replaced by a newer publication'))
+    void published.closed.then(reason => this.#publicationClosed(published, reason))
+    this.#log.info({ publicationId: published.publicationId, renditions: published.producers.size }, 'publication opened')
+    this.#announce({ type: 'publicationChanged', publication: this.publication })
+    return published
+  }
+
+  /** Takes the microscope's word on its source and passes it on when it changed. */
+  reportSource(source: SourceStatus): void {
+    const published = this.#published
+    if (published === undefined) return
+    const isNews = source.state !== this.#source.state || source.framesPerSecond !== this.#source.framesPerSecond
+    this.#source = source
+    if (isNews) this.#announce({ type: 'sourceChanged', publicationId: published.publicationId, source })
+  }
+
+  /** Ends every session with the given reason. */
+  close(reason: RelayFault): void {
+    this.#microscope?.close(reason)
+    for (const viewer of this.#viewers) viewer.close(reason)
+    void this.#closeRoom()
+  }
+
+  #publicationClosed(published: PublishedMedia, reason: RelayFault): void {
+    if (this.#published !== published) return
+    this.#published = undefined
+    this.#log.info({ publicationId: published.publicationId, code: reason.code }, 'publication closed')
+    this.#announce({ type: 'publicationChanged', publication: null })
+  }
+
+  /** To every viewer, and to the microscope, which publishes again when it learns that its publication is gone. */
+  #announce(notification: Notification): void {
+    for (const viewer of this.#viewers) viewer.notify(notification)
+    this.#microscope?.notify(notification)
+  }
+
+  async #openRoom(): Promise<MediaRoom> {
+    try {
+      const room = await MediaRoom.open(this.#host.leastLoaded())
+      void room.workerClosed.then(fault => {
+        this.#room = undefined
+        room.close()
+        this.#published?.close(fault ?? new RelayFault('unavailable', 'the media worker closed'))
+      })
+      return room
+    } catch (error) {
+      this.#room = undefined
+      throw error
+    }
+  }
+
+  #closeIfEmpty(): void {
+    if (this.#viewers.size > 0 || this.#microscope !== undefined) return
+    void this.#closeRoom()
+    this.#onEmpty()
+  }
+
+  async #closeRoom(): Promise<void> {
+    const opening = this.#room
+    this.#room = undefined
+    const room = await opening?.catch(() => undefined)
+    room?.close()
+  }
+}

@@ -1,0 +1,140 @@
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import fastifyHelmet from '@fastify/helmet'
+import fastifyStatic from '@fastify/static'
+import fastify from 'fastify'
+import { Registry } from 'prom-client'
+import { RelayFault, toFault } from '../relay/wire/fault.ts'
+import type { Logger } from '../relay/runtime/log.ts'
+import type { FaultCode } from '../relay/wire/fault.ts'
+import type { FastifyInstance } from 'fastify'
+import type { Server } from 'node:http'
+
+/** What `GET /healthz` answers. */
+export interface Health {
+  /** `ok`: every worker runs; `degraded`: some; `failing`: none. */
+  readonly status: 'ok' | 'degraded' | 'failing'
+  readonly workers: { readonly running: number; readonly configured: number }
+  readonly consultations: number
+  readonly sessions: number
+}
+
+/** What the HTTP server is made from. */
+export interface HttpServerOptions {
+  readonly host: string
+  readonly port: number
+  readonly tls?: { readonly certFile: string; readonly keyFile: string } | undefined
+  /** The built viewer; without it `/` says how to build it. */
+  readonly viewerDir: string
+  readonly health: () => Health
+  /** Text of the Prometheus exposition format. */
+  readonly metrics: () => Promise<string>
+  readonly log: Logger
+}
+
+const CONTENT_SECURITY_POLICY = {
+  useDefaults: false,
+  directives: {
+    defaultSrc: ["'self'"],
+    scriptSrc: ["'self'"],
+    workerSrc: ["'self'", 'blob:'],
+    connectSrc: ["'self'", 'ws:', 'wss:'],
+    styleSrc: ["'self'", "'unsafe-inline'"],
+    imgSrc: ["'self'", 'data:', 'blob:'],
+    mediaSrc: ["'self'", 'blob:', 'mediastream:'],
+    frameAncestors: ["'none'"],
+    baseUri: ["'none'"],
+  },
+}
+
+const STATUS: Partial<Record<FaultCode, number>> = { not_found: 404, overloaded: 503, unavailable: 503 }
+
+async function readTls(tls: { certFile: string; keyFile: string }): Promise<{ cert: Buffer; key: Buffer; minVersion: 'TLSv1.3' }> {
+  try {
+    const [cert, key] = await Promise.all([readFile(tls.certFile), readFile(tls.keyFile)])
+    return { cert, key, minVersion: 'TLSv1.3' }
+  } catch (cause) {
+    throw new RelayFault('bad_config', 'the TLS certificate or key cannot be read', { cause })
+  }
+}
+
+async function createFastify({ tls }: HttpServerOptions): Promise<FastifyInstance> {
+  // fastify's type differs with the server below it; from here on only the common part is used.
+  if (tls === undefined) return fastify({ logger: false, bodyLimit: 64 * 1024 })
+  const https = await readTls(tls)
+  try {
+    const app: unknown = fastify({ logger: false, bodyLimit: 64 * 1024, https })
+    return app as FastifyInstance
+  } catch (cause) {
+    throw new RelayFault('bad_config', 'the TLS certificate or key is not usable', { cause })
+  }
+}
+
+/** The node's HTTP side: the viewer, `/healthz` and `/metrics`. Signaling is attached to {@link server}. */
+export class HttpServer {
+  readonly #app: FastifyInstance
+  /** Where it listens: scheme, host and port. */
+  readonly origin: string
+
+  private constructor(app: FastifyInstance, origin: string) {
+    this.#app = app
+    this.origin = origin
+  }
+
+  /** @throws {RelayFault} `bad_config` for unusable TLS material, `address_in_use` when the port is taken. */
+  static async open(options: HttpServerOptions): Promise<HttpServer> {
+    const app = await createFastify(options)
+    await app.register(fastifyHelmet, {
+      contentSecurityPolicy: CONTENT_SECURITY_POLICY,
+      referrerPolicy: { policy: 'no-referrer' },
+      strictTransportSecurity: options.tls !== undefined,
+    })
+    addRoutes(app, options)
+    try {
+      await app.listen({ host: options.host, port: options.port })
+    } catch (cause) {
+      await app.close()
+      throw new RelayFault('address_in_use', `cannot listen on ${options.host}:${options.port}`, { cause })
+    }
+    const address = app.server.address()
+    const port = typeof address === 'object' && address !== null ? address.port : options.port
+    const host = options.host.includes(':') ? `[${options.host}]` : options.host
+    return new HttpServer(app, `${options.tls === undefined ? 'http' : 'https'}://${host}:${port}`)
+  }
+
+  /** The server below, for signaling to attach to. */
+  get server(): Server {
+    return this.#app.server
+  }
+
+  /** Stops listening and drops open connections. */
+  async close(): Promise<void> {
+    this.#app.server.closeAllConnections()
+    await this.#app.close()
+  }
+}
+
+function addRoutes(app: FastifyInstance, { metrics, health, viewerDir, log }: HttpServerOptions): void {
+  app.get('/healthz', (_request, reply) => {
+    const now = health()
+    return reply.code(now.status === 'failing' ? 503 : 200).header('cache-control', 'no-store').send(now)
+  })
+  app.get('/metrics', async (_request, reply) => {
+    return reply.header('cache-control', 'no-store').type(Registry.PROMETHEUS_CONTENT_TYPE).send(await metrics())
+  })
+  if (existsSync(viewerDir)) {
+    // File names carry a hash of their content, except the page that names them.
+    void app.register(fastifyStatic, { root: viewerDir, maxAge: '1d', setHeaders: (response, path) => {
+      if (path.endsWith('.html')) void response.header('cache-control', 'no-cache')
+    } })
+  } else {
+    app.get('/', (_request, reply) => reply.code(503).type('text/plain').send('The viewer is not built: npm run build:viewer\n'))
+  }
+  app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => {
+    const fault = toFault(error)
+    const status = error.statusCode ?? STATUS[fault.code] ?? 500
+    if (status >= 500) log.error({ err: error }, 'http request failed')
+    return reply.code(status).send({ code: fault.code })
+  })
+  app.setNotFoundHandler((_request, reply) => reply.code(404).send({ code: 'not_found' }))
+}

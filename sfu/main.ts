@@ -1,0 +1,94 @@
+import { Command } from 'commander'
+import { InvitationIssuer } from '../relay/access/invitation.ts'
+import { parseConfig } from '../relay/runtime/config.ts'
+import { createLogger } from '../relay/runtime/log.ts'
+import { RelayFault } from '../relay/wire/fault.ts'
+import { ConsultationId, MemberId } from '../relay/wire/ids.ts'
+import { ROLES } from '../relay/wire/signaling.ts'
+import { configContradictions, NodeConfig } from './config.ts'
+import { loadInvitationKey } from './invitation-key.ts'
+import { invitationLink, KenkyoNode } from './node.ts'
+import type { Role } from '../relay/wire/signaling.ts'
+
+const DEFAULT_LIFETIME_HOURS = '8'
+
+/**
+ * Parses a node's settings from all their sources.
+ *
+ * @throws {RelayFault} `bad_config` naming every mistake.
+ */
+export function loadNodeConfig(flags: Readonly<Record<string, unknown>>): NodeConfig {
+  const { config: file, ...rest } = flags
+  const config = parseConfig(NodeConfig, { file: file as string | undefined, environment: process.env, flags: rest })
+  const mistakes = configContradictions(config)
+  if (mistakes.length > 0) throw new RelayFault('bad_config', mistakes.join('\n'))
+  return config
+}
+
+function withNodeOptions(command: Command): Command {
+  return command
+    .option('--config <file>', 'JSON file with any of the settings below, in camelCase')
+    .option('--listen-host <address>', 'address of HTTP(S) and signaling (default 127.0.0.1)')
+    .option('--listen-port <port>', 'port of the same (default 7680)')
+    .option('--public-origin <url>', 'origin that invitation links start with')
+    .option('--state-dir <path>', 'where the invitation key is kept')
+}
+
+/** `kenkyo node`: runs a node until it is told to stop. */
+export function nodeCommand(): Command {
+  return withNodeOptions(new Command('node'))
+    .description('Run a node: signaling, media workers, viewer, /healthz and /metrics.')
+    .option('--rtc-listen-ip <ip>', 'address that media is received on (default 127.0.0.1)')
+    .option('--rtc-base-port <port>', 'first media port, UDP and TCP; each worker takes the next (default 44400)')
+    .option('--rtc-announced-address <address>', 'address that browsers send media to, when it is not the former')
+    .option('--tls-cert-file <file>', 'TLS certificate chain, PEM; without it the node listens on loopback only')
+    .option('--tls-key-file <file>', 'its private key, PEM')
+    .option('--workers <n>', 'media workers (default: one per core)')
+    .option('--max-consultations <n>', 'consultations at once (default 64)')
+    .option('--max-viewers-per-consultation <n>', 'viewers in one consultation (default 64)')
+    .option('--stats-interval-seconds <s>', 'how often media statistics are read (default 2)')
+    .option('--log-level <level>', 'trace, debug, info, warn, error or silent (default info)')
+    .action(async (flags: Record<string, unknown>) => runNode(loadNodeConfig(flags)))
+}
+
+async function runNode(config: NodeConfig): Promise<void> {
+  const log = createLogger({ level: config.logLevel, program: 'node' })
+  const stop = Promise.withResolvers<string>()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.resolve(signal))
+  await using node = await KenkyoNode.open(config, log)
+  if (config.tlsCertFile === undefined) log.warn('no TLS material: listening on loopback only')
+  log.info({ origin: node.origin, workers: config.workers }, 'node is ready')
+  log.info({ signal: await stop.promise }, 'node is stopping')
+}
+
+/** `kenkyo invite`: prints an invitation link, signed with the node's key. */
+export function inviteCommand(): Command {
+  return withNodeOptions(new Command('invite'))
+    .description('Print an invitation link for one consultation and role. Run it as the user that runs the node.')
+    .requiredOption('--consultation <id>', 'consultation: letters, digits, ".", "_", "-"; never a patient\'s name or number')
+    .requiredOption('--member <id>', 'who is invited, same alphabet')
+    .requiredOption('--role <role>', ROLES.join(' or '))
+    .option('--hours <n>', 'valid for so many hours', DEFAULT_LIFETIME_HOURS)
+    .action(async (flags: Record<string, string>) => {
+      const { consultation, member, role, hours, ...rest } = flags
+      const config = loadNodeConfig(rest)
+      const issuer = await InvitationIssuer.open(await loadInvitationKey(config.stateDir))
+      const token = await issuer.issue(parseTerms(consultation, member, role, hours))
+      const scheme = config.tlsCertFile === undefined ? 'http' : 'https'
+      process.stdout.write(`${invitationLink(config.publicOrigin ?? `${scheme}://${config.listenHost}:${config.listenPort}`, token)}\n`)
+    })
+}
+
+function parseTerms(consultation = '', member = '', role = '', hours = DEFAULT_LIFETIME_HOURS) {
+  const consultationId = ConsultationId.safeParse(consultation)
+  const memberId = MemberId.safeParse(member)
+  const lifetimeSeconds = Math.round(Number(hours) * 3600)
+  const mistakes = [
+    consultationId.success ? '' : '--consultation: expected 1 to 64 letters, digits, ".", "_" or "-"',
+    memberId.success ? '' : '--member: expected 1 to 64 letters, digits, ".", "_" or "-"',
+    (ROLES as readonly string[]).includes(role) ? '' : `--role: expected ${ROLES.join(' or ')}`,
+    lifetimeSeconds > 0 && lifetimeSeconds <= 366 * 86_400 ? '' : '--hours: expected a number from 0 to 8784',
+  ].filter(mistake => mistake !== '')
+  if (!consultationId.success || !memberId.success || mistakes.length > 0) throw new RelayFault('bad_config', mistakes.join('\n'))
+  return { consultationId: consultationId.data, memberId: memberId.data, role: role as Role, lifetimeSeconds }
+}

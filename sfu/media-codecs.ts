@@ -1,0 +1,17 @@
+import type { RouterRtpCodecCapability } from 'mediasoup/types'
+
+/**
+ * What every router forwards.
+ *
+ * Constrained Baseline is registered because software Chromium offers nothing above it; decoders take
+ * the higher profiles an encoder may really use in-band.
+ */
+export const MEDIA_CODECS: RouterRtpCodecCapability[] = [
+  {
+    kind: 'video',
+    mimeType: 'video/H264',
+    clockRate: 90_000,
+    parameters: { 'packetization-mode': 1, 'profile-level-id': '42e01f', 'level-asymmetry-allowed': 1 },
+  },
+  { kind: 'video', mimeType: 'video/VP9', clockRate: 90_000, parameters: { 'profile-id': 0 } },
+]

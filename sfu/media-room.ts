@@ -1,0 +1,68 @@
+import { MEDIA_CODECS } from './media-codecs.ts'
+import { PublishedMedia } from './published-media.ts'
+import { ViewerMedia } from './viewer-media.ts'
+import type { RelayFault } from '../relay/wire/fault.ts'
+import type { RequestOf } from '../relay/wire/signaling.ts'
+import type { MediaWorker } from './worker-pool.ts'
+import type { Router, WebRtcTransport } from 'mediasoup/types'
+
+/** What a viewer's line is taken to carry before anything was measured, in bits per second. */
+const INITIAL_OUTGOING_BITRATE = 100e6
+/** Above any 8K pyramid with its whole stream beside it, in bits per second. */
+const MAX_BITRATE = 400e6
+/** A peer that answers no consent check for this long is gone. @see RFC 7675 section 5.1 */
+const ICE_CONSENT_TIMEOUT_SECONDS = 10
+
+/** One consultation's router, on one worker. It ends with its worker. */
+export class MediaRoom {
+  readonly #worker: MediaWorker
+  readonly #router: Router
+  #isOpen = true
+
+  private constructor(worker: MediaWorker, router: Router) {
+    this.#worker = worker
+    this.#router = router
+    worker.rooms++
+  }
+
+  /** Makes a router on the given worker. */
+  static async open(worker: MediaWorker): Promise<MediaRoom> {
+    return new MediaRoom(worker, await worker.worker.createRouter({ mediaCodecs: MEDIA_CODECS }))
+  }
+
+  /** Settles with the fault when its worker dies; undefined when the worker is closed. Never rejects. */
+  get workerClosed(): Promise<RelayFault | undefined> {
+    return this.#worker.closed
+  }
+
+  /** @throws {RelayFault} `bad_message` or `unsupported_media`. */
+  async publish(request: RequestOf<'publish'>): Promise<PublishedMedia> {
+    return PublishedMedia.open(await this.#createTransport(), request)
+  }
+
+  /** A new receiving transport for one viewer. */
+  async createViewerMedia(): Promise<ViewerMedia> {
+    return new ViewerMedia(this.#router, await this.#createTransport())
+  }
+
+  /** Idempotent. Closes every transport of the room. */
+  close(): void {
+    if (!this.#isOpen) return
+    this.#isOpen = false
+    this.#worker.rooms--
+    this.#router.close()
+  }
+
+  async #createTransport(): Promise<WebRtcTransport> {
+    const transport = await this.#router.createWebRtcTransport({
+      webRtcServer: this.#worker.webRtcServer,
+      enableUdp: true,
+      enableTcp: true,
+      preferUdp: true,
+      iceConsentTimeout: ICE_CONSENT_TIMEOUT_SECONDS,
+      initialAvailableOutgoingBitrate: INITIAL_OUTGOING_BITRATE,
+    })
+    await Promise.all([transport.setMaxIncomingBitrate(MAX_BITRATE), transport.setMaxOutgoingBitrate(MAX_BITRATE)])
+    return transport
+  }
+}

@@ -1,0 +1,50 @@
+import { RelayFault } from '../relay/wire/fault.ts'
+import { Session } from './session.ts'
+import type { Admission } from '../relay/access/invitation.ts'
+import type { ReplyData, RequestOf } from '../relay/wire/signaling.ts'
+import type { Consultation, Notify } from './consultation.ts'
+import type { SessionRequest } from './session.ts'
+
+/** A capture agent's stay: it publishes, and says how its source is doing. */
+export class MicroscopeSession extends Session {
+  readonly #consultation: Consultation
+
+  constructor(admission: Admission, consultation: Consultation, notify: Notify) {
+    super(admission, notify)
+    this.#consultation = consultation
+  }
+
+  override async handle(request: SessionRequest): Promise<object> {
+    switch (request.type) {
+      case 'publish':
+        return this.#publish(request)
+      case 'reportSource':
+        return this.#reportSource(request)
+      case 'createTransport':
+      case 'connectTransport':
+      case 'restartIce':
+      case 'subscribe':
+      case 'watch':
+        throw this.wrongRole(request)
+      default:
+        return request satisfies never
+    }
+  }
+
+  protected override release(): void {
+    // Its publication belongs to the consultation, which ends it when this session closes.
+  }
+
+  async #publish(request: RequestOf<'publish'>): Promise<ReplyData<'publish'>> {
+    const { publicationId, answer } = await this.#consultation.publish(this, request)
+    return { publicationId, sdp: answer }
+  }
+
+  #reportSource(request: RequestOf<'reportSource'>): ReplyData<'reportSource'> {
+    if (this.#consultation.published?.publicationId !== request.publicationId) {
+      throw new RelayFault('wrong_state', 'that publication is over')
+    }
+    this.#consultation.reportSource(request.source)
+    return {}
+  }
+}

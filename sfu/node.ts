@@ -1,0 +1,129 @@
+import { fileURLToPath } from 'node:url'
+import { InvitationIssuer, InvitationVerifier } from '../relay/access/invitation.ts'
+import { systemClock } from '../relay/runtime/clock.ts'
+import { createRegistry } from '../relay/runtime/metrics.ts'
+import { RelayFault } from '../relay/wire/fault.ts'
+import { ConsultationRegistry } from './consultation-registry.ts'
+import { HttpServer } from './http-server.ts'
+import { loadInvitationKey } from './invitation-key.ts'
+import { createNodeMetrics } from './node-metrics.ts'
+import { SignalingServer } from './signaling/server.ts'
+import { StatsCollector } from './stats-collector.ts'
+import { WorkerPool } from './worker-pool.ts'
+import type { InvitationTerms } from '../relay/access/invitation.ts'
+import type { Logger } from '../relay/runtime/log.ts'
+import type { Role } from '../relay/wire/signaling.ts'
+import type { NodeConfig } from './config.ts'
+import type { Health, HttpServerOptions } from './http-server.ts'
+import type { NodeMetrics } from './node-metrics.ts'
+import type { ConnectionHost } from './signaling/connection.ts'
+import type { Registry } from 'prom-client'
+
+const VIEWER_DIR = fileURLToPath(new URL('../clients/viewer/dist', import.meta.url))
+
+/** The link that opens a consultation: the token stays in the fragment, which no browser sends to a server. */
+export const invitationLink = (origin: string, token: string): string => `${origin}/#invitation=${token}`
+
+/** A running node. The one place where its parts are put together. */
+export class KenkyoNode {
+  /** Where it is reached: the configured public origin, or the address it listens on. */
+  readonly origin: string
+  readonly #issuer: InvitationIssuer
+  readonly #pool: WorkerPool
+  readonly #scope: AsyncDisposableStack
+  #closing: Promise<void> | undefined
+
+  private constructor(origin: string, issuer: InvitationIssuer, pool: WorkerPool, scope: AsyncDisposableStack) {
+    this.origin = origin
+    this.#issuer = issuer
+    this.#pool = pool
+    this.#scope = scope
+  }
+
+  /** @throws {RelayFault} `bad_config`, `address_in_use` or `unavailable`; then nothing stays open. */
+  static async open(config: NodeConfig, log: Logger): Promise<KenkyoNode> {
+    await using scope = new AsyncDisposableStack()
+    const registry = createRegistry()
+    const metrics = createNodeMetrics(registry)
+    const key = await loadInvitationKey(config.stateDir)
+    const [issuer, verifier] = await Promise.all([InvitationIssuer.open(key), InvitationVerifier.open(key)])
+    const media = { ip: config.rtcListenIp, basePort: config.rtcBasePort, announcedAddress: config.rtcAnnouncedAddress }
+    const pool = scope.adopt(await WorkerPool.open(config.workers, media, log, () => metrics.workerDeaths.inc()), it => it.close())
+    const consultations = new ConsultationRegistry(pool, config, log)
+    scope.defer(() => consultations.close(new RelayFault('unavailable', 'the node is stopping')))
+    const host = connectionHost(verifier, consultations, metrics, log)
+    const pages = {
+      health: () => health(pool, consultations),
+      metrics: () => scrape(registry, metrics, pool, consultations),
+    }
+    const http = scope.adopt(await openHttp(config, pages, log), it => it.close())
+    scope.adopt(new SignalingServer(http.server, host), it => it.close())
+    scope.adopt(new StatsCollector(metrics, pool, () => consultations.all(), config.statsIntervalSeconds, log), it => it.close())
+    return new KenkyoNode(config.publicOrigin ?? http.origin, issuer, pool, scope.move())
+  }
+
+  /** Process ids of the media workers that run now. */
+  get workerPids(): number[] {
+    return this.#pool.running.map(({ worker }) => worker.pid)
+  }
+
+  /** @returns A link that opens the viewer, or that a capture agent publishes with. */
+  async invite(terms: InvitationTerms): Promise<string> {
+    return invitationLink(this.origin, await this.#issuer.issue(terms))
+  }
+
+  /** Ends every session and stops. Idempotent. */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#scope.disposeAsync())
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
+function openHttp(
+  config: NodeConfig,
+  pages: Pick<HttpServerOptions, 'health' | 'metrics'>,
+  log: Logger,
+): Promise<HttpServer> {
+  const { tlsCertFile: certFile, tlsKeyFile: keyFile } = config
+  const tls = certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile }
+  const options = { host: config.listenHost, port: config.listenPort, tls, viewerDir: VIEWER_DIR, ...pages, log }
+  return HttpServer.open(options)
+}
+
+function connectionHost(
+  verifier: InvitationVerifier,
+  consultations: ConsultationRegistry,
+  metrics: NodeMetrics,
+  log: Logger,
+): ConnectionHost {
+  return {
+    verify: invitation => verifier.verify(invitation),
+    admit: (admission, notify) => consultations.admit(admission, notify),
+    countRequest: (type, outcome) => metrics.requests.inc({ type, outcome }),
+    clock: systemClock,
+    log,
+  }
+}
+
+function health(pool: WorkerPool, consultations: ConsultationRegistry): Health {
+  const running = pool.running.length
+  const { microscope, viewer } = consultations.countSessions()
+  return {
+    status: running === 0 ? 'failing' : running < pool.size ? 'degraded' : 'ok',
+    workers: { running, configured: pool.size },
+    consultations: consultations.size,
+    sessions: microscope + viewer,
+  }
+}
+
+/** The registry's text, with the gauges that are true only at the moment of the scrape. */
+function scrape(registry: Registry, metrics: NodeMetrics, pool: WorkerPool, consultations: ConsultationRegistry): Promise<string> {
+  metrics.workers.set(pool.running.length)
+  metrics.consultations.set(consultations.size)
+  const sessions = consultations.countSessions()
+  for (const role of Object.keys(sessions) as Role[]) metrics.sessions.set({ role }, sessions[role])
+  return registry.metrics()
+}

@@ -1,0 +1,100 @@
+import { randomUUID } from 'node:crypto'
+import { RelayFault } from '../relay/wire/fault.ts'
+import { PublicationId } from '../relay/wire/ids.ts'
+import { parseOffer, writeAnswer } from './sdp-bridge.ts'
+import type { RenditionId } from '../relay/wire/ids.ts'
+import type { Pyramid } from '../relay/wire/pyramid.ts'
+import type { RequestOf } from '../relay/wire/signaling.ts'
+import type { OfferedTrack, ParsedOffer } from './sdp-bridge.ts'
+import type { Producer, WebRtcTransport } from 'mediasoup/types'
+
+/** Ask a microscope for a keyframe of one rendition at most this often, in milliseconds. */
+const KEY_FRAME_REQUEST_DELAY_MILLIS = 500
+
+interface TrackPlan {
+  readonly renditionId: RenditionId
+  readonly track: OfferedTrack
+}
+
+/** Pairs the renditions of a pyramid with the media sections of an offer, one to one. */
+function pairTracks(request: RequestOf<'publish'>, offer: ParsedOffer): TrackPlan[] {
+  const byMid = new Map(offer.tracks.map(track => [track.mid, track]))
+  const codecs = new Map(request.pyramid.renditions.map(rendition => [rendition.id, rendition.codec]))
+  if (request.tracks.length !== codecs.size || new Set(request.tracks.map(track => track.renditionId)).size !== codecs.size) {
+    throw new RelayFault('bad_message', 'every rendition of the pyramid needs exactly one track')
+  }
+  return request.tracks.map(({ mid, renditionId }) => {
+    const track = byMid.get(mid)
+    const codec = codecs.get(renditionId)
+    if (track === undefined || codec === undefined) {
+      throw new RelayFault('bad_message', `track ${renditionId} has no media section or is not in the pyramid`)
+    }
+    byMid.delete(mid)
+    const [offered] = track.rtpParameters.codecs
+    if (offered?.mimeType !== `video/${codec}`) throw new RelayFault('unsupported_media', `${renditionId} is not offered as ${codec}`)
+    return { renditionId, track }
+  })
+}
+
+/** One publication's transport and producers. Closing it closes every consumer of it. */
+export class PublishedMedia {
+  readonly publicationId: PublicationId
+  readonly pyramid: Pyramid
+  readonly transport: WebRtcTransport
+  readonly producers: ReadonlyMap<RenditionId, Producer>
+  /** SDP text for the microscope. */
+  readonly answer: string
+  readonly #closed = Promise.withResolvers<RelayFault>()
+
+  private constructor(pyramid: Pyramid, transport: WebRtcTransport, producers: Map<RenditionId, Producer>, answer: string) {
+    this.publicationId = PublicationId.parse(randomUUID())
+    this.pyramid = pyramid
+    this.transport = transport
+    this.producers = producers
+    this.answer = answer
+    transport.observer.once('close', () => this.#closed.resolve(new RelayFault('unavailable', 'the media transport closed')))
+    transport.on('dtlsstatechange', state => {
+      if (state === 'failed' || state === 'closed') this.close(new RelayFault('unavailable', `DTLS ${state}`))
+    })
+    transport.on('icestatechange', state => {
+      if (state === 'disconnected') this.close(new RelayFault('unavailable', 'the microscope stopped answering on ICE'))
+    })
+  }
+
+  /**
+   * Takes over `transport` and produces every rendition on it.
+   *
+   * @throws {RelayFault} `bad_message` or `unsupported_media`; the transport is closed then.
+   */
+  static async open(transport: WebRtcTransport, request: RequestOf<'publish'>): Promise<PublishedMedia> {
+    try {
+      const offer = parseOffer(request.sdp)
+      const plans = pairTracks(request, offer)
+      const answer = writeAnswer(offer.tracks, offer, transport)
+      await transport.connect({ dtlsParameters: offer.dtlsParameters })
+      const producers = await Promise.all(
+        plans.map(async ({ renditionId, track: { kind, rtpParameters } }) => {
+          const producer = await transport.produce({ kind, rtpParameters, keyFrameRequestDelay: KEY_FRAME_REQUEST_DELAY_MILLIS })
+          return [renditionId, producer] as const
+        }),
+      )
+      return new PublishedMedia(request.pyramid, transport, new Map(producers), answer)
+    } catch (error) {
+      transport.close()
+      // mediasoup's ORTC validation speaks in plain errors.
+      if (error instanceof RelayFault) throw error
+      throw new RelayFault('unsupported_media', 'the offer cannot be forwarded', { cause: error })
+    }
+  }
+
+  /** Settles once, with the reason. Never rejects. */
+  get closed(): Promise<RelayFault> {
+    return this.#closed.promise
+  }
+
+  /** Idempotent; the first reason wins. */
+  close(reason: RelayFault): void {
+    this.#closed.resolve(reason)
+    this.transport.close()
+  }
+}

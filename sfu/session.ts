@@ -1,0 +1,65 @@
+import { randomUUID } from 'node:crypto'
+import { RelayFault } from '../relay/wire/fault.ts'
+import { SessionId } from '../relay/wire/ids.ts'
+import type { Admission } from '../relay/access/invitation.ts'
+import type { MemberId } from '../relay/wire/ids.ts'
+import type { ClientRequest, Role } from '../relay/wire/signaling.ts'
+import type { Notify } from './consultation.ts'
+
+/** A request of a member who has joined and is staying. */
+export type SessionRequest = Exclude<ClientRequest, { type: 'join' | 'leave' }>
+
+/** One member's stay in one consultation, from join to close. Ends at the latest when the invitation does. */
+export abstract class Session {
+  readonly sessionId = SessionId.parse(randomUUID())
+  readonly memberId: MemberId
+  readonly role: Role
+  readonly notify: Notify
+  readonly #closed = Promise.withResolvers<RelayFault>()
+  readonly #expired: AbortSignal
+  readonly #onExpired: () => void
+  #isClosed = false
+
+  constructor(admission: Admission, notify: Notify) {
+    this.memberId = admission.memberId
+    this.role = admission.role
+    this.notify = notify
+    this.#expired = admission.expired
+    this.#onExpired = () => this.close(this.#expired.reason as RelayFault)
+    this.#expired.addEventListener('abort', this.#onExpired, { once: true })
+  }
+
+  /**
+   * Answers one request; the caller sends one after the other.
+   *
+   * @returns The data of the reply.
+   * @throws {RelayFault} `wrong_role` when it is not this role's to ask, and each request's own codes.
+   */
+  abstract handle(request: SessionRequest): Promise<object>
+
+  /** Releases what the session holds. Called once. */
+  protected abstract release(): void
+
+  /** Settles once, with the reason. Never rejects. */
+  get closed(): Promise<RelayFault> {
+    return this.#closed.promise
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
+  /** Idempotent; the first reason wins. */
+  close(reason: RelayFault): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#expired.removeEventListener('abort', this.#onExpired)
+    this.release()
+    this.#closed.resolve(reason)
+  }
+
+  /** What a request gets that belongs to another role. */
+  protected wrongRole(request: SessionRequest): RelayFault {
+    return new RelayFault('wrong_role', `a ${this.role} may not ask for ${request.type}`)
+  }
+}

@@ -1,0 +1,94 @@
+import { RelayFault } from '../relay/wire/fault.ts'
+import { Session } from './session.ts'
+import type { Admission } from '../relay/access/invitation.ts'
+import type { PublicationId, TransportId } from '../relay/wire/ids.ts'
+import type { ReplyData, RequestOf } from '../relay/wire/signaling.ts'
+import type { Consultation, Notify } from './consultation.ts'
+import type { PublishedMedia } from './published-media.ts'
+import type { SessionRequest } from './session.ts'
+import type { ViewerMedia } from './viewer-media.ts'
+import type { DtlsParameters } from 'mediasoup/types'
+
+/** A pathologist's stay: one receiving transport, and the renditions that flow on it. */
+export class ViewerSession extends Session {
+  readonly #consultation: Consultation
+  #media: ViewerMedia | undefined
+
+  constructor(admission: Admission, consultation: Consultation, notify: Notify) {
+    super(admission, notify)
+    this.#consultation = consultation
+  }
+
+  /** Its transport and consumers, once it made them. */
+  get media(): ViewerMedia | undefined {
+    return this.#media
+  }
+
+  override async handle(request: SessionRequest): Promise<object> {
+    switch (request.type) {
+      case 'createTransport':
+        return this.#createTransport()
+      case 'connectTransport':
+        await this.#transport(request.transportId).connect(request.dtlsParameters as DtlsParameters)
+        return {}
+      case 'restartIce': {
+        const { usernameFragment, password, iceLite } = await this.#transport(request.transportId).transport.restartIce()
+        return { iceParameters: { usernameFragment, password, ...(iceLite === undefined ? {} : { iceLite }) } }
+      }
+      case 'subscribe':
+        return this.#subscribe(request)
+      case 'watch':
+        return this.#watch(request)
+      case 'publish':
+      case 'reportSource':
+        throw this.wrongRole(request)
+      default:
+        return request satisfies never
+    }
+  }
+
+  protected override release(): void {
+    this.#media?.close()
+  }
+
+  async #createTransport(): Promise<ReplyData<'createTransport'>> {
+    this.#media?.close()
+    this.#media = undefined
+    const room = await this.#consultation.room()
+    const media = await room.createViewerMedia()
+    // The member may have left while the worker was busy.
+    if (this.isClosed) {
+      media.close()
+      throw new RelayFault('wrong_state', 'the session is closed')
+    }
+    this.#media = media
+    return media.describe()
+  }
+
+  async #subscribe(request: RequestOf<'subscribe'>): Promise<ReplyData<'subscribe'>> {
+    const media = this.#transport(request.transportId)
+    return media.subscribe(this.#published(request.publicationId), request.rtpCapabilities)
+  }
+
+  async #watch(request: RequestOf<'watch'>): Promise<ReplyData<'watch'>> {
+    const media = this.#media
+    if (media?.published === undefined || media.published !== this.#published(request.publicationId)) {
+      throw new RelayFault('wrong_state', 'subscribe to that publication first')
+    }
+    await media.watch(request.renditions)
+    return { watching: request.renditions }
+  }
+
+  #transport(transportId: TransportId): ViewerMedia {
+    if (this.#media === undefined) throw new RelayFault('wrong_state', 'create a transport first')
+    if (this.#media.transport.id !== transportId) throw new RelayFault('not_found', 'that transport is gone')
+    if (this.#media.transport.closed) throw new RelayFault('wrong_state', 'that transport is closed')
+    return this.#media
+  }
+
+  #published(publicationId: PublicationId): PublishedMedia {
+    const published = this.#consultation.published
+    if (published?.publicationId !== publicationId) throw new RelayFault('wrong_state', 'that publication is over')
+    return published
+  }
+}
