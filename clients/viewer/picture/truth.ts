@@ -2,7 +2,6 @@ import type { Rendition } from '../../../relay/wire/pyramid.ts'
 import type { SourceStatus } from '../../../relay/wire/signaling.ts'
 import { millis } from '../../../relay/wire/units.ts'
 import type { Millis } from '../../../relay/wire/units.ts'
-import { overlaps } from '../view/tile-demand.ts'
 import type { Rect } from '../view/viewport.ts'
 
 /**

@@ -4,7 +4,8 @@ import { yuvConversion } from './yuv-matrix.ts'
 function toRgb(yuv: readonly [number, number, number], matrix: string | null, fullRange: boolean | null): number[] {
   const conversion = yuvConversion({ matrix, fullRange })
   const centred = yuv.map((value, i) => value / 255 - conversion.offset[i]!)
-  return [0, 1, 2].map(row => Math.round(255 * [0, 1, 2].reduce((sum, column) => sum + conversion.matrix[column * 3 + row]! * centred[column]!, 0)))
+  const channel = (row: number): number => [0, 1, 2].reduce((sum, column) => sum + conversion.matrix[column * 3 + row]! * centred[column]!, 0)
+  return [0, 1, 2].map(row => Math.min(255, Math.max(0, Math.round(255 * channel(row)))))
 }
 
 t.test('black, white and grey are neutral', async t => {

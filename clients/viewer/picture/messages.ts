@@ -1,0 +1,71 @@
+import type { RenditionId } from '../../../relay/wire/ids.ts'
+import type { Pyramid } from '../../../relay/wire/pyramid.ts'
+import type { RtpTimestamp } from '../../../relay/wire/units.ts'
+import type { Rect, Size, Viewport } from '../view/viewport.ts'
+import type { Freezes } from './freeze-meter.ts'
+import type { Sharpness } from './truth.ts'
+
+/** How decoded frames get into textures: as colour planes through memory, or directly on the GPU. */
+export type UploadPath = 'planes' | 'texture'
+
+/** What the page tells the worker that draws. */
+export type ToPicture =
+  | { readonly type: 'start'; readonly canvas: OffscreenCanvas; readonly minimap: OffscreenCanvas; readonly upload: UploadPath | undefined }
+  /** The renditions to come are those of this pyramid; all tracks so far are over. Null: there is no microscope. */
+  | { readonly type: 'publication'; readonly pyramid: Pyramid | null }
+  | { readonly type: 'tracks'; readonly tracks: readonly { readonly renditionId: RenditionId; readonly readable: ReadableStream<VideoFrame> }[] }
+  /** One frame, where the browser gives no streams of them. */
+  | { readonly type: 'frame'; readonly renditionId: RenditionId; readonly rtpTimestamp: RtpTimestamp; readonly frame: VideoFrame | ImageBitmap }
+  | { readonly type: 'view'; readonly canvas: Size; readonly viewport: Viewport; readonly watched: readonly RenditionId[] }
+  | { readonly type: 'visibility'; readonly isVisible: boolean }
+  | { readonly type: 'capture'; readonly captureId: number; readonly area: Rect }
+
+/** One tile (or `whole`) that is on the canvas. */
+export interface ShownTile {
+  readonly renditionId: RenditionId
+  readonly rtpTimestamp: RtpTimestamp
+  /** In image pixels. */
+  readonly region: Rect
+}
+
+/** The instant on the canvas. */
+export interface ShownInstant {
+  readonly rtpTimestamp: RtpTimestamp
+  /** Of the overview drawn underneath; null when tiles cover everything visible. */
+  readonly overviewRtpTimestamp: RtpTimestamp | null
+  readonly tiles: readonly ShownTile[]
+}
+
+/** What was drawn last. */
+export interface PictureState {
+  readonly canvas: Size
+  readonly viewport: Viewport | null
+  readonly shown: ShownInstant | null
+  readonly sharpness: Sharpness
+  /** When the shown instant was first drawn, in milliseconds since the epoch on the page's monotonic clock. */
+  readonly instantDrawnAtMs: number | null
+  /** Whether the shown instant belongs to the tracks that are connected now. */
+  readonly isCurrentPublication: boolean
+  readonly heldOut: readonly RenditionId[]
+  readonly framesPerSecond: number
+  /** Instants drawn since the page was opened. */
+  readonly framesDrawn: number
+  readonly freezes: Freezes
+  readonly upload: UploadPath
+  readonly renderer: string
+  readonly maxTextureSize: number
+  /** From the first frame of an instant to its drawing decision: median of the last second. */
+  readonly alignmentWaitMs: number
+  /** Frames that came too late for their instant. */
+  readonly framesLate: number
+  readonly whole: { readonly framesDecoded: number; readonly width: number; readonly height: number } | null
+}
+
+/** What can go wrong where the picture is drawn. Only the first one is final. */
+export type PictureFailure = 'no_webgl2' | 'context_lost' | 'unreadable_frame'
+
+/** What the drawing worker tells the page. */
+export type FromPicture =
+  | { readonly type: 'state'; readonly state: PictureState }
+  | { readonly type: 'captured'; readonly captureId: number; readonly pixels: Uint8Array<ArrayBuffer>; readonly area: Rect; readonly state: PictureState }
+  | { readonly type: 'failed'; readonly reason: PictureFailure }
