@@ -1,0 +1,38 @@
+import { RelayFault } from '../../../relay/wire/fault.ts'
+import { SIGNALING_PATH } from '../../../relay/wire/signaling.ts'
+
+/** Where to go, and what to show at the door. */
+export interface Invitation {
+  readonly signalingUrl: string
+  /** The signed token, unread. It never becomes part of a URL that is sent. */
+  readonly token: string
+}
+
+/**
+ * Reads the page's own address: `<origin>/#invitation=<token>`.
+ *
+ * @throws {RelayFault} `invitation_refused` without a token; `wrong_role` for a microscope's invitation,
+ *   which must not be used here, because joining with it would replace the microscope.
+ */
+export function readInvitation(address: string): Invitation {
+  const url = new URL(address)
+  const token = new URLSearchParams(url.hash.slice(1)).get('invitation') ?? ''
+  if (token === '') throw new RelayFault('invitation_refused', 'the address carries no invitation')
+  if (claimedRole(token) === 'microscope') throw new RelayFault('wrong_role', 'this invitation is for a microscope')
+  const signalingUrl = new URL(SIGNALING_PATH, url.origin)
+  signalingUrl.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
+  return { signalingUrl: signalingUrl.href, token }
+}
+
+/** The role that a token claims, unverified; undefined when it cannot be read. @see RFC 7519 section 3 */
+function claimedRole(token: string): unknown {
+  const payload = token.split('.')[1]
+  if (payload === undefined) return undefined
+  try {
+    const claims: unknown = JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/')))
+    return typeof claims === 'object' && claims !== null && 'role' in claims ? claims.role : undefined
+  } catch {
+    // Not for this side to judge: the node refuses what it cannot verify.
+    return undefined
+  }
+}
