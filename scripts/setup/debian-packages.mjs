@@ -28,7 +28,8 @@ export async function installDebianPackages(names) {
 
   const log = logFile('debian-packages')
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8' }
-  const step = begin(`Debian packages (${missing.join(' ')})`)
+  say(`Debian packages are missing: ${missing.join(' ')}`)
+  const step = begin('Debian packages')
   /** @param {string} line */
   const onLine = line => {
     const status = /^(dlstatus|pmstatus):[^:]*:([\d.]+):/.exec(line)
@@ -36,11 +37,12 @@ export async function installDebianPackages(names) {
   }
   // Lists that cannot be refreshed may still do; what is really missing fails the installation.
   await run('apt-get', ['update', '--quiet'], { log, env })
-  const options = ['-o', 'APT::Status-Fd=1', '-o', 'DPkg::Lock::Timeout=300', '-o', 'Dpkg::Use-Pty=0']
-  const code = await withoutDaemons(() => run('apt-get', [...options, ...install], { log, env, onLine }))
-  if (code !== 0) throw new SetupFailure(`apt-get could not install ${missing.join(' ')}; full log: ${log}`)
+  // A descriptor of its own for the status, since apt-get closes it to the scripts that packages run.
+  const aptGet = ['-c', 'exec apt-get "$@" 3>&1', 'apt-get', '-o', 'APT::Status-Fd=3', '-o', 'DPkg::Lock::Timeout=300']
+  const code = await withoutDaemons(() => run('sh', [...aptGet, ...install], { log, env, onLine }))
   // Only promtool is wanted: the server must not start with the machine either.
   if (missing.includes('prometheus')) spawnSync('update-rc.d', ['prometheus', 'disable'])
+  if (code !== 0) throw new SetupFailure(`apt-get could not install ${missing.join(' ')}; full log: ${log}`)
   step.end()
 }
 

@@ -52,7 +52,6 @@ export async function buildWorker() {
   const { version, key } = identify()
   const work = mkdtempSync(join(tmpdir(), 'kenkyo-mediasoup-worker-'))
   const log = logFile(`mediasoup-worker-${version}`)
-  rmSync(log, { force: true })
   try {
     await fetchLibsrtp(work, log)
     await compile(work, version, log)

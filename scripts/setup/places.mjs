@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -18,11 +18,13 @@ const xdg = process.env.XDG_CACHE_HOME ?? ''
 export const cache = join(isAbsolute(xdg) ? xdg : join(homedir(), '.cache'), 'kenkyo')
 
 /**
- * A file in the log folder, which is created if need be.
+ * Starts a log file afresh.
  *
  * @param {string} name
  */
 export function logFile(name) {
   mkdirSync(join(cache, 'logs'), { recursive: true })
-  return join(cache, 'logs', `${name}.log`)
+  const file = join(cache, 'logs', `${name}.log`)
+  writeFileSync(file, '')
+  return file
 }
