@@ -1,7 +1,7 @@
+import { RelayFault } from '../relay/wire/fault.ts'
 import { MEDIA_CODECS } from './media-codecs.ts'
 import { PublishedMedia } from './published-media.ts'
 import { ViewerMedia } from './viewer-media.ts'
-import type { RelayFault } from '../relay/wire/fault.ts'
 import type { RequestOf } from '../relay/wire/signaling.ts'
 import type { MediaWorker } from './worker-pool.ts'
 import type { Router, WebRtcTransport } from 'mediasoup/types'
@@ -53,7 +53,17 @@ export class MediaRoom {
     this.#router.close()
   }
 
+  /** @throws {RelayFault} `unavailable` when the room closes, or its worker dies, in the middle. */
   async #createTransport(): Promise<WebRtcTransport> {
+    try {
+      return await this.#openTransport()
+    } catch (cause) {
+      if (this.#isOpen && !this.#worker.worker.closed) throw cause
+      throw new RelayFault('unavailable', 'the media room closed', { cause })
+    }
+  }
+
+  async #openTransport(): Promise<WebRtcTransport> {
     const transport = await this.#router.createWebRtcTransport({
       webRtcServer: this.#worker.webRtcServer,
       enableUdp: true,

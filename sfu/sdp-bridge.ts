@@ -112,7 +112,8 @@ function encodingOf(media: MediaDescription, mid: string, hasRtx: boolean): { ss
 }
 
 function trackOf(media: MediaDescription): OfferedTrack {
-  const mid = media.mid ?? ''
+  // The parser turns a numeric mid into a number, whatever its type says.
+  const mid = String((media.mid as string | number | undefined) ?? '')
   if (mid === '') throw refuse('a media section has no mid')
   if (media.type !== 'video' && media.type !== 'audio') throw refuse(`media section ${mid} is neither video nor audio`)
   if (media.direction !== 'sendonly' && media.direction !== 'sendrecv') throw refuse(`media section ${mid} sends nothing`)

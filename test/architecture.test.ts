@@ -39,7 +39,7 @@ function importsOf(file: string): Import[] {
 
 const files = globSync('{relay,sfu,clients,bench,scripts,test}/**/*.{ts,tsx,mjs}', {
   cwd: root,
-  exclude: name => /node_modules|dist$/.test(String(name)),
+  exclude: name => /node_modules|dist$/.test(name),
 })
 const imports = files.flatMap(importsOf)
 

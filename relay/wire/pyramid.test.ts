@@ -17,7 +17,7 @@ t.test('adds the whole image when asked', async t => {
   t.match(planPyramid({ ...eightK, whole: 'VP9' }).renditions.at(-1), { id: WHOLE, codec: 'VP9', width: 7680, height: 4320 })
 })
 
-t.test('covers any even image without gap or overlap', async t => {
+t.test('covers any even image without gap or overlap', async () => {
   const even = fc.integer({ min: 32, max: 4096 }).map(value => value * 2)
   const grid = fc.integer({ min: 1, max: 8 })
   fc.assert(

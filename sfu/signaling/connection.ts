@@ -114,6 +114,8 @@ export class SignalingConnection {
       this.#send({ type: 'reply', requestId: request.requestId, ok: true, data })
       if (request.type === 'leave') this.close(new RelayFault('unavailable', 'left'))
     } catch (error) {
+      // What a request trips over when its session ended in the middle is nobody's concern any more.
+      if (this.#isClosed as boolean) return
       const fault = toFault(error)
       if (fault.code === 'internal') this.#log.error({ err: error, type: request.type }, 'request failed')
       this.#refuse(request.type, request.requestId, fault)

@@ -1,0 +1,170 @@
+import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { t } from 'tap'
+import { WebSocket } from 'ws'
+import { SIGNALING_PATH } from '../../relay/wire/signaling.ts'
+import { InvitationIssuer } from '../../relay/access/invitation.ts'
+import { ConsultationId, MemberId } from '../../relay/wire/ids.ts'
+import { loadInvitationKey } from '../../sfu/invitation-key.ts'
+import { invitationLink } from '../../sfu/node.ts'
+import { freePort } from '../harness/free-port.ts'
+import { DTLS_PARAMETERS, publishParameters, RTP_CAPABILITIES } from '../harness/offer.ts'
+import { RawClient } from '../harness/raw-client.ts'
+
+const MESSAGES = 100_000
+const SEED = 20_261_122
+const LANES = 4
+/** Memory that may come and go with garbage collection, in bytes. */
+const ALLOWANCE = 24 * 1024 * 1024
+
+const root = join(import.meta.dirname, '../..')
+const stateDir = t.testdir()
+const port = await freePort()
+const origin = `http://127.0.0.1:${port}`
+const node = spawn(
+  process.execPath,
+  [join(root, 'scripts/kenkyo.ts'), 'node', '--listen-port', String(port), '--state-dir', stateDir, '--workers', '1',
+    '--rtc-base-port', String(24_000 + (process.pid % 1000)), '--log-level', 'error'],
+  { stdio: ['ignore', 'ignore', 'pipe'] },
+)
+const errors: string[] = []
+node.stderr.on('data', (chunk: Buffer) => {
+  if (errors.length < 20) errors.push(chunk.toString())
+})
+t.teardown(() => node.kill('SIGKILL'))
+
+async function healthy(): Promise<boolean> {
+  const response = await fetch(`${origin}/healthz`).catch(() => undefined)
+  return response?.status === 200
+}
+while (!(await healthy())) {
+  if (node.exitCode !== null) throw new Error(`node exited: ${errors.join('')}`)
+}
+
+const issuer = await InvitationIssuer.open(await loadInvitationKey(stateDir))
+const invite = async (role: 'viewer' | 'microscope', consultation: string) =>
+  invitationLink(origin, await issuer.issue({
+    role, consultationId: ConsultationId.parse(consultation), memberId: MemberId.parse('fuzz'), lifetimeSeconds: 3600,
+  }))
+
+/** mulberry32: a small seeded generator, so that a failure can be repeated. */
+function random(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+const ID = '6f2d7a1e-62a5-4d0c-9e1f-0d5a8f4a7b11'
+const SEEDS: readonly object[] = [
+  { type: 'createTransport' },
+  { type: 'connectTransport', transportId: ID, dtlsParameters: DTLS_PARAMETERS },
+  { type: 'restartIce', transportId: ID },
+  { type: 'subscribe', transportId: ID, publicationId: ID, rtpCapabilities: RTP_CAPABILITIES },
+  { type: 'watch', publicationId: ID, renditions: ['overview', 'tile-0-0'] },
+  { type: 'publish', ...publishParameters() },
+  { type: 'reportSource', publicationId: ID, source: { state: 'live', framesPerSecond: 30 } },
+  { type: 'join', protocol: 1, invitation: 'a.b.c' },
+]
+const VALUES: readonly unknown[] = [null, true, -1, 0, 2 ** 53, 1e308, '', 'x', '\u0000', 'overview', [], {}, [[[[]]]], '🩻'.repeat(50), { __proto__: null }]
+
+/** Changes one thing somewhere inside a value. */
+function mutateValue(value: unknown, next: () => number): unknown {
+  const pick = <Item>(items: readonly Item[]): Item => items[Math.floor(next() * items.length)]!
+  if (typeof value !== 'object' || value === null || next() < 0.1) return pick(VALUES)
+  if (Array.isArray(value)) {
+    const copy: unknown[] = [...(value as unknown[])]
+    const index = Math.floor(next() * copy.length)
+    if (next() < 0.3) copy.push(...copy.slice(0, 3))
+    else copy[index] = mutateValue(copy[index], next)
+    return copy
+  }
+  const entries = Object.entries(value)
+  if (entries.length === 0 || next() < 0.1) return { ...value, [pick(['x', 'constructor', 'type', '__proto__'])]: pick(VALUES) }
+  const [key, inner] = pick(entries)
+  if (next() < 0.2) return Object.fromEntries(entries.filter(([name]) => name !== key))
+  return { ...value, [key]: mutateValue(inner, next) }
+}
+
+/** Breaks the text itself. */
+function mutateText(text: string, next: () => number): string | Buffer {
+  const at = Math.floor(next() * text.length)
+  const choice = next()
+  if (choice < 0.3) return text.slice(0, at)
+  if (choice < 0.6) return text.slice(0, at) + String.fromCharCode(Math.floor(next() * 0xffff)) + text.slice(at + 1)
+  if (choice < 0.8) return text.slice(0, at) + text.slice(at, at + 200).repeat(3) + text.slice(at)
+  return Buffer.from(text)
+}
+
+function mutated(next: () => number, requestId: number): string | Buffer {
+  const seed = SEEDS[Math.floor(next() * SEEDS.length)]!
+  const message = { ...seed, requestId }
+  if (next() < 0.15) return mutateText(JSON.stringify(message), next)
+  let value: unknown = message
+  const changes = next() < 0.1 ? 0 : 1 + Math.floor(next() * 3)
+  for (let i = 0; i < changes; i++) value = mutateValue(value, next)
+  // undefined and exotic values cannot be serialised; then the text says so.
+  return JSON.stringify(value) ?? 'undefined'
+}
+
+/** Opens a socket, joins or not, sends mutated messages until the node closes it or the ration is used. */
+async function oneSocket(next: () => number, ration: number, tokens: readonly string[]): Promise<number> {
+  const socket = new WebSocket(`${origin.replace('http', 'ws')}${SIGNALING_PATH}`)
+  socket.on('error', () => undefined)
+  await new Promise(resolve => socket.once('open', resolve))
+  const closed = new Promise(resolve => socket.once('close', resolve))
+  let replies = 0
+  let wake: () => void = () => undefined
+  socket.on('message', () => {
+    replies++
+    wake()
+  })
+  socket.once('close', () => wake())
+  const joins = next() < 0.8
+  if (joins) socket.send(JSON.stringify({ type: 'join', requestId: 1, protocol: 1, invitation: tokens[Math.floor(next() * tokens.length)] }))
+  let sent = 0
+  while (sent < ration && socket.readyState === WebSocket.OPEN) {
+    socket.send(mutated(next, sent + 2))
+    sent++
+    // Stay within what the node answers, so that every message is really looked at.
+    if (sent % 8 === 0) {
+      const target = sent + (joins ? 1 : 0)
+      while (replies < target && socket.readyState === WebSocket.OPEN) await new Promise<void>(resolve => (wake = resolve))
+    }
+  }
+  socket.close()
+  await closed
+  return sent
+}
+
+const rss = (): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${node.pid}/status`, 'latin1'))?.[1] ?? 0) * 1024
+
+t.test(`stays healthy and flat under ${MESSAGES} mutated messages`, { timeout: 600_000 }, async t => {
+  await using bystander = await RawClient.join(await invite('viewer', 'bystander'))
+  const token = async (role: 'viewer' | 'microscope') =>
+    new URLSearchParams(new URL(await invite(role, 'fuzzed')).hash.slice(1)).get('invitation') ?? ''
+  const tokens = [await token('viewer'), await token('viewer'), await token('microscope')]
+  const next = random(SEED)
+  let sent = 0
+  let warm = 0
+  const lane = async (): Promise<void> => {
+    while (sent < MESSAGES) {
+      sent += await oneSocket(next, 60, tokens)
+      if (warm === 0 && sent > MESSAGES / 4) warm = rss()
+    }
+  }
+  await Promise.all(Array.from({ length: LANES }, lane))
+  t.ok(sent >= MESSAGES, `${sent} messages`)
+  t.ok(await healthy(), 'healthy')
+  t.equal(node.exitCode, null, 'still running')
+  const end = rss()
+  t.comment(`memory: ${Math.round(warm / 1e6)} MB after a quarter, ${Math.round(end / 1e6)} MB at the end`)
+  t.ok(end < warm + ALLOWANCE, 'memory is flat')
+  t.ok(await bystander.ok('createTransport'), 'a bystander was not disturbed')
+  t.same(bystander.received.filter(({ type }) => type === 'closing'), [])
+  t.same(errors, [], 'the node logged no bug')
+})

@@ -1,0 +1,58 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createLogger } from '../../relay/runtime/log.ts'
+import { ConsultationId, MemberId } from '../../relay/wire/ids.ts'
+import { NodeConfig } from '../../sfu/config.ts'
+import { KenkyoNode } from '../../sfu/node.ts'
+import { freePort } from './free-port.ts'
+import type { Role } from '../../relay/wire/signaling.ts'
+
+/** Where tests' media ports begin; below the kernel's ephemeral range, apart per process. */
+const mediaPort = (): number => 20_000 + (process.pid % 1000) * 10
+
+/** A node in this process, on free ports, with a state directory of its own. */
+export class NodeUnderTest implements AsyncDisposable {
+  readonly node: KenkyoNode
+  readonly #stateDir: string
+
+  private constructor(node: KenkyoNode, stateDir: string) {
+    this.node = node
+    this.#stateDir = stateDir
+  }
+
+  static async open(settings: Partial<NodeConfig> = {}): Promise<NodeUnderTest> {
+    const stateDir = await mkdtemp(join(tmpdir(), 'kenkyo-test-'))
+    const listenPort = settings.listenPort ?? (await freePort())
+    const config = NodeConfig.parse({
+      workers: 1, statsIntervalSeconds: 0.5, logLevel: 'silent', rtcBasePort: mediaPort(), ...settings, stateDir, listenPort,
+    })
+    return new NodeUnderTest(await KenkyoNode.open(config, createLogger({ level: config.logLevel, program: 'node' })), stateDir)
+  }
+
+  /** An invitation link. */
+  invite(role: Role, { consultation = 'case-1', member = 'someone', lifetimeSeconds = 600 } = {}): Promise<string> {
+    const consultationId = ConsultationId.parse(consultation)
+    return this.node.invite({ consultationId, memberId: MemberId.parse(member), role, lifetimeSeconds })
+  }
+
+  /** The sum over all samples of a metric whose labels match, from `/metrics`. */
+  async metric(name: string, labels: Record<string, string> = {}): Promise<number> {
+    return sumMetric(await (await fetch(`${this.node.origin}/metrics`)).text(), name, labels)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.node.close()
+    await rm(this.#stateDir, { recursive: true, force: true })
+  }
+}
+
+/** The sum over the samples of one metric in Prometheus text whose labels include all the given ones. */
+export function sumMetric(text: string, name: string, labels: Record<string, string>): number {
+  const wanted = Object.entries(labels).map(([key, value]) => `${key}="${value}"`)
+  return text
+    .split('\n')
+    .filter(line => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
+    .filter(line => wanted.every(label => line.includes(label)))
+    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0)
+}
