@@ -1,0 +1,221 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { Backoff } from '../../relay/runtime/backoff.ts'
+import { toFault } from '../../relay/wire/fault.ts'
+import { millis } from '../../relay/wire/units.ts'
+import { NodeSession } from './node-session.ts'
+import type { Clock } from '../../relay/runtime/clock.ts'
+import type { Logger } from '../../relay/runtime/log.ts'
+import type { FaultCode, RelayFault } from '../../relay/wire/fault.ts'
+import type { SourceStatus } from '../../relay/wire/signaling.ts'
+import type { SourceEnd, SourcePlan } from './encoded-frame.ts'
+import type { FramePump } from './frame-pump.ts'
+import type { NodeAddress } from './invitation-link.ts'
+
+/** Why an agent ended. */
+export type AgentEnd =
+  | { readonly code: 'done' }
+  /** The source has nothing more to show. */
+  | { readonly code: 'ended' }
+  /** The node refuses it for good. */
+  | { readonly code: 'refused'; readonly fault: RelayFault }
+
+/** What an {@link Agent} stands on. */
+export interface AgentOptions {
+  readonly plan: SourcePlan
+  readonly address: NodeAddress
+  readonly pump: FramePump
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** Refusals that the same invitation will meet again however often it is tried. */
+const FINAL_REFUSALS: ReadonlySet<FaultCode> = new Set([
+  'invitation_refused',
+  'invitation_expired',
+  'wrong_role',
+  'bad_message',
+  'unsupported_media',
+])
+
+/** Short, because viewers wait: they are to see frames within 2 seconds of the node's return. */
+const NODE_BACKOFF = { first: millis(300), cap: millis(1000) }
+const SOURCE_BACKOFF = { first: millis(500), cap: millis(15_000) }
+/** What lasted so long counts as a success, and the next trouble is retried at once. */
+const STABLE_AFTER = millis(5000)
+const WATCH_INTERVAL = millis(500)
+/** The node hears of the source at least this often. */
+const REPORT_INTERVAL = millis(4000)
+const COUNTERS_INTERVAL = millis(60_000)
+
+/**
+ * Keeps a source running and a session with the node open, each on its own: while the node is away
+ * frames are dropped, and while the source is away the node is told.
+ */
+export class Agent implements AsyncDisposable {
+  readonly #options: AgentOptions
+  readonly #stop = new AbortController()
+  readonly #closed: Promise<AgentEnd>
+  #session: NodeSession | undefined
+  #reported: { readonly status: SourceStatus; readonly at: number } | undefined
+  #nodeOutages = 0
+  #sourceRestarts = 0
+
+  private constructor(options: AgentOptions) {
+    this.#options = options
+    const keepers = [this.#keepSource(), this.#keepSession(), this.#watch()]
+    this.#closed = Promise.race(keepers)
+      .finally(() => this.#stop.abort())
+      .then(async end => {
+        await Promise.allSettled(keepers)
+        return end
+      })
+  }
+
+  /** Starts at once, and keeps trying whatever fails. */
+  static open(options: AgentOptions): Agent {
+    return new Agent(options)
+  }
+
+  /** Settles once, with the reason, when everything it started has ended. Rejects only for a bug. */
+  get closed(): Promise<AgentEnd> {
+    return this.#closed
+  }
+
+  /** Idempotent: ends the source and the session. */
+  async close(): Promise<void> {
+    this.#stop.abort()
+    await this.#closed
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  #isStopping(): boolean {
+    return this.#stop.signal.aborted
+  }
+
+  async #keepSource(): Promise<AgentEnd> {
+    const { clock, log, plan, pump } = this.#options
+    const backoff = new Backoff(SOURCE_BACKOFF)
+    while (!this.#isStopping()) {
+      const openedAt = clock.now()
+      const end = await this.#runSource()
+      if (end.code === 'done' || this.#isStopping()) return { code: 'done' }
+      if (end.code === 'ended') return { code: 'ended' }
+      pump.sourceFailed(end.fault.code)
+      this.#sourceRestarts++
+      if (clock.now() - openedAt > STABLE_AFTER) backoff.succeeded()
+      const wait = backoff.next()
+      log.warn({ source: plan.kind, err: end.fault, retryInMillis: Math.round(wait) }, 'source failed')
+      await pause(wait, this.#stop.signal)
+    }
+    return { code: 'done' }
+  }
+
+  async #runSource(): Promise<SourceEnd> {
+    const { log, plan, pump } = this.#options
+    pump.sourceStarted()
+    try {
+      await using source = await plan.open(frame => pump.push(frame), this.#stop.signal)
+      log.info({ source: plan.kind }, 'source is running')
+      return await source.closed
+    } catch (error) {
+      return { code: 'failed', fault: toFault(error) }
+    }
+  }
+
+  async #keepSession(): Promise<AgentEnd> {
+    const { clock, log } = this.#options
+    const backoff = new Backoff(NODE_BACKOFF)
+    let known: FaultCode | undefined
+    while (!this.#isStopping()) {
+      const openedAt = clock.now()
+      const fault = await this.#runSession()
+      if (this.#isStopping()) break
+      if (FINAL_REFUSALS.has(fault.code)) return { code: 'refused', fault }
+      if (clock.now() - openedAt > STABLE_AFTER) {
+        backoff.succeeded()
+        known = undefined
+      }
+      // Said once per kind of trouble, not once per attempt.
+      log[fault.code === known ? 'debug' : 'warn']({ err: fault }, 'no session with the node')
+      known = fault.code
+      await pause(backoff.next(), this.#stop.signal)
+    }
+    return { code: 'done' }
+  }
+
+  /** One session from joining to its end; returns why it ended, or why there was none. */
+  async #runSession(): Promise<RelayFault> {
+    const { address, log, plan, pump } = this.#options
+    try {
+      await using session = await NodeSession.open(
+        { address, pyramid: plan.pyramid, onStage: stage => log.debug({ stage }, 'session with the node advances') },
+        this.#stop.signal,
+      )
+      log.info({ renditions: plan.pyramid.renditions.length }, 'publishing')
+      this.#session = session
+      this.#reported = undefined
+      pump.attach(session.publisher)
+      const stopped = Promise.withResolvers<RelayFault>()
+      const stop = (): void => stopped.resolve(toFault(this.#stop.signal.reason))
+      this.#stop.signal.addEventListener('abort', stop, { once: true })
+      const fault = await Promise.race([session.closed, stopped.promise])
+      this.#stop.signal.removeEventListener('abort', stop)
+      this.#nodeOutages++
+      return fault
+    } catch (error) {
+      return toFault(error)
+    } finally {
+      this.#session = undefined
+      pump.detach()
+    }
+  }
+
+  /** Tells the node how the source is doing, and the log how everything is. */
+  async #watch(): Promise<AgentEnd> {
+    let countersAt = this.#options.clock.now()
+    while (!this.#isStopping()) {
+      await pause(WATCH_INTERVAL, this.#stop.signal)
+      this.#report()
+      const now = this.#options.clock.now()
+      if (now - countersAt < COUNTERS_INTERVAL) continue
+      countersAt = now
+      this.#logCounters()
+    }
+    return { code: 'done' }
+  }
+
+  #report(): void {
+    const { clock, log, pump } = this.#options
+    const status = pump.status
+    const now = clock.now()
+    const last = this.#reported
+    const hasChanged = last?.status.state !== status.state || last.status.fault !== status.fault
+    if (!hasChanged && now - last.at < REPORT_INTERVAL) return
+    if (hasChanged && last !== undefined) log.info({ ...status }, 'source changed its state')
+    if (this.#session === undefined) return
+    this.#reported = { status, at: now }
+    this.#session.reportSource(status).catch((error: unknown) => log.debug({ err: error }, 'the node did not take a report'))
+  }
+
+  #logCounters(): void {
+    const { log, pump } = this.#options
+    const counters = {
+      ...this.#session?.publisher.counts,
+      ...pump.takeDropped(),
+      nodeOutages: this.#nodeOutages,
+      sourceRestarts: this.#sourceRestarts,
+      residentBytes: process.memoryUsage.rss(),
+    }
+    log.info({ ...pump.status, ...counters }, 'counters')
+  }
+}
+
+/** Waits, or returns early when the signal aborts. */
+async function pause(duration: number, signal: AbortSignal): Promise<void> {
+  await delay(duration, undefined, { signal }).catch((error: unknown) => {
+    if (!signal.aborted) throw error
+  })
+}

@@ -1,0 +1,167 @@
+import { WHOLE } from '../../relay/wire/ids.ts'
+import { bitsPerSecond } from '../../relay/wire/units.ts'
+import type { Pyramid, Rendition } from '../../relay/wire/pyramid.ts'
+import type { BitsPerSecond } from '../../relay/wire/units.ts'
+import type { IngestTrack } from './rtp-ingest.ts'
+
+/** How renditions are encoded. */
+export interface EncoderSettings {
+  /** ffmpeg's name of the H.264 encoder. */
+  readonly encoder: string
+  /** More output options for it, after ours, so that they win. */
+  readonly encoderOptions: readonly string[]
+  readonly preset?: string | undefined
+  /** Threads per encoder instance. */
+  readonly threads: number
+  readonly tileBitrate?: BitsPerSecond | undefined
+  readonly overviewBitrate?: BitsPerSecond | undefined
+  readonly wholeBitrate?: BitsPerSecond | undefined
+}
+
+/** One output of ffmpeg. */
+export interface EncoderOutput {
+  readonly url: string
+  readonly options: readonly string[]
+}
+
+/** Everything one ffmpeg process is told. */
+export interface EncoderPlan {
+  readonly filterGraph: string
+  readonly outputs: readonly EncoderOutput[]
+}
+
+/** The longest time between two keyframes of a tile: what a viewer waits for one, at most. */
+const TILE_GOP_SECONDS = 0.33
+/** `whole` is not switched by viewports, and its keyframes are large. */
+const WHOLE_GOP_SECONDS = 1
+
+/**
+ * RTP packets stay below this, so that SRTP, retransmission and header extensions find room in what
+ * the internet carries for sure (1,280 bytes with IPv6). @see RFC 8200 section 5
+ */
+const PACKET_BYTES = 1180
+
+/** Default rates: about 83 Mbit/s for 36 HD tiles and 5 for the overview, at 30 frames per second. */
+const TILE_BITS_PER_PIXEL_SECOND = 2.5
+const WHOLE_BITS_PER_PIXEL_SECOND = 1.2
+
+/** Frames between two keyframes of a tile or the overview. */
+export const tileGopFrames = (framesPerSecond: number): number => Math.max(1, Math.floor(framesPerSecond * TILE_GOP_SECONDS))
+
+/** The rate at which one rendition is encoded: what was asked for, else in proportion to its pixels. */
+export function renditionBitrate(rendition: Rendition, framesPerSecond: number, settings: EncoderSettings): BitsPerSecond {
+  // Twice the frames do not need twice the bits: they differ less.
+  const perPixel = Math.sqrt(framesPerSecond / 30) * rendition.width * rendition.height
+  if (rendition.id === WHOLE) return settings.wholeBitrate ?? bitsPerSecond(Math.round(perPixel * WHOLE_BITS_PER_PIXEL_SECOND))
+  const asked = rendition.id.startsWith('tile') ? settings.tileBitrate : settings.overviewBitrate
+  return asked ?? bitsPerSecond(Math.round(perPixel * TILE_BITS_PER_PIXEL_SECOND))
+}
+
+/**
+ * Plans one ffmpeg process that makes every rendition of a pyramid from one input.
+ *
+ * @param inputFilters - The filter chain that turns the input into 4:2:0 frames of the pyramid's size, BT.709, limited range.
+ * @param tracks - One per rendition of the pyramid, in its order.
+ * @param port - The loopback UDP port that all RTP goes to.
+ */
+export function planEncoder(
+  pyramid: Pyramid,
+  inputFilters: string,
+  settings: EncoderSettings,
+  tracks: readonly IngestTrack[],
+  port: number,
+): EncoderPlan {
+  const labels = pyramid.renditions.map((_, index) => `r${index}`)
+  const branches = pyramid.renditions.map((rendition, index) => `[s${index}]${renditionFilters(pyramid, rendition, settings.encoder)}[r${index}]`)
+  const split = `[0:v]${inputFilters},split=${labels.length}${labels.map((_, index) => `[s${index}]`).join('')}`
+  const outputs = pyramid.renditions.map((rendition, index): EncoderOutput => {
+    const track = tracks[index]
+    if (track === undefined) throw new Error('one track per rendition')
+    return {
+      // `connect` makes ffmpeg fail, and so end, when this process is gone and nobody listens any more.
+      url: `rtp://127.0.0.1:${port}?rtcpport=${port}&pkt_size=${PACKET_BYTES}&connect=1`,
+      options: [
+        '-map', `[r${index}]`,
+        ...(rendition.codec === 'VP9' ? vp9Options(pyramid, rendition, settings) : h264Options(pyramid, rendition, index, settings)),
+        '-color_primaries', 'bt709', '-color_trc', 'bt709', '-colorspace', 'bt709', '-color_range', 'tv',
+        '-f', 'rtp',
+        '-ssrc', String(track.ssrc),
+        '-payload_type', rendition.codec === 'VP9' ? '98' : '96',
+        '-seq', String(track.firstSequenceNumber),
+      ],
+    }
+  })
+  return { filterGraph: [split, ...branches].join(';'), outputs }
+}
+
+function renditionFilters(pyramid: Pyramid, { region, width, height }: Rendition, encoder: string): string {
+  const filters: string[] = []
+  if (region.width !== pyramid.width || region.height !== pyramid.height) {
+    filters.push(`crop=${region.width}:${region.height}:${region.x}:${region.y}`)
+  }
+  if (width !== region.width || height !== region.height) filters.push(`scale=${width}:${height}:flags=area`)
+  if (encoder.endsWith('_vaapi')) filters.push('format=nv12', 'hwupload')
+  return filters.length === 0 ? 'null' : filters.join(',')
+}
+
+/** @see RFC 6184 section 8.1 for why parameter sets come with every keyframe: a viewer may join at any of them */
+function h264Options(pyramid: Pyramid, rendition: Rendition, index: number, settings: EncoderSettings): readonly string[] {
+  const gop = tileGopFrames(pyramid.framesPerSecond)
+  const rate = renditionBitrate(rendition, pyramid.framesPerSecond, settings)
+  return [
+    '-c:v', settings.encoder,
+    ...encoderFamilyOptions(settings),
+    '-threads', String(settings.threads),
+    '-b:v', String(rate),
+    '-maxrate', String(rate),
+    // One GOP's worth: no keyframe can be larger than that.
+    '-bufsize', String(Math.round((rate * gop) / pyramid.framesPerSecond)),
+    '-g', String(gop),
+    '-bf', '0',
+    // Staggered over the renditions, so that keyframes of dozens of tiles never leave together.
+    '-force_key_frames', `expr:eq(mod(n,${gop}),${index % gop})`,
+    ...settings.encoderOptions,
+  ]
+}
+
+/** What each family of encoders needs so that it delays nothing, obeys forced keyframes, and decodes as profile-level-id 42e01f says. */
+function encoderFamilyOptions({ encoder, preset }: EncoderSettings): readonly string[] {
+  const presetOptions = preset === undefined ? [] : ['-preset', preset]
+  if (encoder === 'libx264') {
+    return [
+      '-preset', preset ?? 'ultrafast',
+      '-tune', 'zerolatency',
+      '-profile:v', 'baseline',
+      '-sc_threshold', '0',
+      '-x264-params', 'repeat-headers=1:aud=0',
+    ]
+  }
+  if (encoder.endsWith('_nvenc')) {
+    return [...presetOptions, '-tune', 'ull', '-zerolatency', '1', '-delay', '0', '-rc', 'cbr', '-forced-idr', '1', '-profile:v', 'baseline']
+  }
+  if (encoder.endsWith('_vaapi')) return [...presetOptions, '-rc_mode', 'CBR', '-async_depth', '1', '-profile:v', 'constrained_baseline']
+  if (encoder.endsWith('_qsv')) return [...presetOptions, '-async_depth', '1', '-forced_idr', '1', '-profile:v', 'baseline']
+  return presetOptions
+}
+
+/** Keyframes are held well below the 2,048 packets that browsers assemble at most. */
+function vp9Options(pyramid: Pyramid, rendition: Rendition, settings: EncoderSettings): readonly string[] {
+  const rate = renditionBitrate(rendition, pyramid.framesPerSecond, settings)
+  return [
+    '-strict', 'experimental',
+    '-c:v', 'libvpx-vp9',
+    '-deadline', 'realtime',
+    '-cpu-used', '8',
+    '-row-mt', '1',
+    '-tile-columns', '4',
+    '-lag-in-frames', '0',
+    '-auto-alt-ref', '0',
+    '-threads', String(Math.max(2, settings.threads)),
+    '-b:v', String(rate),
+    '-maxrate', String(rate),
+    '-bufsize', String(Math.round(rate / 2)),
+    // Percent of the mean frame: with the rates above, at most about 1 MB.
+    '-max-intra-rate', '600',
+    '-g', String(Math.max(1, Math.round(pyramid.framesPerSecond * WHOLE_GOP_SECONDS))),
+  ]
+}

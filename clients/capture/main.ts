@@ -1,0 +1,127 @@
+import { randomInt } from 'node:crypto'
+import { Command } from 'commander'
+import { systemClock } from '../../relay/runtime/clock.ts'
+import { parseConfig } from '../../relay/runtime/config.ts'
+import { createLogger } from '../../relay/runtime/log.ts'
+import { rtpTimestamp } from '../../relay/wire/units.ts'
+import { Agent } from './agent.ts'
+import { FramePump } from './frame-pump.ts'
+import { findInvitation } from './invitation-link.ts'
+import { recordSource } from './record.ts'
+import { AgentSettings, RecordSettings, refuseContradictions } from './settings.ts'
+import { planSource } from './source-plan.ts'
+import type { z } from 'zod'
+
+const EXAMPLES = `
+Examples:
+  The 8K test card:
+    KENKYO_INVITATION='http://127.0.0.1:7680/#invitation=…' kenkyo capture --source pattern
+  A recording, in a loop, without encoding anything:
+    kenkyo capture --invitation-file invitation.txt --source recording --input slides-8k --loop
+  A video file:
+    kenkyo capture --invitation-file invitation.txt --source file --input scan.ts --loop
+  A 4K camera, encoded by an NVIDIA card:
+    kenkyo capture --invitation-file invitation.txt --source device --input /dev/video0 \\
+      --input-options '-f v4l2 -input_format nv12 -video_size 3840x2160 -framerate 30' \\
+      --width 3840 --height 2160 --encoder h264_nvenc --preset p3
+
+Every option may also be set in a JSON file (--config, camelCase) or in the environment
+(--tile-bitrate is KENKYO_TILE_BITRATE); flags win over the environment, and that over the file.
+An invitation on the command line can be seen by everyone on this machine: prefer a file or the
+environment. Consumer GPUs limit how many encodings run at once (NVIDIA: 8 to 12 sessions, by
+driver): use fewer, larger tiles there (--columns 3 --rows 3).`
+
+function withSourceOptions(command: Command): Command {
+  return command
+    .option('--config <file>', 'JSON file with any of these settings, in camelCase')
+    .option('--source <kind>', 'pattern (test card), file, device or recording (default pattern)')
+    .option('--input <input>', 'path of the file or recording; what ffmpeg takes after -i, for a device')
+    .option('--input-options <words>', 'ffmpeg options before -i, for a file or device')
+    .option('--width <pixels>', 'width of the test card or device image (default 7680)')
+    .option('--height <pixels>', 'height of the same (default 4320)')
+    .option('--frames-per-second <n>', 'frame rate of the same (default 30)')
+    .option('--columns <n>', 'columns of tiles, 1 to 8 (default: tiles near 1280 wide)')
+    .option('--rows <n>', 'rows of tiles, 1 to 8 (default: tiles near 720 high)')
+    .option('--overview-width <pixels>', 'width of the overview (default 1920)')
+    .option('--tile-bitrate <bit/s>', 'of each tile (default: by its pixels, 2.3 Mbit/s for 1280x720)')
+    .option('--overview-bitrate <bit/s>', 'of the overview (default: by its pixels, 5.2 Mbit/s for 1920x1080)')
+    .option('--whole <codec>', 'also publish the whole image in one stream: none or vp9 (default none)')
+    .option('--whole-bitrate <bit/s>', 'of that stream (default: by its pixels, 40 Mbit/s for 7680x4320)')
+    .option('--encoder <name>', "ffmpeg's H.264 encoder: libx264, h264_nvenc, h264_vaapi, h264_qsv, … (default libx264)")
+    .option('--encoder-options <words>', 'more output options for it')
+    .option('--preset <name>', "the encoder's preset (default ultrafast, for libx264)")
+    .option('--threads <n>', 'threads per encoder (default 1)')
+    .option('--loop', 'begin a file or recording again at its end, for ever')
+    .option('--ffmpeg <path>', "ffmpeg to run (default: ffmpeg-static's, else the system's)")
+    .option('--ffprobe <path>', 'ffprobe to run (default: beside ffmpeg, else the system\'s)')
+    .option('--log-level <level>', 'trace, debug, info, warn, error or silent (default info)')
+}
+
+/** Flags, environment and file, parsed together. @throws {RelayFault} `bad_config` naming every mistake. */
+function loadSettings<Shape extends z.ZodRawShape>(schema: z.ZodObject<Shape>, flags: Readonly<Record<string, unknown>>) {
+  const { config: file, ...rest } = flags
+  return parseConfig(schema, { file: file as string | undefined, environment: process.env, flags: rest })
+}
+
+/** Aborts when the person at the terminal, or the service manager, wants an end. */
+function stopSignal(): AbortSignal {
+  const controller = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => controller.abort())
+  return controller.signal
+}
+
+async function runAgent(settings: AgentSettings): Promise<void> {
+  refuseContradictions(settings)
+  const log = createLogger({ level: settings.logLevel, program: 'capture' })
+  const signal = stopSignal()
+  const address = await findInvitation(settings)
+  const plan = await planSource(settings, { clock: systemClock, log })
+  const { pyramid } = plan
+  log.info(
+    { source: plan.kind, width: pyramid.width, height: pyramid.height, framesPerSecond: pyramid.framesPerSecond, columns: pyramid.columns, rows: pyramid.rows },
+    'source is planned',
+  )
+  // @see RFC 3550 section 5.1: the initial timestamp should be random
+  const pump = new FramePump({ pyramid, clock: systemClock, origin: rtpTimestamp(randomInt(0, 2 ** 32)) })
+  await using agent = Agent.open({ plan, address, pump, clock: systemClock, log })
+  signal.addEventListener('abort', () => void agent.close(), { once: true })
+  if (signal.aborted) await agent.close()
+  const end = await agent.closed
+  if (end.code === 'refused') throw end.fault
+  log.info({ end: end.code }, 'capture has ended')
+}
+
+async function runRecorder(settings: RecordSettings): Promise<void> {
+  refuseContradictions(settings)
+  const log = createLogger({ level: settings.logLevel, program: 'capture' })
+  const plan = await planSource(settings, { clock: systemClock, log })
+  const startedAt = systemClock.now()
+  const onProgress = (frames: number, of: number): void => {
+    process.stderr.write(`\rrecording: ${frames} of ${of} frames${frames === of ? '\n' : ''}`)
+  }
+  const manifest = await recordSource({ plan, output: settings.output, seconds: settings.seconds, onProgress }, stopSignal())
+  const bits = 8 * manifest.renditions.reduce((sum, rendition) => sum + rendition.byteLength, 0)
+  const seconds = manifest.frameCount / manifest.pyramid.framesPerSecond
+  const took = (systemClock.now() - startedAt) / 1000
+  process.stderr.write(
+    `recorded ${manifest.frameCount} frames of ${manifest.renditions.length} renditions, ` +
+      `${(bits / seconds / 1e6).toFixed(1)} Mbit/s in sum, in ${took.toFixed(1)} s\n`,
+  )
+}
+
+/** `kenkyo capture`: runs a capture agent; `kenkyo capture record` makes a recording instead. */
+export function captureCommand(): Command {
+  const record = withSourceOptions(new Command('record'))
+    .description('Encode a stretch of a source into a directory that --source recording replays.')
+    .requiredOption('--output <directory>', 'the recording; replaced if there is one')
+    .option('--seconds <n>', 'its length (default 3)')
+    .action((_flags: unknown, command: Command) => runRecorder(loadSettings(RecordSettings, command.optsWithGlobals())))
+  return withSourceOptions(new Command('capture'))
+    .description('Run a capture agent: take a microscope image, encode its pyramid of tiles, publish it to a node.')
+    .option('--invitation-file <file>', 'file with the invitation link, or the token in it')
+    .option('--invitation <link>', 'the same, directly')
+    .option('--node <url>', 'origin of the node, with a token alone or to override the link')
+    .addCommand(record)
+    .addHelpText('after', EXAMPLES)
+    .action((flags: Record<string, unknown>) => runAgent(loadSettings(AgentSettings, flags)))
+}

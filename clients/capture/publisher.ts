@@ -1,0 +1,189 @@
+import { randomInt } from 'node:crypto'
+import { RTCPeerConnection, RTCRtpCodecParameters, RtpHeader, RtpPacket, useNACK, usePLI, useSdesMid } from 'werift'
+import { RelayFault } from '../../relay/wire/fault.ts'
+import { millis } from '../../relay/wire/units.ts'
+import type { RTCRtpSender, RTCRtpTransceiver } from 'werift'
+import type { RenditionId } from '../../relay/wire/ids.ts'
+import type { Pyramid, RenditionCodec } from '../../relay/wire/pyramid.ts'
+import type { PacedPacket } from './pacer.ts'
+
+/** How the offer reaches the node, and the answer comes back. */
+export type ExchangeSdp = (offer: {
+  readonly sdp: string
+  readonly tracks: { mid: string; renditionId: RenditionId }[]
+}) => Promise<string>
+
+/** What {@link Publisher} needs. */
+export interface PublisherOptions {
+  readonly pyramid: Pyramid
+  /** Also gather 127.0.0.1, which reaches nodes on this machine only. */
+  readonly usesLoopback: boolean
+  readonly exchange: ExchangeSdp
+}
+
+/** What left, and what came back, since the connection was made. */
+export interface PublisherCounts {
+  packetsSent: number
+  bytesSent: number
+  /** Packets the node asked for again. */
+  packetsNacked: number
+  /** Keyframes the node asked for; the next one is never further than the GOP. */
+  plis: number
+  /** Packets not sent because the socket took no more. */
+  packetsDropped: number
+}
+
+const CONNECT_TIMEOUT = millis(8000)
+/** Packets handed to the socket and not yet taken by it; more means that it is stuck. */
+const MAX_PACKETS_IN_FLIGHT = 8192
+
+/** Retransmission has a payload type of its own. @see RFC 4588 section 8.6 */
+const retransmission = (payloadType: number, of: number): RTCRtpCodecParameters =>
+  new RTCRtpCodecParameters({ mimeType: 'video/rtx', clockRate: 90_000, payloadType, rtcpFeedback: [], parameters: `apt=${of}` })
+
+/**
+ * What is offered for each codec. Constrained Baseline is what the default encoder makes and what every
+ * browser offers; the level of the larger renditions is in their parameter sets.
+ *
+ * There is no transport-wide congestion control: werift's sender keeps a record of every packet for it
+ * and never forgets one.
+ */
+function codecParameters(codec: RenditionCodec): RTCRtpCodecParameters[] {
+  const [payloadType, parameters] =
+    codec === 'H264' ? [96, 'level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f'] : [98, 'profile-id=0']
+  const primary = new RTCRtpCodecParameters({
+    mimeType: `video/${codec}`,
+    clockRate: 90_000,
+    payloadType,
+    rtcpFeedback: [useNACK(), usePLI()],
+    parameters,
+  })
+  return [primary, retransmission(payloadType + 1, payloadType)]
+}
+
+interface OutgoingTrack {
+  readonly sender: RTCRtpSender
+  sequenceNumber: number
+}
+
+/** One WebRTC connection to a node, with one sending track per rendition. */
+export class Publisher implements AsyncDisposable {
+  readonly #connection: RTCPeerConnection
+  readonly #tracks: ReadonlyMap<RenditionId, OutgoingTrack>
+  readonly #closed = Promise.withResolvers<RelayFault>()
+  readonly #counts: PublisherCounts = { packetsSent: 0, bytesSent: 0, packetsNacked: 0, plis: 0, packetsDropped: 0 }
+  #inFlight = 0
+
+  private constructor(connection: RTCPeerConnection, tracks: ReadonlyMap<RenditionId, OutgoingTrack>) {
+    this.#connection = connection
+    this.#tracks = tracks
+    connection.connectionStateChange.subscribe(state => {
+      if (state === 'failed' || state === 'closed' || state === 'disconnected') {
+        this.#closed.resolve(new RelayFault('unavailable', 'the media connection to the node was lost'))
+      }
+    })
+    for (const { sender } of tracks.values()) {
+      sender.onPictureLossIndication.subscribe(() => this.#counts.plis++)
+      sender.onGenericNack.subscribe(nack => (this.#counts.packetsNacked += nack.lost.length))
+    }
+  }
+
+  /**
+   * Connects and waits until media can flow.
+   *
+   * @throws {RelayFault} What the exchange throws; `unavailable` when no media connection comes about in time.
+   */
+  static async open(options: PublisherOptions, signal: AbortSignal): Promise<Publisher> {
+    await using scope = new AsyncDisposableStack()
+    const { pyramid } = options
+    const connection = new RTCPeerConnection({
+      bundlePolicy: 'max-bundle',
+      codecs: { audio: [], video: [...new Set(pyramid.renditions.map(({ codec }) => codec))].flatMap(codecParameters) },
+      headerExtensions: { audio: [], video: [useSdesMid()] },
+      iceServers: [],
+      iceUseIpv6: false,
+      iceUseTcp: false,
+      ...(options.usesLoopback ? { iceAdditionalHostAddresses: ['127.0.0.1'] } : {}),
+    })
+    scope.defer(() => connection.close())
+    const transceivers = pyramid.renditions.map(({ codec }) => {
+      const transceiver = connection.addTransceiver('video', { direction: 'sendonly' })
+      transceiver.setCodecPreferences(codecParameters(codec))
+      return transceiver
+    })
+    await connection.setLocalDescription(await connection.createOffer())
+    signal.throwIfAborted()
+    const sdp = await options.exchange({ sdp: connection.localDescription?.sdp ?? '', tracks: pairTracks(pyramid, transceivers) })
+    await connection.setRemoteDescription({ type: 'answer', sdp })
+    await connected(connection, signal)
+    const tracks = pyramid.renditions.map(({ id }, index) => [id, outgoing(transceivers[index])] as const)
+    const publisher = new Publisher(connection, new Map(tracks))
+    scope.move()
+    return publisher
+  }
+
+  /** Settles once, when media can no longer flow. Never rejects. */
+  get closed(): Promise<RelayFault> {
+    return this.#closed.promise
+  }
+
+  /** Sends one packet, or drops and counts it when the socket is stuck. */
+  send(packet: PacedPacket): void {
+    const track = this.#tracks.get(packet.renditionId)
+    if (track === undefined) return
+    if (this.#inFlight >= MAX_PACKETS_IN_FLIGHT) {
+      this.#counts.packetsDropped++
+      return
+    }
+    const sequenceNumber = track.sequenceNumber
+    track.sequenceNumber = (sequenceNumber + 1) & 0xffff
+    // SSRC and payload type are those that were negotiated: werift fills them in.
+    const header = new RtpHeader({ sequenceNumber, timestamp: packet.timestamp, marker: packet.marker })
+    this.#inFlight++
+    this.#counts.packetsSent++
+    this.#counts.bytesSent += packet.payload.length
+    void track.sender
+      .sendRtp(new RtpPacket(header, packet.payload))
+      .catch((cause: unknown) => this.#closed.resolve(new RelayFault('unavailable', 'a packet could not be sent', { cause })))
+      .finally(() => this.#inFlight--)
+  }
+
+  /** What left and came back since the connection was made. */
+  get counts(): Readonly<PublisherCounts> {
+    return this.#counts
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#connection.close()
+    this.#closed.resolve(new RelayFault('unavailable', 'closed by this side'))
+  }
+}
+
+function pairTracks(pyramid: Pyramid, transceivers: readonly RTCRtpTransceiver[]): { mid: string; renditionId: RenditionId }[] {
+  return pyramid.renditions.map(({ id }, index) => ({ mid: transceivers[index]?.mid ?? '', renditionId: id }))
+}
+
+function outgoing(transceiver: RTCRtpTransceiver | undefined): OutgoingTrack {
+  if (transceiver === undefined) throw new Error('one transceiver per rendition')
+  // Below 2^15, so that the first packets can be lost without confusion about the rollover counter. @see RFC 3711 section 3.3.1
+  return { sender: transceiver.sender, sequenceNumber: randomInt(0, 0x8000) }
+}
+
+async function connected(connection: RTCPeerConnection, signal: AbortSignal): Promise<void> {
+  const done = Promise.withResolvers<undefined>()
+  const check = (): void => {
+    if (connection.connectionState === 'connected') done.resolve(undefined)
+    if (connection.connectionState === 'failed') done.reject(new RelayFault('unavailable', 'no media path to the node'))
+  }
+  const give = AbortSignal.any([signal, AbortSignal.timeout(CONNECT_TIMEOUT)])
+  const stop = (): void => done.reject(new RelayFault('unavailable', 'no media path to the node came about in time'))
+  give.addEventListener('abort', stop, { once: true })
+  const { unSubscribe } = connection.connectionStateChange.subscribe(check)
+  check()
+  try {
+    await done.promise
+  } finally {
+    unSubscribe()
+    give.removeEventListener('abort', stop)
+  }
+}

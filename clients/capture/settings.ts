@@ -1,0 +1,83 @@
+import { z } from 'zod'
+import { flag, numeric } from '../../relay/runtime/config.ts'
+import { RelayFault } from '../../relay/wire/fault.ts'
+import { MAX_GRID } from '../../relay/wire/ids.ts'
+import { bitsPerSecond } from '../../relay/wire/units.ts'
+import type { EncoderSettings } from './encoder-arguments.ts'
+
+const pixels = numeric(z.int().min(16).max(16_384).multipleOf(2))
+const grid = numeric(z.int().min(1).max(MAX_GRID))
+const bitrate = numeric(z.int().min(50_000).max(1_000_000_000)).transform(bitsPerSecond)
+/** Words separated by spaces, as on a command line without quotes. */
+const words = z.string().transform(text => text.split(/\s+/).filter(word => word !== ''))
+
+/** What every way of running the capture agent shares: the source, and how it is encoded. */
+export const SourceSettings = z.strictObject({
+  source: z.enum(['pattern', 'file', 'device', 'recording']).default('pattern'),
+  /** A path, for `file` and `recording`; what ffmpeg's `-i` takes, for `device`. */
+  input: z.string().min(1).optional(),
+  /** Options before `-i`, for `file` and `device`. */
+  inputOptions: words.default([]),
+  /** Size of the image in pixels: of the card, or what the device delivers. */
+  width: pixels.default(7680),
+  height: pixels.default(4320),
+  framesPerSecond: numeric(z.number().min(1).max(120)).default(30),
+  columns: grid.optional(),
+  rows: grid.optional(),
+  overviewWidth: pixels.default(1920),
+  /** Bits per second; without them, in proportion to the pixels. */
+  tileBitrate: bitrate.optional(),
+  overviewBitrate: bitrate.optional(),
+  wholeBitrate: bitrate.optional(),
+  whole: z.enum(['none', 'vp9']).default('none'),
+  encoder: z.string().regex(/^[a-z0-9_]{1,32}$/, 'expected the name of an ffmpeg encoder').default('libx264'),
+  encoderOptions: words.default([]),
+  preset: z.string().regex(/^[a-z0-9_-]{1,32}$/, 'expected the name of a preset').optional(),
+  /** Threads per encoder. */
+  threads: numeric(z.int().min(0).max(64)).default(1),
+  loop: flag().default(false),
+  ffmpeg: z.string().min(1).optional(),
+  ffprobe: z.string().min(1).optional(),
+  logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+})
+export type SourceSettings = z.infer<typeof SourceSettings>
+
+/** The settings of a running agent. */
+export const AgentSettings = SourceSettings.extend({
+  /** The link that the node printed, or the token in it. */
+  invitation: z.string().min(1).max(8192).optional(),
+  invitationFile: z.string().min(1).optional(),
+  /** Origin of the node, where the invitation is a token alone. */
+  node: z.url({ protocol: /^https?$/ }).optional(),
+})
+export type AgentSettings = z.infer<typeof AgentSettings>
+
+/** The settings of the recorder. */
+export const RecordSettings = SourceSettings.extend({
+  seconds: numeric(z.number().gt(0).max(600)).default(3),
+  output: z.string().min(1),
+})
+export type RecordSettings = z.infer<typeof RecordSettings>
+
+/** The encoder's share of the settings. */
+export const encoderSettings = (settings: SourceSettings): EncoderSettings => ({
+  encoder: settings.encoder,
+  encoderOptions: settings.encoderOptions,
+  preset: settings.preset,
+  threads: settings.threads,
+  tileBitrate: settings.tileBitrate,
+  overviewBitrate: settings.overviewBitrate,
+  wholeBitrate: settings.wholeBitrate,
+})
+
+/**
+ * What contradicts itself in otherwise well-formed settings.
+ *
+ * @throws {RelayFault} `bad_config` naming every contradiction.
+ */
+export function refuseContradictions(settings: SourceSettings): void {
+  const mistakes: string[] = []
+  if (settings.source === 'pattern' && settings.input !== undefined) mistakes.push('--input: the pattern source takes none')
+  if (settings.source !== 'pattern' && settings.input === undefined) mistakes.push(`--input: the ${settings.source} source needs one`)
+  if (mistakes.length > 0) throw new RelayFault('bad_config', mistakes.join('\n'))
+}

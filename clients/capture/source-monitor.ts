@@ -1,0 +1,64 @@
+import type { Millis } from '../../relay/wire/units.ts'
+import type { FaultCode } from '../../relay/wire/fault.ts'
+import type { SourceStatus } from '../../relay/wire/signaling.ts'
+
+/** Images are counted over so many whole seconds. */
+const WINDOW_SECONDS = 3
+/** A source that shows less than this share of what it declared is slow… */
+const SLOW_BELOW = 0.9
+/** …until it shows more than this. */
+const RECOVERED_ABOVE = 0.95
+
+/** Judges how a source is doing from the images that came. Reads no clock: `now` is an argument. */
+export class SourceMonitor {
+  readonly #declared: number
+  /** Images per second, oldest first; the last one is still being counted. */
+  readonly #seconds: number[] = []
+  #currentSecond: number | undefined
+  #isSlow = false
+  #fault: FaultCode | undefined
+
+  /** @param declared - Frames per second that the source promised. */
+  constructor(declared: number) {
+    this.#declared = declared
+  }
+
+  /** One more image came. */
+  imageArrived(now: Millis): void {
+    this.#fault = undefined
+    this.#turnTo(now)
+    this.#seconds.push((this.#seconds.pop() ?? 0) + 1)
+  }
+
+  /** The source died; it is interrupted until the next image. */
+  failed(fault: FaultCode): void {
+    this.#fault = fault
+    this.#seconds.length = 0
+    this.#currentSecond = undefined
+    this.#isSlow = false
+  }
+
+  /** How the source is doing. */
+  status(now: Millis): SourceStatus {
+    if (this.#fault !== undefined) return { state: 'interrupted', framesPerSecond: 0, fault: this.#fault }
+    if (this.#currentSecond === undefined) return { state: 'interrupted', framesPerSecond: 0, fault: 'unavailable' }
+    this.#turnTo(now)
+    const whole = this.#seconds.slice(0, -1)
+    // Nothing is known of its rate before one whole second has passed.
+    if (whole.length === 0) return { state: 'live', framesPerSecond: this.#declared }
+    const framesPerSecond = Math.round((10 * whole.reduce((sum, count) => sum + count, 0)) / whole.length) / 10
+    if (framesPerSecond === 0 && whole.length === WINDOW_SECONDS) return { state: 'interrupted', framesPerSecond, fault: 'encoder_failed' }
+    const threshold = this.#declared * (this.#isSlow ? RECOVERED_ABOVE : SLOW_BELOW)
+    // One odd second is no judgement.
+    this.#isSlow = whole.length === WINDOW_SECONDS ? framesPerSecond < threshold : this.#isSlow
+    return this.#isSlow ? { state: 'slow', framesPerSecond, fault: 'encoder_slow' } : { state: 'live', framesPerSecond }
+  }
+
+  #turnTo(now: Millis): void {
+    const second = Math.floor(now / 1000)
+    const missed = this.#currentSecond === undefined ? 1 : Math.min(second - this.#currentSecond, WINDOW_SECONDS + 1)
+    for (let turn = 0; turn < missed; turn++) this.#seconds.push(0)
+    this.#seconds.splice(0, this.#seconds.length - WINDOW_SECONDS - 1)
+    this.#currentSecond = second
+  }
+}

@@ -1,0 +1,129 @@
+import { planPyramid } from '../../relay/wire/pyramid.ts'
+import { MAX_GRID } from '../../relay/wire/ids.ts'
+import { RelayFault } from '../../relay/wire/fault.ts'
+import { findFfmpeg } from './ffmpeg-binaries.ts'
+import { FfmpegEncoder } from './ffmpeg-encoder.ts'
+import { patternStream } from './pattern-stream.ts'
+import { patternLayout } from './pattern-layout.ts'
+import { probeVideo } from './probe.ts'
+import { loadRecording } from './recording.ts'
+import { RecordingSource } from './recording-source.ts'
+import { encoderSettings } from './settings.ts'
+import type { Clock } from '../../relay/runtime/clock.ts'
+import type { Logger } from '../../relay/runtime/log.ts'
+import type { Pyramid } from '../../relay/wire/pyramid.ts'
+import type { SourcePlan } from './encoded-frame.ts'
+import type { FfmpegBinaries } from './ffmpeg-binaries.ts'
+import type { EncoderInput } from './ffmpeg-encoder.ts'
+import type { SourceSettings } from './settings.ts'
+
+/** What sources stand on. */
+export interface SourceContext {
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** The size a tile is made near to, in pixels: an HD viewport touches few of them, and HD decoders are everywhere. */
+const TILE_WIDTH = 1280
+const TILE_HEIGHT = 720
+
+const nearest = (length: number, tile: number): number => Math.min(MAX_GRID, Math.max(1, Math.round(length / tile)))
+
+/** Converts whatever comes to what is encoded, and says so to the encoder. @see Rec. ITU-T H.273 */
+const toImage = (width: number, height: number, framesPerSecond: number): string =>
+  `fps=${framesPerSecond},scale=${width}:${height}:flags=bicubic:out_color_matrix=bt709:out_range=tv,format=yuv420p,setsar=1`
+
+/** Lays out the pyramid for an image of the given size. */
+function pyramidFor(settings: SourceSettings, width: number, height: number, framesPerSecond: number): Pyramid {
+  return planPyramid({
+    width,
+    height,
+    framesPerSecond,
+    columns: settings.columns ?? nearest(width, TILE_WIDTH),
+    rows: settings.rows ?? nearest(height, TILE_HEIGHT),
+    overviewWidth: settings.overviewWidth,
+    whole: settings.whole === 'vp9' ? 'VP9' : undefined,
+  })
+}
+
+/**
+ * Looks at the source that the settings name, and plans how to run it.
+ *
+ * @throws {RelayFault} `bad_config`, `bad_source` or `bad_recording`: retrying would not help.
+ */
+export async function planSource(settings: SourceSettings, context: SourceContext): Promise<SourcePlan> {
+  switch (settings.source) {
+    case 'pattern':
+      return planPattern(settings, context)
+    case 'file':
+      return planFile(settings, context)
+    case 'device':
+      return planDevice(settings, context)
+    case 'recording':
+      return planRecording(settings, context)
+    default:
+      return settings.source satisfies never
+  }
+}
+
+/** A plan that encodes `input` by ffmpeg. */
+export function encodedPlan(
+  plan: { readonly kind: string; readonly pyramid: Pyramid; readonly input: EncoderInput },
+  settings: SourceSettings,
+  binaries: FfmpegBinaries,
+  log: Logger,
+): SourcePlan {
+  const { kind, pyramid, input } = plan
+  const options = { pyramid, input, settings: encoderSettings(settings), ffmpegPath: binaries.ffmpeg, log }
+  return { kind, pyramid, open: (onFrame, signal) => FfmpegEncoder.open(options, onFrame, signal) }
+}
+
+async function planPattern(settings: SourceSettings, { clock, log }: SourceContext): Promise<SourcePlan> {
+  const { width, height, framesPerSecond } = settings
+  const pyramid = pyramidFor(settings, width, height, framesPerSecond)
+  const { columns, rows } = pyramid
+  for (const { id, region } of pyramid.renditions) if (id.startsWith('tile')) patternLayout(region)
+  const grid = { width, height, columns, rows }
+  const input: EncoderInput = {
+    open: signal => ({
+      source: patternStream({ grid, framesPerSecond, clock, signal }),
+      options: ['-f', 'rawvideo', '-pixel_format', 'yuv420p', '-video_size', `${width}x${height}`, '-framerate', String(framesPerSecond)],
+    }),
+    filters: 'setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709',
+  }
+  return encodedPlan({ kind: 'pattern', pyramid, input }, settings, await findFfmpeg(settings), log)
+}
+
+async function planFile(settings: SourceSettings, { log }: SourceContext): Promise<SourcePlan> {
+  const path = settings.input ?? ''
+  const binaries = await findFfmpeg(settings)
+  const video = await probeVideo(path, binaries)
+  const even = (length: number): number => 2 * Math.floor(length / 2)
+  const width = even(video.width)
+  const height = even(video.height)
+  const pyramid = pyramidFor(settings, width, height, video.framesPerSecond)
+  const options = ['-re', ...(settings.loop ? ['-stream_loop', '-1'] : []), ...settings.inputOptions]
+  const input: EncoderInput = {
+    open: () => ({ source: path, options }),
+    filters: toImage(width, height, video.framesPerSecond),
+  }
+  return encodedPlan({ kind: 'file', pyramid, input }, settings, binaries, log)
+}
+
+async function planDevice(settings: SourceSettings, { log }: SourceContext): Promise<SourcePlan> {
+  const { width, height, framesPerSecond, inputOptions: options } = settings
+  const source = settings.input ?? ''
+  const pyramid = pyramidFor(settings, width, height, framesPerSecond)
+  const input: EncoderInput = { open: () => ({ source, options }), filters: toImage(width, height, framesPerSecond) }
+  return encodedPlan({ kind: 'device', pyramid, input }, settings, await findFfmpeg(settings), log)
+}
+
+async function planRecording(settings: SourceSettings, { clock }: SourceContext): Promise<SourcePlan> {
+  if (settings.input === undefined) throw new RelayFault('bad_config', '--input: the recording source needs one')
+  const recording = await loadRecording(settings.input)
+  return {
+    kind: 'recording',
+    pyramid: recording.pyramid,
+    open: (onFrame, signal) => Promise.resolve(RecordingSource.open({ recording, clock, isLooped: settings.loop }, onFrame, signal)),
+  }
+}
