@@ -3,13 +3,13 @@
 import { Command, CommanderError } from 'commander'
 import { RelayFault } from '../relay/wire/fault.ts'
 import { inviteCommand, nodeCommand } from '../sfu/main.ts'
-// import { captureCommand } from '../clients/capture/main.ts'
+import { captureCommand } from '../clients/capture/main.ts'
 
 const kenkyo = new Command('kenkyo')
   .description('Live 8K microscope video and whole-slide images between hospitals.')
   .addCommand(nodeCommand())
   .addCommand(inviteCommand())
-  // .addCommand(captureCommand())
+  .addCommand(captureCommand())
   .showHelpAfterError('(--help lists the options)')
 
 try {

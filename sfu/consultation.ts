@@ -141,7 +141,7 @@ export class Consultation {
   close(reason: RelayFault): void {
     this.#microscope?.close(reason)
     for (const viewer of this.#viewers) viewer.close(reason)
-    void this.#closeRoom()
+    void this.#closeRoom(reason)
   }
 
   #publicationClosed(published: PublishedMedia, reason: RelayFault): void {
@@ -160,10 +160,10 @@ export class Consultation {
   async #openRoom(): Promise<MediaRoom> {
     try {
       const room = await MediaRoom.open(this.#host.leastLoaded())
-      void room.workerClosed.then(fault => {
-        this.#room = undefined
-        room.close()
-        this.#published?.close(fault ?? new RelayFault('unavailable', 'the media worker closed'))
+      void room.closed.then(reason => {
+        // Whoever closed the room on purpose has already forgotten it.
+        if (this.#room !== undefined && reason.code === 'worker_died') this.#room = undefined
+        this.#published?.close(reason)
       })
       return room
     } catch (error) {
@@ -174,14 +174,14 @@ export class Consultation {
 
   #closeIfEmpty(): void {
     if (this.#viewers.size > 0 || this.#microscope !== undefined) return
-    void this.#closeRoom()
+    void this.#closeRoom(new RelayFault('unavailable', 'everybody left'))
     this.#onEmpty()
   }
 
-  async #closeRoom(): Promise<void> {
+  async #closeRoom(reason: RelayFault): Promise<void> {
     const opening = this.#room
     this.#room = undefined
     const room = await opening?.catch(() => undefined)
-    room?.close()
+    room?.close(reason)
   }
 }

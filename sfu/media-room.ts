@@ -3,7 +3,7 @@ import { MEDIA_CODECS } from './media-codecs.ts'
 import { PublishedMedia } from './published-media.ts'
 import { ViewerMedia } from './viewer-media.ts'
 import type { RequestOf } from '../relay/wire/signaling.ts'
-import type { MediaWorker } from './worker-pool.ts'
+import type { MediaWorker, WorkerTenant } from './worker-pool.ts'
 import type { Router, WebRtcTransport } from 'mediasoup/types'
 
 /** What a viewer's line is taken to carry before anything was measured, in bits per second. */
@@ -14,15 +14,16 @@ const MAX_BITRATE = 400e6
 const ICE_CONSENT_TIMEOUT_SECONDS = 10
 
 /** One consultation's router, on one worker. It ends with its worker. */
-export class MediaRoom {
+export class MediaRoom implements WorkerTenant {
   readonly #worker: MediaWorker
   readonly #router: Router
+  readonly #closed = Promise.withResolvers<RelayFault>()
   #isOpen = true
 
   private constructor(worker: MediaWorker, router: Router) {
     this.#worker = worker
     this.#router = router
-    worker.rooms++
+    worker.lodge(this)
   }
 
   /** Makes a router on the given worker. */
@@ -30,9 +31,13 @@ export class MediaRoom {
     return new MediaRoom(worker, await worker.worker.createRouter({ mediaCodecs: MEDIA_CODECS }))
   }
 
-  /** Settles with the fault when its worker dies; undefined when the worker is closed. Never rejects. */
-  get workerClosed(): Promise<RelayFault | undefined> {
-    return this.#worker.closed
+  /** Settles once, with the reason. Never rejects. */
+  get closed(): Promise<RelayFault> {
+    return this.#closed.promise
+  }
+
+  workerClosed(fault: RelayFault | undefined): void {
+    this.close(fault ?? new RelayFault('unavailable', 'the media worker closed'))
   }
 
   /** @throws {RelayFault} `bad_message` or `unsupported_media`. */
@@ -45,12 +50,13 @@ export class MediaRoom {
     return new ViewerMedia(this.#router, await this.#createTransport())
   }
 
-  /** Idempotent. Closes every transport of the room. */
-  close(): void {
+  /** Closes every transport of the room. Idempotent; the first reason wins. */
+  close(reason: RelayFault): void {
     if (!this.#isOpen) return
     this.#isOpen = false
-    this.#worker.rooms--
+    this.#worker.evict(this)
     this.#router.close()
+    this.#closed.resolve(reason)
   }
 
   /** @throws {RelayFault} `unavailable` when the room closes, or its worker dies, in the middle. */

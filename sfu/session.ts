@@ -16,17 +16,16 @@ export abstract class Session {
   readonly role: Role
   readonly notify: Notify
   readonly #closed = Promise.withResolvers<RelayFault>()
-  readonly #expired: AbortSignal
-  readonly #onExpired: () => void
+  readonly #admission: Admission
   #isClosed = false
 
   constructor(admission: Admission, notify: Notify) {
     this.memberId = admission.memberId
     this.role = admission.role
     this.notify = notify
-    this.#expired = admission.expired
-    this.#onExpired = () => this.close(this.#expired.reason as RelayFault)
-    this.#expired.addEventListener('abort', this.#onExpired, { once: true })
+    this.#admission = admission
+    const { expired } = admission
+    expired.addEventListener('abort', () => this.close(expired.reason as RelayFault), { once: true })
   }
 
   /**
@@ -53,7 +52,7 @@ export abstract class Session {
   close(reason: RelayFault): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    this.#expired.removeEventListener('abort', this.#onExpired)
+    this.#admission.release()
     this.release()
     this.#closed.resolve(reason)
   }

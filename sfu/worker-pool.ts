@@ -17,14 +17,20 @@ export interface MediaAddress {
   readonly announcedAddress?: string | undefined
 }
 
+/** What lives on a worker and ends with it. */
+export interface WorkerTenant {
+  /** The worker is gone: with the fault if its process died, undefined if it was closed. */
+  workerClosed(fault: RelayFault | undefined): void
+}
+
 /** One running mediasoup worker with the one WebRtcServer that all its transports share. */
 export class MediaWorker {
   readonly worker: Worker
   readonly webRtcServer: WebRtcServer
   /** Its place in the pool, from 0; stays the same when the process is replaced. */
   readonly index: number
-  /** Rooms it carries now. */
-  rooms = 0
+  // Tenants come and go by the thousand on one worker; a promise would hold on to every one of them.
+  readonly #tenants = new Set<WorkerTenant>()
   readonly #closed = Promise.withResolvers<RelayFault | undefined>()
 
   private constructor(worker: Worker, webRtcServer: WebRtcServer, index: number) {
@@ -32,7 +38,7 @@ export class MediaWorker {
     this.webRtcServer = webRtcServer
     this.index = index
     worker.once('died', cause => {
-      this.#closed.resolve(new RelayFault('worker_died', `media worker ${index} died`, { cause }))
+      this.#settle(new RelayFault('worker_died', `media worker ${index} died`, { cause }))
     })
   }
 
@@ -71,10 +77,30 @@ export class MediaWorker {
     return this.#closed.promise
   }
 
+  /** How many tenants it has. */
+  get load(): number {
+    return this.#tenants.size
+  }
+
+  /** Tells the tenant when this worker is gone, until it {@link evict moves out}. */
+  lodge(tenant: WorkerTenant): void {
+    this.#tenants.add(tenant)
+  }
+
+  evict(tenant: WorkerTenant): void {
+    this.#tenants.delete(tenant)
+  }
+
   /** Idempotent. */
   close(): void {
     this.worker.close()
-    this.#closed.resolve(undefined)
+    this.#settle(undefined)
+  }
+
+  #settle(fault: RelayFault | undefined): void {
+    this.#closed.resolve(fault)
+    for (const tenant of [...this.#tenants]) tenant.workerClosed(fault)
+    this.#tenants.clear()
   }
 }
 
@@ -115,14 +141,14 @@ export class WorkerPool {
   }
 
   /**
-   * The running worker with the fewest rooms.
+   * The running worker with the fewest tenants.
    *
    * @throws {RelayFault} `unavailable` while none runs.
    */
   leastLoaded(): MediaWorker {
     const [first, ...rest] = this.running
     if (first === undefined) throw new RelayFault('unavailable', 'no media worker is running')
-    return rest.reduce((best, worker) => (worker.rooms < best.rooms ? worker : best), first)
+    return rest.reduce((best, worker) => (worker.load < best.load ? worker : best), first)
   }
 
   /** Closes every worker and stops replacing them. Idempotent. */

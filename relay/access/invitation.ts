@@ -32,7 +32,8 @@ export class Admission {
   readonly consultationId: ConsultationId
   readonly memberId: MemberId
   readonly role: Role
-  readonly #expired: AbortSignal
+  readonly #expiry = new AbortController()
+  #timer: NodeJS.Timeout | undefined
 
   static {
     mint = claims => new Admission(claims)
@@ -42,24 +43,24 @@ export class Admission {
     this.consultationId = claims.consultation
     this.memberId = claims.sub
     this.role = claims.role
-    this.#expired = abortAt(claims.exp * 1000)
+    this.#watch(claims.exp * 1000)
   }
 
   /** Aborts with an `invitation_expired` fault the moment the invitation runs out. */
   get expired(): AbortSignal {
-    return this.#expired
+    return this.#expiry.signal
   }
-}
 
-function abortAt(epochMillis: number): AbortSignal {
-  const controller = new AbortController()
-  const expire = (): void => {
-    const remaining = epochMillis - Date.now()
-    if (remaining <= 0) controller.abort(new RelayFault('invitation_expired', 'the invitation has expired'))
-    else setTimeout(expire, Math.min(remaining, LONGEST_TIMER_MILLIS)).unref()
+  /** Stops the clock of an admission that is no longer used. Idempotent. */
+  release(): void {
+    clearTimeout(this.#timer)
   }
-  expire()
-  return controller.signal
+
+  #watch(epochMillis: number): void {
+    const remaining = epochMillis - Date.now()
+    if (remaining <= 0) this.#expiry.abort(new RelayFault('invitation_expired', 'the invitation has expired'))
+    else this.#timer = setTimeout(() => this.#watch(epochMillis), Math.min(remaining, LONGEST_TIMER_MILLIS)).unref()
+  }
 }
 
 /** What an invitation says. */

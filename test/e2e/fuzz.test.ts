@@ -24,7 +24,8 @@ const port = await freePort()
 const origin = `http://127.0.0.1:${port}`
 const node = spawn(
   process.execPath,
-  [join(root, 'scripts/kenkyo.ts'), 'node', '--listen-port', String(port), '--state-dir', stateDir, '--workers', '1',
+  // A small heap makes the collector run, so that what is left is what is held.
+  ['--max-old-space-size=160', '--max-semi-space-size=8', join(root, 'scripts/kenkyo.ts'), 'node', '--listen-port', String(port), '--state-dir', stateDir, '--workers', '1',
     '--rtc-base-port', String(24_000 + (process.pid % 1000)), '--log-level', 'error'],
   { stdio: ['ignore', 'ignore', 'pipe'] },
 )
@@ -85,7 +86,7 @@ function mutateValue(value: unknown, next: () => number): unknown {
   }
   const entries = Object.entries(value)
   if (entries.length === 0 || next() < 0.1) return { ...value, [pick(['x', 'constructor', 'type', '__proto__'])]: pick(VALUES) }
-  const [key, inner] = pick(entries)
+  const [key, inner] = pick<[string, unknown]>(entries)
   if (next() < 0.2) return Object.fromEntries(entries.filter(([name]) => name !== key))
   return { ...value, [key]: mutateValue(inner, next) }
 }
@@ -107,8 +108,7 @@ function mutated(next: () => number, requestId: number): string | Buffer {
   let value: unknown = message
   const changes = next() < 0.1 ? 0 : 1 + Math.floor(next() * 3)
   for (let i = 0; i < changes; i++) value = mutateValue(value, next)
-  // undefined and exotic values cannot be serialised; then the text says so.
-  return JSON.stringify(value) ?? 'undefined'
+  return JSON.stringify(value)
 }
 
 /** Opens a socket, joins or not, sends mutated messages until the node closes it or the ration is used. */
@@ -126,14 +126,15 @@ async function oneSocket(next: () => number, ration: number, tokens: readonly st
   socket.once('close', () => wake())
   const joins = next() < 0.8
   if (joins) socket.send(JSON.stringify({ type: 'join', requestId: 1, protocol: 1, invitation: tokens[Math.floor(next() * tokens.length)] }))
+  const isOpen = (): boolean => socket.readyState === WebSocket.OPEN
   let sent = 0
-  while (sent < ration && socket.readyState === WebSocket.OPEN) {
+  while (sent < ration && isOpen()) {
     socket.send(mutated(next, sent + 2))
     sent++
     // Stay within what the node answers, so that every message is really looked at.
     if (sent % 8 === 0) {
       const target = sent + (joins ? 1 : 0)
-      while (replies < target && socket.readyState === WebSocket.OPEN) await new Promise<void>(resolve => (wake = resolve))
+      while (replies < target && isOpen()) await new Promise<void>(resolve => (wake = resolve))
     }
   }
   socket.close()
