@@ -3,7 +3,7 @@ import { Command } from 'commander'
 import { systemClock } from '../../relay/runtime/clock.ts'
 import { parseConfig } from '../../relay/runtime/config.ts'
 import { createLogger } from '../../relay/runtime/log.ts'
-import { rtpTimestamp } from '../../relay/wire/units.ts'
+import { millis, rtpTimestamp } from '../../relay/wire/units.ts'
 import { Agent } from './agent.ts'
 import { FramePump } from './frame-pump.ts'
 import { findInvitation } from './invitation-link.ts'
@@ -11,6 +11,9 @@ import { recordSource } from './record.ts'
 import { AgentSettings, RecordSettings, refuseContradictions } from './settings.ts'
 import { planSource } from './source-plan.ts'
 import type { z } from 'zod'
+
+/** A line of progress no more often than this. */
+const PROGRESS_INTERVAL = millis(2000)
 
 const EXAMPLES = `
 Examples:
@@ -96,8 +99,11 @@ async function runRecorder(settings: RecordSettings): Promise<void> {
   const log = createLogger({ level: settings.logLevel, program: 'capture' })
   const plan = await planSource(settings, { clock: systemClock, log })
   const startedAt = systemClock.now()
+  let nextLineAt: number = startedAt + PROGRESS_INTERVAL
   const onProgress = (frames: number, of: number): void => {
-    process.stderr.write(`\rrecording: ${frames} of ${of} frames${frames === of ? '\n' : ''}`)
+    if (systemClock.now() < nextLineAt) return
+    nextLineAt = systemClock.now() + PROGRESS_INTERVAL
+    process.stderr.write(`recording: ${frames} of ${of} frames\n`)
   }
   const manifest = await recordSource({ plan, output: settings.output, seconds: settings.seconds, onProgress }, stopSignal())
   const bits = 8 * manifest.renditions.reduce((sum, rendition) => sum + rendition.byteLength, 0)

@@ -15,6 +15,8 @@ export class SourceMonitor {
   /** Images per second, oldest first; the last one is still being counted. */
   readonly #seconds: number[] = []
   #currentSecond: number | undefined
+  /** The second of the first image, which was not whole. */
+  #firstSecond = 0
   #isSlow = false
   #fault: FaultCode | undefined
 
@@ -27,7 +29,7 @@ export class SourceMonitor {
   imageArrived(now: Millis): void {
     this.#fault = undefined
     this.#turnTo(now)
-    this.#seconds.push((this.#seconds.pop() ?? 0) + 1)
+    if (this.#seconds.length > 0) this.#seconds.push((this.#seconds.pop() ?? 0) + 1)
   }
 
   /** The source died; it is interrupted until the next image. */
@@ -56,9 +58,10 @@ export class SourceMonitor {
 
   #turnTo(now: Millis): void {
     const second = Math.floor(now / 1000)
-    const missed = this.#currentSecond === undefined ? 1 : Math.min(second - this.#currentSecond, WINDOW_SECONDS + 1)
-    for (let turn = 0; turn < missed; turn++) this.#seconds.push(0)
-    this.#seconds.splice(0, this.#seconds.length - WINDOW_SECONDS - 1)
+    this.#currentSecond ??= this.#firstSecond = second
+    for (let turn = Math.min(second - this.#currentSecond, WINDOW_SECONDS + 1); turn > 0; turn--) this.#seconds.push(0)
+    const kept = Math.min(WINDOW_SECONDS + 1, second - this.#firstSecond)
+    this.#seconds.splice(0, this.#seconds.length - kept)
     this.#currentSecond = second
   }
 }

@@ -1,0 +1,26 @@
+import { createHash } from 'node:crypto'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { readManifest } from '../../clients/capture/recording.ts'
+import { RelayFault } from '../../relay/wire/fault.ts'
+
+/** Where things are kept that can be made again. @see XDG Base Directory Specification */
+export const cacheDirectory = (environment: Readonly<Record<string, string | undefined>> = process.env): string =>
+  join(environment['XDG_CACHE_HOME'] ?? join(environment['HOME'] ?? homedir(), '.cache'), 'kenkyo')
+
+/** A directory name that changes with anything the content depends on. */
+export function cachedName(kind: string, parameters: object): string {
+  const digest = createHash('sha256').update(JSON.stringify(parameters)).digest('hex').slice(0, 12)
+  return `${kind}-${digest}`
+}
+
+/** Whether a directory holds a recording; its packets are checked when it is replayed. */
+export async function holdsRecording(directory: string): Promise<boolean> {
+  try {
+    await readManifest(directory)
+    return true
+  } catch (error) {
+    if (error instanceof RelayFault && error.code === 'bad_recording') return false
+    throw error
+  }
+}
