@@ -143,7 +143,6 @@ export class Compositor {
       viewport: this.#viewport ?? null,
       ...this.#drawn,
       instantDrawnAtMs: this.#instantDrawnAt === undefined ? null : timeOriginMs + this.#instantDrawnAt,
-      isCurrentPublication: this.#composition?.isEmpty === false,
       heldOut: this.#heldOut,
       framesPerSecond: this.#drawRate.perSecond(now),
       framesDrawn: this.#framesDrawn,

@@ -44,8 +44,6 @@ export interface PictureState {
   readonly sharpness: Sharpness
   /** When the shown instant was first drawn, in milliseconds since the epoch on the page's monotonic clock. */
   readonly instantDrawnAtMs: number | null
-  /** Whether the shown instant belongs to the tracks that are connected now. */
-  readonly isCurrentPublication: boolean
   readonly heldOut: readonly RenditionId[]
   readonly framesPerSecond: number
   /** Instants drawn since the page was opened. */
@@ -61,8 +59,8 @@ export interface PictureState {
   readonly whole: { readonly framesDecoded: number; readonly width: number; readonly height: number } | null
 }
 
-/** What can go wrong where the picture is drawn. Only the first one is final. */
-export type PictureFailure = 'no_webgl2' | 'context_lost' | 'unreadable_frame'
+/** What can go wrong where the picture is drawn. `no_webgl2` and `worker_failed` are final. */
+export type PictureFailure = 'no_webgl2' | 'context_lost' | 'unreadable_frame' | 'worker_failed'
 
 /** What the drawing worker tells the page. */
 export type FromPicture =

@@ -1,3 +1,4 @@
+import '../jitless.ts'
 import type { RenditionId } from '../../../relay/wire/ids.ts'
 import { millis, rtpTimestamp, VIDEO_CLOCK_RATE } from '../../../relay/wire/units.ts'
 import type { Rect } from '../view/viewport.ts'

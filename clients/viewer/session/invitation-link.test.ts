@@ -11,7 +11,7 @@ t.test('finds token and signaling address in the link', async t => {
 
 t.test('refuses a link without an invitation', async t => {
   for (const hash of ['', '#', '#invitation=', '#invite=abc']) {
-    t.throws(() => readInvitation(`http://127.0.0.1/${hash}`), { code: 'invitation_refused' })
+    t.throws(() => readInvitation(`http://127.0.0.1/${hash}`), { code: 'bad_message' })
   }
 })
 

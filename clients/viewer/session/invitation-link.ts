@@ -11,13 +11,13 @@ export interface Invitation {
 /**
  * Reads the page's own address: `<origin>/#invitation=<token>`.
  *
- * @throws {RelayFault} `invitation_refused` without a token; `wrong_role` for a microscope's invitation,
+ * @throws {RelayFault} `bad_message` without a token; `wrong_role` for a microscope's invitation,
  *   which must not be used here, because joining with it would replace the microscope.
  */
 export function readInvitation(address: string): Invitation {
   const url = new URL(address)
   const token = new URLSearchParams(url.hash.slice(1)).get('invitation') ?? ''
-  if (token === '') throw new RelayFault('invitation_refused', 'the address carries no invitation')
+  if (token === '') throw new RelayFault('bad_message', 'the address carries no invitation')
   if (claimedRole(token) === 'microscope') throw new RelayFault('wrong_role', 'this invitation is for a microscope')
   const signalingUrl = new URL(SIGNALING_PATH, url.origin)
   signalingUrl.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'

@@ -4,6 +4,7 @@ import { RelayFault } from '../../../relay/wire/fault.ts'
 import { TransportId } from '../../../relay/wire/ids.ts'
 import type { RenditionId } from '../../../relay/wire/ids.ts'
 import type { ConsumerOffer, Publication } from '../../../relay/wire/signaling.ts'
+import type { RtpCapabilities } from '../../../relay/wire/webrtc.ts'
 import type { SignalingClient } from '../../../relay/wire/signaling-client.ts'
 
 /** A track that carries one rendition while it is watched. */
@@ -53,7 +54,8 @@ export class Reception {
     try {
       const startedAt = performance.now()
       const { publicationId } = publication
-      const rtpCapabilities = device.recvRtpCapabilities
+      // The same shape by another name: mediasoup's own types leave codec parameters open.
+      const rtpCapabilities = device.recvRtpCapabilities as RtpCapabilities
       const { consumers } = await client.request('subscribe', { transportId, publicationId, rtpCapabilities })
       if (consumers.length === 0) throw new RelayFault('unsupported_media', 'this browser can decode none of the renditions')
       const tracks = await Promise.all(consumers.map(consumer => consume(transport, consumer)))

@@ -1,0 +1,151 @@
+/** The viewer's words. English is the reference: every other dictionary has exactly its keys. */
+const en = {
+  title: 'kenkyo viewer',
+  // Badge. {n} is a number.
+  native: 'Native pixels 1:1',
+  reduced: 'Reduced ×{n}',
+  upscaled: 'Upscaled ×{n}',
+  stale: 'Stale: {n} s old',
+  none: 'No image yet',
+  connecting: 'Connecting',
+  reconnecting: 'Reconnecting',
+  absent: 'Microscope absent',
+  slow: 'Source slow ({n} fps)',
+  interrupted: 'Source interrupted',
+  approximate: 'Tiles aligned approximately',
+  whole: 'Whole stream',
+  // Controls.
+  controls: 'View',
+  zoomIn: 'Zoom in',
+  zoomOut: 'Zoom out',
+  fit: 'Whole field',
+  oneToOne: 'Native pixels (1:1)',
+  fullscreen: 'Full screen',
+  panel: 'Figures',
+  help: 'Help',
+  language: '日本語',
+  dim: 'Dim the controls',
+  mode: 'Whole stream or tiles',
+  close: 'Close',
+  microscope: 'Microscope image',
+  minimap: 'Position in the whole field',
+  // Panel.
+  source: 'Source',
+  canvas: 'Canvas',
+  zoom: 'Zoom',
+  drawn: 'Drawn',
+  received: 'Received',
+  roundTrip: 'Round trip',
+  loss: 'Loss',
+  freezes: 'Freezes',
+  renditions: 'Streams',
+  decoder: 'Decoder',
+  upload: 'Drawing path',
+  alignment: 'Alignment wait',
+  join: 'Joined in',
+  fault: 'Last fault',
+  watched: '{n} watched',
+  heldOut: '{n} held out',
+  longest: 'longest {n} s',
+  software: 'software',
+  // Help.
+  helpWheel: 'Wheel or pinch: zoom at the pointer',
+  helpDrag: 'Drag or arrow keys: move',
+  helpDouble: 'Double-click: native pixels there; again: ×2; with Shift: zoom out',
+  helpKeys: '+ − zoom · 0 whole field · 1 native pixels · F full screen · I figures · W whole stream · D dim · L language · ? help',
+  helpTruth: 'The badge always says what you see: native pixels, reduced, upscaled, or stale.',
+  // Failures.
+  failedNoInvitation: 'This address carries no invitation. Open the complete link that you were given.',
+  failedRefused: 'The invitation was refused. Ask for a new link.',
+  failedExpired: 'The invitation has expired. Ask for a new link.',
+  failedRole: 'This invitation is for a microscope, not for a viewer.',
+  failedWebGl: 'This browser or its graphics driver has no WebGL2, which is needed to show the image.',
+  failedWebRtc: 'This browser has no WebRTC, which is needed to receive the image.',
+  failedMedia: 'This browser cannot decode the microscope\'s video (H.264).',
+  failedPicture: 'Drawing the image failed. Reload the page.',
+} as const
+
+/** A key of the dictionaries. */
+export type TextKey = keyof typeof en
+
+const ja: Record<TextKey, string> = {
+  title: 'kenkyo ビューアー',
+  native: '等倍 1:1（実画素）',
+  reduced: '縮小 ×{n}',
+  upscaled: '拡大 ×{n}',
+  stale: '{n} 秒前の画像（更新停止）',
+  none: '画像なし',
+  connecting: '接続中',
+  reconnecting: '再接続中',
+  absent: '顕微鏡が未接続',
+  slow: '映像元が低速（{n} fps）',
+  interrupted: '映像元が中断',
+  approximate: 'タイル同期は近似',
+  whole: '全体ストリーム',
+  controls: '表示',
+  zoomIn: '拡大',
+  zoomOut: '縮小',
+  fit: '全視野',
+  oneToOne: '等倍（1:1）',
+  fullscreen: '全画面',
+  panel: '計測値',
+  help: '操作説明',
+  language: 'English',
+  dim: '操作部を暗くする',
+  mode: '全体ストリーム／タイル切替',
+  close: '閉じる',
+  microscope: '顕微鏡画像',
+  minimap: '全視野内の位置',
+  source: '映像元',
+  canvas: '描画領域',
+  zoom: '倍率',
+  drawn: '描画',
+  received: '受信',
+  roundTrip: '往復遅延',
+  loss: '損失',
+  freezes: '停止',
+  renditions: 'ストリーム',
+  decoder: 'デコーダー',
+  upload: '描画経路',
+  alignment: '同期待ち',
+  join: '参加所要時間',
+  fault: '直近の障害',
+  watched: '{n} 本を受信',
+  heldOut: '{n} 本が遅延',
+  longest: '最長 {n} 秒',
+  software: 'ソフトウェア',
+  helpWheel: 'ホイール・ピンチ：ポインター位置で拡大縮小',
+  helpDrag: 'ドラッグ・矢印キー：移動',
+  helpDouble: 'ダブルクリック：その位置を等倍に。再度で ×2。Shift で縮小',
+  helpKeys: '+ − 拡大縮小 · 0 全視野 · 1 等倍 · F 全画面 · I 計測値 · W 全体ストリーム · D 減光 · L 言語 · ? 操作説明',
+  helpTruth: '左上の表示は常に実際の状態です：等倍（実画素）・縮小・拡大・更新停止。',
+  failedNoInvitation: 'このアドレスには招待情報がありません。受け取ったリンク全体を開いてください。',
+  failedRefused: '招待が拒否されました。新しいリンクを依頼してください。',
+  failedExpired: '招待の有効期限が切れました。新しいリンクを依頼してください。',
+  failedRole: 'この招待は顕微鏡用です。閲覧には使えません。',
+  failedWebGl: 'このブラウザーまたはグラフィックスドライバーは、表示に必要な WebGL2 に対応していません。',
+  failedWebRtc: 'このブラウザーは、受信に必要な WebRTC に対応していません。',
+  failedMedia: 'このブラウザーは顕微鏡の映像（H.264）をデコードできません。',
+  failedPicture: '画像の描画に失敗しました。ページを再読み込みしてください。',
+}
+
+/** The languages of the viewer. */
+export const LANGUAGES = ['ja', 'en'] as const
+export type Language = (typeof LANGUAGES)[number]
+
+const DICTIONARIES: Record<Language, Record<TextKey, string>> = { ja, en }
+
+/** The first of a person's languages that there is a dictionary for; English when there is none. */
+export function chooseLanguage(preferred: readonly string[]): Language {
+  for (const tag of preferred) {
+    const primary = tag.toLowerCase().split('-')[0]
+    const known = LANGUAGES.find(language => language === primary)
+    if (known !== undefined) return known
+  }
+  return 'en'
+}
+
+/** A text in a language, with its number put in. */
+export function text(language: Language, key: TextKey, n: number | string = ''): string {
+  return DICTIONARIES[language][key].replace('{n}', String(n))
+}

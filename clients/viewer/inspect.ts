@@ -1,0 +1,80 @@
+/**
+ * The viewer's own account of what it shows, for automated checks: `globalThis.kenkyo`.
+ * `docs/VIEWER.md` explains every field; a change here is a change there.
+ */
+import type { FaultCode } from '../../relay/wire/fault.ts'
+import type { PublicationId, RenditionId, SessionId } from '../../relay/wire/ids.ts'
+import type { SourceStatus } from '../../relay/wire/signaling.ts'
+import type { Freezes } from './picture/freeze-meter.ts'
+import type { PictureState, ShownInstant, UploadPath } from './picture/messages.ts'
+import type { Alignment } from './picture/picture.ts'
+import type { Truth } from './picture/truth.ts'
+import type { ConnectionState } from './session/standing-session.ts'
+import type { ViewMode } from './view/tile-demand.ts'
+import type { Rect, Size } from './view/viewport.ts'
+
+/** A part of the image, in image pixels, and its scale in device pixels per image pixel. */
+export interface InspectedViewport extends Rect {
+  readonly scale: number
+}
+
+/** What the viewer knows of itself now. Plain data. */
+export interface Inspection {
+  readonly version: 1
+  readonly connection: ConnectionState
+  readonly sessionId: SessionId | null
+  readonly publicationId: PublicationId | null
+  readonly image: Size | null
+  /** In device pixels. */
+  readonly canvas: Size
+  readonly devicePixelRatio: number
+  /** As asked for; `drawnViewport` is what is on the canvas. */
+  readonly viewport: InspectedViewport | null
+  readonly drawnViewport: InspectedViewport | null
+  readonly truth: Truth
+  readonly source: SourceStatus | null
+  readonly mode: ViewMode
+  readonly shown: ShownInstant | null
+  readonly heldOut: readonly RenditionId[]
+  readonly watching: readonly RenditionId[]
+  readonly framesPerSecond: number
+  readonly framesDrawn: number
+  readonly framesLate: number
+  readonly bitsPerSecondReceived: number
+  readonly bytesReceived: number
+  readonly roundTripSeconds: number | null
+  readonly lossRatio: number
+  readonly freezes: Freezes
+  readonly decoders: readonly string[]
+  readonly upload: UploadPath | null
+  readonly renderer: string | null
+  readonly alignment: Alignment
+  readonly alignmentWaitMs: number
+  readonly joinSeconds: number | null
+  readonly whole: PictureState['whole']
+  readonly lastFault: { readonly code: FaultCode; readonly message: string } | null
+}
+
+/** Pixels of the canvas together with what was on it when they were drawn. */
+export interface CapturedPixels {
+  readonly width: number
+  readonly height: number
+  /** Base64 of RGBA bytes, rows from the top left corner. */
+  readonly data: string
+  readonly shown: ShownInstant | null
+  readonly drawnViewport: InspectedViewport | null
+  readonly truth: Truth
+}
+
+/** `globalThis.kenkyo`. */
+export interface KenkyoHandle {
+  /** Everything the viewer knows of itself now. Synchronous. */
+  inspect(): Inspection
+  /** Puts an image point at the centre of the canvas, at `scale` device pixels per image pixel. */
+  view(to: { readonly x: number; readonly y: number; readonly scale: number }): void
+  /** The whole field. */
+  fit(): void
+  mode(mode: ViewMode): void
+  /** Reads back a part of the canvas, in canvas pixels; parts outside of it are cut off. */
+  capturePixels(area: Rect): Promise<CapturedPixels>
+}

@@ -1,0 +1,85 @@
+import type { CapturedPixels, InspectedViewport, Inspection, KenkyoHandle } from './inspect.ts'
+import { visibleRect } from './view/viewport.ts'
+import type { Size, Viewport } from './view/viewport.ts'
+import type { Viewer } from './viewer.ts'
+
+function inspectViewport(viewport: Viewport | null | undefined, image: Size | null, canvas: Size): InspectedViewport | null {
+  if (viewport === null || viewport === undefined || image === null) return null
+  return { ...visibleRect(viewport, image, canvas), scale: viewport.scale }
+}
+
+function inspectSession(viewer: Viewer) {
+  const fault = viewer.lastFault.value
+  return {
+    connection: viewer.connection.value,
+    sessionId: viewer.sessionId.value,
+    publicationId: viewer.publication.value?.publicationId ?? null,
+    source: viewer.publication.value?.source ?? null,
+    joinSeconds: viewer.joinSeconds.value,
+    lastFault: fault === null ? null : { code: fault.code, message: fault.message },
+    ...viewer.traffic.value,
+  }
+}
+
+function inspectPicture(viewer: Viewer) {
+  const drawn = viewer.drawn.value
+  return {
+    drawnViewport: inspectViewport(drawn?.viewport, viewer.image.value, drawn?.canvas ?? viewer.canvas.value),
+    truth: viewer.currentTruth(),
+    shown: drawn?.shown ?? null,
+    heldOut: drawn?.heldOut ?? [],
+    framesPerSecond: drawn?.framesPerSecond ?? 0,
+    framesDrawn: drawn?.framesDrawn ?? 0,
+    framesLate: drawn?.framesLate ?? 0,
+    freezes: drawn?.freezes ?? { count: 0, longestSeconds: 0 },
+    upload: drawn?.upload ?? null,
+    renderer: drawn?.renderer ?? null,
+    alignment: viewer.picture.alignment,
+    alignmentWaitMs: drawn?.alignmentWaitMs ?? 0,
+    whole: drawn?.whole ?? null,
+  }
+}
+
+function inspect(viewer: Viewer): Inspection {
+  return {
+    version: 1,
+    image: viewer.image.value,
+    canvas: viewer.canvas.value,
+    devicePixelRatio: viewer.devicePixelRatio.value,
+    viewport: inspectViewport(viewer.viewport.value, viewer.image.value, viewer.canvas.value),
+    mode: viewer.mode.value,
+    watching: viewer.watching.value,
+    ...inspectSession(viewer),
+    ...inspectPicture(viewer),
+  }
+}
+
+/** Bytes to base64, in steps that fit the argument list. */
+function toBase64(bytes: Uint8Array): string {
+  let binary = ''
+  for (let start = 0; start < bytes.length; start += 0x8000) {
+    binary += String.fromCharCode(...bytes.subarray(start, start + 0x8000))
+  }
+  return btoa(binary)
+}
+
+/** Makes `globalThis.kenkyo` for a viewer. */
+export function createHandle(viewer: Viewer): KenkyoHandle {
+  return {
+    inspect: () => inspect(viewer),
+    view: to => viewer.view(to),
+    fit: () => viewer.fit(),
+    mode: mode => viewer.setMode(mode),
+    capturePixels: async (area): Promise<CapturedPixels> => {
+      const { pixels, state, area: captured } = await viewer.capture(area)
+      return {
+        width: captured.width,
+        height: captured.height,
+        data: toBase64(pixels),
+        shown: state.shown,
+        drawnViewport: inspectViewport(state.viewport, viewer.image.value, state.canvas),
+        truth: viewer.truthOf(state, performance.timeOrigin + performance.now()),
+      }
+    },
+  }
+}

@@ -1,0 +1,26 @@
+import type { JSX } from 'preact'
+import { Badge } from './badge.tsx'
+import { Controls } from './controls.tsx'
+import { Help } from './help.tsx'
+import type { InterfaceState } from './interface-state.ts'
+import { MinimapView } from './minimap.tsx'
+import { Notice } from './notice.tsx'
+import { Panel } from './panel.tsx'
+import type { Viewer } from '../viewer.ts'
+
+/** Everything around the picture. */
+export function App(props: { readonly viewer: Viewer; readonly state: InterfaceState; readonly minimap: HTMLCanvasElement }): JSX.Element {
+  const { viewer, state, minimap } = props
+  const failure = viewer.failure.value
+  document.documentElement.lang = viewer.language.value
+  return (
+    <div class={state.isDimmed.value ? 'chrome dimmed' : 'chrome'}>
+      <Badge viewer={viewer} />
+      <Controls viewer={viewer} state={state} />
+      <MinimapView viewer={viewer} canvas={minimap} />
+      {state.isPanelOpen.value && <Panel viewer={viewer} />}
+      {state.isHelpOpen.value && <Help language={viewer.language.value} onClose={() => state.toggle('isHelpOpen')} />}
+      {failure !== null && <Notice failure={failure} language={viewer.language.value} />}
+    </div>
+  )
+}

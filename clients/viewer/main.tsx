@@ -1,0 +1,71 @@
+import './jitless.ts'
+import { render } from 'preact'
+import { RelayFault, toFault } from '../../relay/wire/fault.ts'
+import { chooseLanguage } from './i18n.ts'
+import type { KenkyoHandle } from './inspect.ts'
+import { createHandle } from './inspection.ts'
+import { App } from './interface/app.tsx'
+import { InterfaceState } from './interface/interface-state.ts'
+import { bindKeyboard } from './interface/keyboard.ts'
+import { Notice } from './interface/notice.tsx'
+import type { Failure } from './interface/notice.tsx'
+import type { UploadPath } from './picture/messages.ts'
+import { readInvitation } from './session/invitation-link.ts'
+import { watchCanvasSize } from './view/canvas-size.ts'
+import { Gestures } from './view/gestures.ts'
+import { Viewer } from './viewer.ts'
+
+declare global {
+  var kenkyo: KenkyoHandle | undefined
+}
+
+const root = document.getElementById('app') ?? document.body
+const minimapPixels = { width: 384, height: 216 }
+
+function createCanvas(className: string, size: { width: number; height: number } = { width: 1, height: 1 }): HTMLCanvasElement {
+  const canvas = document.createElement('canvas')
+  return Object.assign(canvas, { className, ...size })
+}
+
+/** `?frames=video` and `?upload=planes|texture` choose paths that would not be taken by themselves. */
+function readOptions(query: URLSearchParams): { upload: UploadPath | undefined; forceVideoElements: boolean } {
+  const upload = query.get('upload')
+  return {
+    upload: upload === 'planes' || upload === 'texture' ? upload : undefined,
+    forceVideoElements: query.get('frames') === 'video',
+  }
+}
+
+function open(): void {
+  const invitation = readInvitation(location.href)
+  if (!('RTCPeerConnection' in globalThis)) throw new RelayFault('unavailable', 'no WebRTC')
+  if (!('OffscreenCanvas' in globalThis)) {
+    showFailure('no_webgl2')
+    return
+  }
+  const [main, minimap] = [createCanvas('picture'), createCanvas('map', minimapPixels)]
+  main.tabIndex = 0
+  document.body.prepend(main)
+  const viewer = new Viewer(invitation, { main, minimap }, readOptions(new URLSearchParams(location.search)))
+  const state = new InterfaceState()
+  watchCanvasSize(main, (size, ratio) => viewer.resize(size, ratio))
+  new Gestures(main, viewer)
+  bindKeyboard(viewer, state)
+  globalThis.kenkyo = createHandle(viewer)
+  render(<App viewer={viewer} state={state} minimap={minimap} />, root)
+  const leaving = new AbortController()
+  globalThis.addEventListener('pagehide', () => leaving.abort())
+  void viewer.run(leaving.signal)
+}
+
+function showFailure(failure: Failure): void {
+  render(<Notice failure={failure} language={chooseLanguage(navigator.languages)} />, root)
+}
+
+// Another link pasted into the same tab is another consultation.
+globalThis.addEventListener('hashchange', () => location.reload())
+try {
+  open()
+} catch (error) {
+  showFailure(toFault(error))
+}

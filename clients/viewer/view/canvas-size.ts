@@ -1,0 +1,26 @@
+import type { Size } from './viewport.ts'
+
+/**
+ * Watches the size of a canvas in device pixels: exactly where the browser knows it
+ * (`devicePixelContentBoxSize`), else as CSS pixels times the device pixel ratio, rounded.
+ *
+ * @returns A function that stops watching.
+ */
+export function watchCanvasSize(canvas: HTMLCanvasElement, onSize: (size: Size, devicePixelRatio: number) => void): () => void {
+  const observer = new ResizeObserver(entries => {
+    const entry = entries.at(-1)
+    if (entry === undefined) return
+    const ratio = globalThis.devicePixelRatio
+    const exact = 'devicePixelContentBoxSize' in entry ? entry.devicePixelContentBoxSize[0] : undefined
+    const width = exact?.inlineSize ?? Math.round(entry.contentRect.width * ratio)
+    const height = exact?.blockSize ?? Math.round(entry.contentRect.height * ratio)
+    if (width > 0 && height > 0) onSize({ width, height }, ratio)
+  })
+  try {
+    observer.observe(canvas, { box: 'device-pixel-content-box' })
+  } catch {
+    // Safari knows no device pixel box and throws.
+    observer.observe(canvas)
+  }
+  return () => observer.disconnect()
+}

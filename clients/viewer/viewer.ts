@@ -1,0 +1,243 @@
+import { computed, effect, signal } from '@preact/signals'
+import { RelayFault } from '../../relay/wire/fault.ts'
+import { WHOLE } from '../../relay/wire/ids.ts'
+import type { RenditionId, SessionId } from '../../relay/wire/ids.ts'
+import type { Publication } from '../../relay/wire/signaling.ts'
+import { bitsPerSecond, bytes, millis } from '../../relay/wire/units.ts'
+import { chooseLanguage } from './i18n.ts'
+import type { Language } from './i18n.ts'
+import type { PictureFailure, PictureState } from './picture/messages.ts'
+import { Picture } from './picture/picture.ts'
+import type { Captured, PictureOptions } from './picture/picture.ts'
+import { expectedRate, staleAfter, tellTruth } from './picture/truth.ts'
+import type { Truth } from './picture/truth.ts'
+import type { Invitation } from './session/invitation-link.ts'
+import type { Reception } from './session/reception.ts'
+import { StandingSession } from './session/standing-session.ts'
+import type { ConnectionListener, ConnectionState } from './session/standing-session.ts'
+import { readTraffic, TrafficMeter } from './session/traffic-meter.ts'
+import type { Traffic } from './session/traffic-meter.ts'
+import { demandedRenditions } from './view/tile-demand.ts'
+import type { ViewMode } from './view/tile-demand.ts'
+import { fit, fitScale, pan, scaleAt, settle, zoomAt } from './view/viewport.ts'
+import type { Point, Rect, Size, Viewport } from './view/viewport.ts'
+
+const NO_TRAFFIC: Traffic = {
+  bitsPerSecondReceived: bitsPerSecond(0),
+  bytesReceived: bytes(0),
+  roundTripSeconds: null,
+  lossRatio: 0,
+  decoders: [],
+}
+const NO_TRUTH: Truth = { kind: 'none', factor: 1, staleSeconds: 0 }
+const TRUTH_INTERVAL_MS = 100
+const TRAFFIC_INTERVAL_MS = 1000
+
+/** The viewer as a whole: what it knows (signals) and what can be done with it. */
+export class Viewer implements ConnectionListener {
+  readonly connection = signal<ConnectionState>('connecting')
+  readonly sessionId = signal<SessionId | null>(null)
+  readonly publication = signal<Publication | null>(null)
+  /** Size of the image in pixels; kept while the microscope is away. */
+  readonly image = signal<Size | null>(null)
+  /** In device pixels. */
+  readonly canvas = signal<Size>({ width: 1, height: 1 })
+  readonly devicePixelRatio = signal(1)
+  readonly viewport = signal<Viewport | null>(null)
+  readonly mode = signal<ViewMode>('pyramid')
+  readonly drawn = signal<PictureState | null>(null)
+  readonly truth = signal<Truth>(NO_TRUTH)
+  readonly traffic = signal<Traffic>(NO_TRAFFIC)
+  readonly joinSeconds = signal<number | null>(null)
+  readonly lastFault = signal<RelayFault | null>(null)
+  readonly failure = signal<PictureFailure | RelayFault | null>(null)
+  readonly language = signal<Language>(chooseLanguage(navigator.languages))
+  readonly watching = signal<readonly RenditionId[]>([])
+  readonly hasWhole = computed(() => this.publication.value?.pyramid.renditions.some(({ id }) => id === WHOLE) === true)
+  readonly picture: Picture
+  readonly #session: StandingSession
+  readonly #meter = new TrafficMeter()
+  /** The whole field is shown, and stays shown when the window changes its size. */
+  #isFitted = true
+
+  constructor(invitation: Invitation, canvases: { main: HTMLCanvasElement; minimap: HTMLCanvasElement }, options: PictureOptions) {
+    this.picture = new Picture(canvases.main, canvases.minimap, options, {
+      drawn: state => {
+        this.drawn.value = state
+        this.#updateTruth()
+      },
+      failed: reason => this.#pictureFailed(reason),
+    })
+    this.#session = new StandingSession(invitation, this)
+    effect(() => this.#updateView())
+  }
+
+  /** Runs until the invitation is refused or `signal` aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const truthTimer = setInterval(() => this.#updateTruth(), TRUTH_INTERVAL_MS)
+    const trafficTimer = setInterval(() => void this.#updateTraffic(), TRAFFIC_INTERVAL_MS)
+    try {
+      await this.#session.run(signal)
+    } finally {
+      clearInterval(trafficTimer)
+      if (signal.aborted) clearInterval(truthTimer)
+    }
+  }
+
+  /** What is true of the picture at this moment. */
+  currentTruth(): Truth {
+    const drawn = this.drawn.value
+    if (drawn === null) return NO_TRUTH
+    return this.truthOf(drawn, performance.timeOrigin + performance.now())
+  }
+
+  /** What was true of a drawn picture at a time, in milliseconds since the epoch. */
+  truthOf(drawn: PictureState, atMs: number): Truth {
+    const publication = this.publication.value
+    const rate = publication === null ? Infinity : expectedRate(publication.source, publication.pyramid.framesPerSecond)
+    const age = drawn.instantDrawnAtMs === null ? undefined : millis(Math.max(0, atMs - drawn.instantDrawnAtMs))
+    return tellTruth(drawn.sharpness, age, staleAfter(rate))
+  }
+
+  /** The canvas has another size. */
+  resize(canvas: Size, devicePixelRatio: number): void {
+    this.devicePixelRatio.value = devicePixelRatio
+    this.canvas.value = canvas
+    this.#settle()
+  }
+
+  fit(): void {
+    const image = this.image.value
+    if (image === null) return
+    this.#isFitted = true
+    this.viewport.value = fit(image, this.canvas.value)
+  }
+
+  /** Puts an image point at the centre of the canvas. */
+  view(to: Viewport): void {
+    this.#change((_viewport, image, canvas) => settle(to, image, canvas))
+  }
+
+  /** Zooms by a factor about a canvas point, in device pixels. */
+  zoom(factor: number, at: Point = this.#centre()): void {
+    this.#change((viewport, image, canvas) => zoomAt(viewport, image, canvas, { factor, at }))
+  }
+
+  /** Zooms to a scale about a canvas point, in device pixels. */
+  zoomTo(scale: number, at: Point = this.#centre()): void {
+    this.#change((viewport, image, canvas) => scaleAt(viewport, image, canvas, { scale, at }))
+  }
+
+  /** Moves the picture by device pixels. */
+  pan(by: Point): void {
+    this.#change((viewport, image, canvas) => pan(viewport, image, canvas, by))
+  }
+
+  setMode(mode: ViewMode): void {
+    if (mode === 'pyramid' || this.hasWhole.value) this.mode.value = mode
+  }
+
+  setLanguage(language: Language): void {
+    this.language.value = language
+  }
+
+  /** Reads back a part of the canvas, in device pixels; parts outside of it are cut off. */
+  capture(area: Rect): Promise<Captured> {
+    const { width, height } = this.canvas.value
+    const x = Math.min(width - 1, Math.max(0, Math.round(area.x)))
+    const y = Math.min(height - 1, Math.max(0, Math.round(area.y)))
+    return this.picture.capture({
+      x,
+      y,
+      width: Math.max(1, Math.min(width - x, Math.round(area.width))),
+      height: Math.max(1, Math.min(height - y, Math.round(area.height))),
+    })
+  }
+
+  connectionChanged(state: ConnectionState): void {
+    this.connection.value = state
+    if (state !== 'joined') this.sessionId.value = null
+    if (state === 'refused') this.failure.value = this.lastFault.value
+  }
+
+  joined(sessionId: SessionId): void {
+    this.sessionId.value = sessionId
+  }
+
+  publicationChanged(publication: Publication | null): void {
+    this.picture.setPublication(publication?.pyramid ?? null)
+    this.#meter.newConnection()
+    this.publication.value = publication
+    if (publication === null) return
+    const { width, height } = publication.pyramid
+    const { value: image } = this.image
+    if (image?.width === width && image.height === height) return
+    this.image.value = { width, height }
+    this.fit()
+  }
+
+  sourceChanged(source: Publication['source']): void {
+    const publication = this.publication.value
+    if (publication !== null) this.publication.value = { ...publication, source }
+  }
+
+  receiving(reception: Reception): void {
+    this.joinSeconds.value = reception.joinSeconds
+    this.picture.setTracks(reception.tracks)
+    if (this.failure.value instanceof RelayFault) this.failure.value = null
+  }
+
+  faulted(fault: RelayFault): void {
+    this.lastFault.value = fault
+    if (fault.code === 'unsupported_media') this.failure.value = fault
+  }
+
+  #pictureFailed(reason: PictureFailure): void {
+    if (reason === 'no_webgl2' || reason === 'worker_failed') this.failure.value = reason
+    else this.lastFault.value = new RelayFault('internal', reason)
+  }
+
+  #centre(): Point {
+    const { width, height } = this.canvas.value
+    return { x: width / 2, y: height / 2 }
+  }
+
+  #change(next: (viewport: Viewport, image: Size, canvas: Size) => Viewport): void {
+    const [viewport, image, canvas] = [this.viewport.value, this.image.value, this.canvas.value]
+    if (viewport === null || image === null) return
+    const changed = next(viewport, image, canvas)
+    this.#isFitted = changed.scale === fitScale(image, canvas)
+    this.viewport.value = changed
+  }
+
+  #settle(): void {
+    if (this.#isFitted) this.fit()
+    else this.#change((viewport, image, canvas) => settle(viewport, image, canvas))
+  }
+
+  /** Tells worker and node whenever viewport, canvas, mode or pyramid changed. */
+  #updateView(): void {
+    const [viewport, canvas, mode] = [this.viewport.value, this.canvas.value, this.mode.value]
+    const pyramid = this.publication.value?.pyramid
+    if (viewport === null) return
+    const watched = pyramid === undefined ? [] : demandedRenditions(pyramid, { viewport, canvas, mode })
+    this.watching.value = watched
+    this.picture.setView(canvas, viewport, watched)
+    this.#session.watch(watched)
+  }
+
+  #updateTruth(): void {
+    const [before, now] = [this.truth.peek(), this.currentTruth()]
+    const isSame = before.kind === now.kind && before.factor === now.factor && Math.abs(before.staleSeconds - now.staleSeconds) < 0.1
+    if (!isSame) this.truth.value = now
+  }
+
+  async #updateTraffic(): Promise<void> {
+    const publication = this.publication.value?.publicationId
+    // A connection that closes while it is being read has nothing to say.
+    const report = await this.#session.getStats()?.catch(() => undefined)
+    if (publication !== this.publication.value?.publicationId) return
+    if (report !== undefined) this.traffic.value = this.#meter.take(readTraffic(report.values()), millis(performance.now()))
+    else this.traffic.value = { ...this.traffic.value, bitsPerSecondReceived: bitsPerSecond(0) }
+  }
+}
