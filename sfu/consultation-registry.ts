@@ -45,6 +45,11 @@ export class ConsultationRegistry {
     return count
   }
 
+  /** Microscopes that publish now. */
+  countPublications(): number {
+    return [...this.all()].filter(({ published }) => published !== undefined).length
+  }
+
   /**
    * Gives the holder of an admission a place in its consultation.
    *

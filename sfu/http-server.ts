@@ -17,6 +17,8 @@ export interface Health {
   readonly workers: { readonly running: number; readonly configured: number }
   readonly consultations: number
   readonly sessions: number
+  /** Microscopes that publish now. */
+  readonly publications: number
 }
 
 /** What the HTTP server is made from. */

@@ -39,9 +39,9 @@ export function createNodeMetrics(registry: Registry) {
     renditionPackets: new Counter({
       name: 'kenkyo_rendition_packets_total', help: 'RTP packets of each rendition, as kenkyo_rendition_bytes_total.', labelNames: perRendition, registers,
     }),
-    renditionBitrate: new Gauge({
-      name: 'kenkyo_rendition_bitrate_bits_per_second',
-      help: 'Bitrate of each rendition over the last second as the worker measures it; out summed over viewers.', labelNames: perRendition, registers,
+    renditionRate: new Gauge({
+      name: 'kenkyo_rendition_rate_bytes_per_second',
+      help: 'RTP bytes per second of each rendition as the worker measures it; out summed over viewers.', labelNames: perRendition, registers,
     }),
     renditionLost: new Counter({
       name: 'kenkyo_rendition_lost_packets_total', help: 'RTP packets reported lost by the receiving end (RFC 3550 6.4.1), before repair.', labelNames: perRendition, registers,
@@ -74,7 +74,7 @@ export function createNodeMetrics(registry: Registry) {
       labelNames: perRole, buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1], registers,
     }),
     transportEstimate: new Gauge({
-      name: 'kenkyo_transport_outgoing_estimate_bits_per_second', help: 'Smallest available outgoing bitrate that the congestion controller reports over transports.',
+      name: 'kenkyo_transport_outgoing_estimate_bytes_per_second', help: 'Smallest available outgoing rate that the congestion controller reports over transports.',
       labelNames: perRole, registers,
     }),
   }

@@ -30,13 +30,15 @@ export class KenkyoNode {
   readonly origin: string
   readonly #issuer: InvitationIssuer
   readonly #pool: WorkerPool
+  readonly #health: () => Health
   readonly #scope: AsyncDisposableStack
   #closing: Promise<void> | undefined
 
-  private constructor(origin: string, issuer: InvitationIssuer, pool: WorkerPool, scope: AsyncDisposableStack) {
+  private constructor(origin: string, issuer: InvitationIssuer, pool: WorkerPool, currentHealth: () => Health, scope: AsyncDisposableStack) {
     this.origin = origin
     this.#issuer = issuer
     this.#pool = pool
+    this.#health = currentHealth
     this.#scope = scope
   }
 
@@ -59,12 +61,17 @@ export class KenkyoNode {
     const http = scope.adopt(await openHttp(config, pages, log), it => it.close())
     scope.adopt(new SignalingServer(http.server, host), it => it.close())
     scope.adopt(new StatsCollector(metrics, pool, () => consultations.all(), config.statsIntervalSeconds, log), it => it.close())
-    return new KenkyoNode(config.publicOrigin ?? http.origin, issuer, pool, scope.move())
+    return new KenkyoNode(config.publicOrigin ?? http.origin, issuer, pool, pages.health, scope.move())
   }
 
   /** Process ids of the media workers that run now. */
   get workerPids(): number[] {
     return this.#pool.running.map(({ worker }) => worker.pid)
+  }
+
+  /** What `GET /healthz` answers now. */
+  get health(): Health {
+    return this.#health()
   }
 
   /** @returns A link that opens the viewer, or that a capture agent publishes with. */
@@ -116,6 +123,7 @@ function health(pool: WorkerPool, consultations: ConsultationRegistry): Health {
     workers: { running, configured: pool.size },
     consultations: consultations.size,
     sessions: microscope + viewer,
+    publications: consultations.countPublications(),
   }
 }
 

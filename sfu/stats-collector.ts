@@ -27,7 +27,7 @@ class Increments {
 
 /** Gauges of one rendition and direction, gathered over all its streams before they are shown. */
 interface RenditionGauges {
-  bitrate: number
+  bitsPerSecond: number
   jitterSeconds: number
   score: number
 }
@@ -114,8 +114,8 @@ export class StatsCollector {
       this.#countStream(source, stats, { link: LOCAL_LINK, rendition, direction })
       if (source.paused) continue
       const key = `${rendition} ${direction}`
-      const gauge = gauges.get(key) ?? { bitrate: 0, jitterSeconds: 0, score: 10 }
-      gauge.bitrate += stats.bitrate
+      const gauge = gauges.get(key) ?? { bitsPerSecond: 0, jitterSeconds: 0, score: 10 }
+      gauge.bitsPerSecond += stats.bitrate
       // A stream's jitter is in ticks of its clock; every rendition's runs at 90 kHz.
       gauge.jitterSeconds = Math.max(gauge.jitterSeconds, stats.jitter / 90_000)
       gauge.score = Math.min(gauge.score, stats.score)
@@ -157,16 +157,16 @@ export class StatsCollector {
   }
 
   #show(gauges: Map<string, RenditionGauges>, watchers: Map<RenditionId, number>, estimates: Map<Role, number>): void {
-    const { renditionBitrate, renditionJitter, renditionScore, renditionWatchers, transportEstimate } = this.#metrics
-    for (const gauge of [renditionBitrate, renditionJitter, renditionScore, renditionWatchers, transportEstimate]) gauge.reset()
-    for (const [key, { bitrate, jitterSeconds, score }] of gauges) {
+    const { renditionRate, renditionJitter, renditionScore, renditionWatchers, transportEstimate } = this.#metrics
+    for (const gauge of [renditionRate, renditionJitter, renditionScore, renditionWatchers, transportEstimate]) gauge.reset()
+    for (const [key, { bitsPerSecond, jitterSeconds, score }] of gauges) {
       const [rendition = '', direction = ''] = key.split(' ')
       const labels = { link: LOCAL_LINK, rendition, direction }
-      renditionBitrate.set(labels, bitrate)
+      renditionRate.set(labels, bitsPerSecond / 8)
       renditionJitter.set(labels, jitterSeconds)
       renditionScore.set(labels, score)
     }
     for (const [rendition, count] of watchers) renditionWatchers.set({ link: LOCAL_LINK, rendition }, count)
-    for (const [role, estimate] of estimates) transportEstimate.set({ link: LOCAL_LINK, role }, estimate)
+    for (const [role, estimate] of estimates) transportEstimate.set({ link: LOCAL_LINK, role }, estimate / 8)
   }
 }
