@@ -1,14 +1,29 @@
-import type { JSX } from 'preact'
+import type { ComponentChildren, JSX } from 'preact'
 import { text } from '../i18n.ts'
 import type { TextKey } from '../i18n.ts'
 import type { Viewer } from '../viewer.ts'
 import { toggleFullscreen } from './interface-state.ts'
 import type { InterfaceState } from './interface-state.ts'
 
+/** Outlines on a grid of 16, because no font has all of these signs. */
+const ICONS = {
+  fit: 'M2.5 4.5h11v7h-11zM5 7h6v2H5z',
+  fullscreen: 'M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4',
+  dim: 'M8 2a6 6 0 1 0 0 12zM8 2a6 6 0 0 1 0 12',
+} as const
+
+function Icon({ name }: { readonly name: keyof typeof ICONS }): JSX.Element {
+  return (
+    <svg viewBox="0 0 16 16" width="15" height="15" fill="none" stroke="currentColor" stroke-width="1.3" aria-hidden="true">
+      <path d={ICONS[name]} />
+    </svg>
+  )
+}
+
 interface ButtonProperties {
   readonly viewer: Viewer
   readonly label: TextKey
-  readonly face: string
+  readonly face: ComponentChildren
   readonly isPressed?: boolean
   readonly onPress: () => void
 }
@@ -28,7 +43,7 @@ export function Controls({ viewer, state }: { readonly viewer: Viewer; readonly 
     <div class="controls" role="toolbar" aria-label={text(viewer.language.value, 'controls')}>
       <Button viewer={viewer} label="zoomIn" face="+" onPress={() => viewer.zoom(2 ** 0.5)} />
       <Button viewer={viewer} label="zoomOut" face="−" onPress={() => viewer.zoom(2 ** -0.5)} />
-      <Button viewer={viewer} label="fit" face="▣" onPress={() => viewer.fit()} />
+      <Button viewer={viewer} label="fit" face={<Icon name="fit" />} onPress={() => viewer.fit()} />
       <Button viewer={viewer} label="oneToOne" face="1:1" isPressed={viewer.viewport.value?.scale === 1} onPress={() => viewer.zoomTo(1)} />
       {viewer.hasWhole.value && (
         <Button
@@ -39,9 +54,9 @@ export function Controls({ viewer, state }: { readonly viewer: Viewer; readonly 
           onPress={() => viewer.setMode(viewer.mode.value === 'whole' ? 'pyramid' : 'whole')}
         />
       )}
-      <Button viewer={viewer} label="fullscreen" face="⛶" onPress={toggleFullscreen} />
+      <Button viewer={viewer} label="fullscreen" face={<Icon name="fullscreen" />} onPress={toggleFullscreen} />
       <Button viewer={viewer} label="panel" face="i" isPressed={state.isPanelOpen.value} onPress={() => state.toggle('isPanelOpen')} />
-      <Button viewer={viewer} label="dim" face="◐" isPressed={state.isDimmed.value} onPress={() => state.toggle('isDimmed')} />
+      <Button viewer={viewer} label="dim" face={<Icon name="dim" />} isPressed={state.isDimmed.value} onPress={() => state.toggle('isDimmed')} />
       <Button viewer={viewer} label="language" face={viewer.language.value === 'ja' ? 'EN' : '日'} onPress={() => viewer.setLanguage(viewer.language.value === 'ja' ? 'en' : 'ja')} />
       <Button viewer={viewer} label="help" face="?" isPressed={state.isHelpOpen.value} onPress={() => state.toggle('isHelpOpen')} />
     </div>

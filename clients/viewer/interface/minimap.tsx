@@ -7,8 +7,11 @@ import type { Viewer } from '../viewer.ts'
 /** The whole field in small with a frame around what is on the canvas; a click goes there. */
 export function MinimapView({ viewer, canvas }: { readonly viewer: Viewer; readonly canvas: HTMLCanvasElement }): JSX.Element | null {
   const holder = useRef<HTMLDivElement>(null)
-  useEffect(() => holder.current?.prepend(canvas), [canvas])
   const [image, viewport] = [viewer.image.value, viewer.viewport.value]
+  const isShown = image !== null && viewport !== null
+  useEffect(() => {
+    if (isShown) holder.current?.prepend(canvas)
+  }, [canvas, isShown])
   if (image === null || viewport === null) return null
   const visible = visibleRect(viewport, image, viewer.canvas.value)
   const isWhole = visible.width >= image.width - 1 && visible.height >= image.height - 1

@@ -1,5 +1,8 @@
 import type { Size } from './viewport.ts'
 
+/** A device pixel box may differ from CSS pixels times ratio by rounding at both edges; by more only under emulation. */
+const ROUNDING_PIXELS = 2
+
 /**
  * Watches the size of a canvas in device pixels: exactly where the browser knows it
  * (`devicePixelContentBoxSize`), else as CSS pixels times the device pixel ratio, rounded.
@@ -12,8 +15,8 @@ export function watchCanvasSize(canvas: HTMLCanvasElement, onSize: (size: Size, 
     if (entry === undefined) return
     const ratio = globalThis.devicePixelRatio
     const exact = 'devicePixelContentBoxSize' in entry ? entry.devicePixelContentBoxSize[0] : undefined
-    const width = exact?.inlineSize ?? Math.round(entry.contentRect.width * ratio)
-    const height = exact?.blockSize ?? Math.round(entry.contentRect.height * ratio)
+    const width = deviceLength(exact?.inlineSize, entry.contentRect.width * ratio)
+    const height = deviceLength(exact?.blockSize, entry.contentRect.height * ratio)
     if (width > 0 && height > 0) onSize({ width, height }, ratio)
   })
   try {
@@ -23,4 +26,9 @@ export function watchCanvasSize(canvas: HTMLCanvasElement, onSize: (size: Size, 
     observer.observe(canvas)
   }
   return () => observer.disconnect()
+}
+
+/** Chromium's emulated device scale factor changes the ratio but not the device pixel box. */
+function deviceLength(exact: number | undefined, computed: number): number {
+  return exact !== undefined && Math.abs(exact - computed) <= ROUNDING_PIXELS ? exact : Math.round(computed)
 }
