@@ -1,0 +1,143 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { InvitationIssuer } from '../relay/access/invitation.ts'
+import { RelayFault } from '../relay/wire/fault.ts'
+import { ConsultationId, MemberId } from '../relay/wire/ids.ts'
+import { millis } from '../relay/wire/units.ts'
+import { loadInvitationKey } from '../sfu/invitation-key.ts'
+import { invitationLink } from '../sfu/node.ts'
+import { parseExposition } from './exposition.ts'
+import { findFreePorts } from './free-ports.ts'
+import { ChildProgram } from './processes.ts'
+import type { Role } from '../relay/wire/signaling.ts'
+import type { MetricSample } from './exposition.ts'
+
+const KENKYO = fileURLToPath(new URL('../scripts/kenkyo.ts', import.meta.url))
+const START_DEADLINE = millis(20_000)
+/** An agent has a recording of hundreds of megabytes to read and check before it publishes. */
+const PUBLISH_DEADLINE = millis(60_000)
+const INVITATION_LIFETIME_SECONDS = 6 * 3600
+/** Another program may take the ports between finding and using them. */
+const START_ATTEMPTS = 3
+
+/** How a node for measuring is started. */
+export interface LocalNodeOptions {
+  /** mediasoup workers; the node's own default without it. */
+  readonly workers?: number | undefined
+  readonly statsIntervalSeconds: number
+  readonly signal: AbortSignal
+}
+
+/** The fixed sentence of a log line of ours; undefined for any other line. */
+function logMessage(line: string): Record<string, unknown> | undefined {
+  try {
+    const parsed: unknown = JSON.parse(line)
+    return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : undefined
+  } catch {
+    // Not every line of a program is a log line.
+    return undefined
+  }
+}
+
+/** A node in a process of its own, on free loopback ports, with a state directory that goes with it. */
+export class LocalNode implements AsyncDisposable {
+  readonly origin: string
+  readonly program: ChildProgram
+  readonly #issuer: InvitationIssuer
+  readonly #scope: AsyncDisposableStack
+
+  private constructor(origin: string, program: ChildProgram, issuer: InvitationIssuer, scope: AsyncDisposableStack) {
+    this.origin = origin
+    this.program = program
+    this.#issuer = issuer
+    this.#scope = scope
+  }
+
+  /** @throws {RelayFault} `unavailable` or `timeout`, quoting the node's last words. */
+  static async open(options: LocalNodeOptions): Promise<LocalNode> {
+    await using scope = new AsyncDisposableStack()
+    const stateDir = await mkdtemp(join(tmpdir(), 'kenkyo-bench-'))
+    scope.defer(() => rm(stateDir, { recursive: true, force: true }))
+    const issuer = await InvitationIssuer.open(await loadInvitationKey(stateDir))
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const { program, origin } = await startNode(stateDir, options)
+        scope.use(program)
+        return new LocalNode(origin, program, issuer, scope.move())
+      } catch (error) {
+        const isTaken = error instanceof RelayFault && error.message.includes('address_in_use')
+        if (!isTaken || attempt === START_ATTEMPTS) throw error
+      }
+    }
+  }
+
+  /** An invitation link to the one consultation of this node. */
+  async invite(role: Role, member: string): Promise<string> {
+    const token = await this.#issuer.issue({
+      consultationId: ConsultationId.parse('bench'),
+      memberId: MemberId.parse(member),
+      role,
+      lifetimeSeconds: INVITATION_LIFETIME_SECONDS,
+    })
+    return invitationLink(this.origin, token)
+  }
+
+  /** Its metrics, as `/metrics` has them now. */
+  async metrics(): Promise<MetricSample[]> {
+    const response = await fetch(`${this.origin}/metrics`)
+    if (!response.ok) throw new RelayFault('unavailable', `/metrics answered ${response.status}`)
+    return parseExposition(await response.text())
+  }
+
+  /**
+   * Starts a capture agent in a process of its own, and waits until it publishes.
+   *
+   * @param args - Of `kenkyo capture`, the invitation aside.
+   * @throws {RelayFault} `unavailable` or `timeout`, quoting the agent's last words.
+   */
+  async startAgent(args: readonly string[], signal: AbortSignal): Promise<ChildProgram> {
+    await using scope = new AsyncDisposableStack()
+    const agent = scope.use(
+      await ChildProgram.start({
+        name: 'capture agent',
+        command: process.execPath,
+        args: [KENKYO, 'capture', ...args],
+        environment: { KENKYO_INVITATION: await this.invite('microscope', 'agent') },
+      }),
+    )
+    await agent.line(line => (logMessage(line)?.['msg'] === 'publishing' ? true : undefined), PUBLISH_DEADLINE, signal)
+    scope.move()
+    return agent
+  }
+
+  /** Ends the node. Whatever else was started on it ends with its own scope. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#scope.disposeAsync()
+  }
+}
+
+async function startNode(stateDir: string, { workers, statsIntervalSeconds, signal }: LocalNodeOptions) {
+  const count = workers ?? 8
+  const args = [
+    KENKYO, 'node',
+    '--state-dir', stateDir,
+    '--listen-port', '0',
+    '--rtc-base-port', String(await findFreePorts(count)),
+    '--stats-interval-seconds', String(statsIntervalSeconds),
+    ...(workers === undefined ? [] : ['--workers', String(workers)]),
+  ]
+  await using scope = new AsyncDisposableStack()
+  const program = scope.use(await ChildProgram.start({ name: 'node', command: process.execPath, args }))
+  const origin = await program.line(
+    line => {
+      const message = logMessage(line)
+      return message?.['msg'] === 'node is ready' ? String(message['origin']) : undefined
+    },
+    START_DEADLINE,
+    signal,
+  )
+  scope.move()
+  return { program, origin }
+}
