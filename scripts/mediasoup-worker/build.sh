@@ -28,7 +28,7 @@ for wrap in "$worker"/subprojects/*.wrap; do
   name=$(basename "$wrap" .wrap)
   case $name in catch2 | wingetopt) continue ;; esac # for tests and for Windows
   directory=$(sed -n 's/^directory *= *//p' "$wrap")
-  [ -d "$recipe/overlay/$directory" ] || outdated "no overlay for $name ($directory)"
+  [ -f "$recipe/overlay/${directory:=$name}/meson.build" ] || outdated "no overlay for $name ($directory)"
   cp -R "$recipe/overlay/$directory" "$worker/subprojects/"
   cp "$recipe/overlay/stub.c" "$worker/subprojects/$directory/"
 done

@@ -42,6 +42,6 @@ export async function tryDownload(name, script, { cwd, env = {}, arriving, alway
   }
   mkdirSync(join(cache, 'unreachable'), { recursive: true })
   writeFileSync(note, '')
-  step.end('not reachable; doing without')
+  step.end('not available; doing without')
   return false
 }
