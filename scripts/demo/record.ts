@@ -14,7 +14,7 @@ import { drawField } from './field.ts'
 import type { SourcePlan } from '../../clients/capture/encoded-frame.ts'
 
 /** Change it with anything that changes what the recordings show. */
-const VERSION = 1
+const VERSION = 2
 
 /** Whom to tell, and when to stop. */
 export interface MakeOptions {
@@ -36,7 +36,7 @@ const DEMO = {
   seconds: 3,
   field: { width: 9216, height: 5184 },
   /** Luma noise of the camera, in code values. */
-  grain: 3,
+  grain: 2,
 }
 
 /** A test card to record. */
@@ -83,7 +83,7 @@ async function planDemo(field: string): Promise<SourcePlan> {
       source: field,
       options: ['-f', 'rawvideo', '-pixel_format', 'rgb24', '-video_size', `${DEMO.field.width}x${DEMO.field.height}`, '-framerate', String(framesPerSecond)],
     }),
-    filters: `${still},crop=${width}:${height}:x='${slack.x}*(0.3+0.3*${motion})':y='${slack.y}*(0.3+0.2*${motion})',noise=c0s=${DEMO.grain}:c0f=t`,
+    filters: `${still},crop=${width}:${height}:x='${slack.x}*(0.4+0.12*${motion})':y='${slack.y}*(0.4+0.08*${motion})',noise=c0s=${DEMO.grain}:c0f=t`,
   }
   const pyramid = planPyramid({ ...DEMO, overviewWidth: settings.overviewWidth })
   const log = createLogger({ level: 'warn', program: 'demo' })
