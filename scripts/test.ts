@@ -13,8 +13,8 @@ import type { Result } from 'tap-parser'
 
 const root = join(import.meta.dirname, '..')
 
-/** What tap adds to a failure that says nothing about it: how it started the file, and `stack` once more. */
-const IRRELEVANT = new Set(['at', 'stdio', 'cwd', 'externalID', 'command', 'args', 'jobId'])
+/** What tap adds to a failure that explains nothing: how it started the file, all its sockets, `stack` once more. */
+const IRRELEVANT = new Set(['at', 'stdio', 'cwd', 'externalID', 'command', 'args', 'jobId', 'handles', 'requests'])
 
 /** How many tests ended how. */
 interface Tally {
