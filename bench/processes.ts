@@ -40,6 +40,7 @@ export class ChildProgram implements AsyncDisposable {
   readonly #options: ProgramOptions
   readonly #child: ChildProcess
   readonly #exited: Promise<ProgramExit>
+  readonly #failed: Promise<never>
   readonly #lastErrorLines: string[] = []
   readonly #watchers = new Set<(line: string) => void>()
   #stopping: Promise<void> | undefined
@@ -54,6 +55,11 @@ export class ChildProgram implements AsyncDisposable {
       process.removeListener('exit', kill)
       return { code: code as number | null, signal: signal as NodeJS.Signals | null }
     })
+    this.#failed = this.#exited.then(({ code, signal: by }) => {
+      throw this.#fault('unavailable', `ended with ${by ?? `code ${code ?? '?'}`}`)
+    })
+    // Whoever waits for something sees it.
+    this.#failed.catch(() => undefined)
     if (options.onMessage !== undefined) child.on('message', options.onMessage)
     this.#follow(child.stdout, () => undefined)
     this.#follow(child.stderr, line => {
@@ -81,6 +87,11 @@ export class ChildProgram implements AsyncDisposable {
   /** Settles when it has ended. Never rejects. */
   get exited(): Promise<ProgramExit> {
     return this.#exited
+  }
+
+  /** Rejects with `unavailable`, quoting its last words, when it ends; never resolves. To race with what needs it alive. */
+  get failed(): Promise<never> {
+    return this.#failed
   }
 
   /** What it wrote last to standard error. */
@@ -120,13 +131,12 @@ export class ChildProgram implements AsyncDisposable {
    */
   async until<Value>(promise: Promise<Value>, deadline: Millis, signal: AbortSignal): Promise<Value> {
     signal.throwIfAborted()
-    const failed = Promise.withResolvers<never>()
-    const onAbort = (): void => failed.reject(signal.reason as Error)
+    const stopped = Promise.withResolvers<never>()
+    const onAbort = (): void => stopped.reject(signal.reason as Error)
     signal.addEventListener('abort', onAbort, { once: true })
-    const timer = setTimeout(() => failed.reject(this.#fault('timeout', `took longer than ${deadline / 1000} s`)), deadline)
-    void this.#exited.then(({ code, signal: by }) => failed.reject(this.#fault('unavailable', `ended with ${by ?? `code ${code ?? '?'}`}`)))
+    const timer = setTimeout(() => stopped.reject(this.#fault('timeout', `took longer than ${deadline / 1000} s`)), deadline)
     try {
-      return await Promise.race([promise, failed.promise])
+      return await Promise.race([promise, stopped.promise, this.#failed])
     } finally {
       clearTimeout(timer)
       signal.removeEventListener('abort', onAbort)

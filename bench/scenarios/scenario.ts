@@ -1,0 +1,22 @@
+import type { Command } from 'commander'
+import type { Measurement } from '../report.ts'
+
+/** What every scenario is given. */
+export interface BenchContext {
+  /** Measure briefly: to see that it works, not to quote. */
+  readonly isQuick: boolean
+  /** Aborts when the person at the terminal wants an end. */
+  readonly signal: AbortSignal
+  /** One line for that person. */
+  readonly say: (line: string) => void
+}
+
+/** One thing that can be measured. */
+export interface Scenario {
+  readonly name: string
+  readonly summary: string
+  /** Adds the scenario's own options. */
+  readonly configure: (command: Command) => Command
+  /** @throws {RelayFault} `bad_config` for options that make no sense, or why it could not be measured. */
+  readonly run: (options: Readonly<Record<string, unknown>>, context: BenchContext) => Promise<Measurement>
+}

@@ -1,0 +1,35 @@
+/**
+ * The quantile of a sample, interpolated linearly between its neighbours.
+ *
+ * @param share - From 0 to 1.
+ * @throws {Error} When the sample is empty: there is no such number.
+ * @see R. J. Hyndman, Y. Fan, "Sample Quantiles in Statistical Packages", 1996, type 7
+ */
+export function quantile(sample: readonly number[], share: number): number {
+  if (sample.length === 0) throw new Error('an empty sample has no quantiles')
+  const sorted = sample.toSorted((a, b) => a - b)
+  const position = (sorted.length - 1) * share
+  const below = sorted[Math.floor(position)] ?? 0
+  const above = sorted[Math.ceil(position)] ?? 0
+  return below + (above - below) * (position - Math.floor(position))
+}
+
+/** The median of a sample. @throws {Error} When it is empty. */
+export const median = (sample: readonly number[]): number => quantile(sample, 0.5)
+
+/** The arithmetic mean of a sample. @throws {Error} When it is empty. */
+export function mean(sample: readonly number[]): number {
+  if (sample.length === 0) throw new Error('an empty sample has no mean')
+  return sample.reduce((sum, value) => sum + value, 0) / sample.length
+}
+
+/**
+ * How much the sample grew from its beginning to its end, outliers aside: the median of its last fifth
+ * less the median of its first.
+ *
+ * @throws {Error} When it is empty.
+ */
+export function growth(sample: readonly number[]): number {
+  const fifth = Math.max(1, Math.floor(sample.length / 5))
+  return median(sample.slice(-fifth)) - median(sample.slice(0, fifth))
+}
