@@ -60,12 +60,18 @@ export class NodeSession implements AsyncDisposable {
     onStage('connecting')
     const socket = await connect(address.signalingUrl, signal)
     scope.defer(() => socket.terminate())
-    const signaling = new SignalingClient(socket, { onNotification: () => undefined })
+    let publicationId: PublicationId | undefined
+    const signaling = new SignalingClient(socket, {
+      onNotification: notification => {
+        const isOurs = notification.type === 'publicationChanged' && publicationId !== undefined
+        // The node lost its media worker: the publication has to be made anew.
+        if (isOurs && notification.publication === null) signaling.close(new RelayFault('unavailable', 'the publication ended'))
+      },
+    })
     scope.defer(() => signaling.close())
     signal.throwIfAborted()
     await signaling.request('join', { protocol: PROTOCOL_VERSION, invitation: address.invitation })
     onStage('joined')
-    let publicationId: PublicationId | undefined
     const publisher = scope.use(
       await Publisher.open(
         {
