@@ -1,5 +1,5 @@
 import t from 'tap'
-import { chooseLanguage, text } from './i18n.ts'
+import { chooseLanguage, spokenText, text } from './i18n.ts'
 
 t.test('takes the first language it knows', async t => {
   t.equal(chooseLanguage(['fr-FR', 'ja-JP', 'en']), 'ja')
@@ -10,5 +10,14 @@ t.test('takes the first language it knows', async t => {
 
 t.test('puts the number into the text', async t => {
   t.equal(text('en', 'upscaled', '4.0'), 'Upscaled ×4.0')
-  t.equal(text('ja', 'stale', 3), '3 秒前の画像（更新停止）')
+  t.equal(text('ja', 'stale', 3), '更新停止（3 秒前の画像）')
+})
+
+t.test('is read aloud without numbers that tick', async t => {
+  t.equal(spokenText('en', 'stale'), 'Stale')
+  t.equal(spokenText('en', 'upscaled'), 'Upscaled')
+  t.equal(spokenText('en', 'slow'), 'Source slow')
+  t.equal(spokenText('en', 'native'), 'Native pixels 1:1')
+  t.equal(spokenText('ja', 'stale'), '更新停止')
+  t.equal(spokenText('ja', 'slow'), '映像元が低速')
 })

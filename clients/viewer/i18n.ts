@@ -5,7 +5,7 @@ const en = {
   native: 'Native pixels 1:1',
   reduced: 'Reduced ×{n}',
   upscaled: 'Upscaled ×{n}',
-  stale: 'Stale: {n} s old',
+  stale: 'Stale ({n} s old)',
   none: 'No image yet',
   connecting: 'Connecting',
   reconnecting: 'Reconnecting',
@@ -73,7 +73,7 @@ const ja: Record<TextKey, string> = {
   native: '等倍 1:1（実画素）',
   reduced: '縮小 ×{n}',
   upscaled: '拡大 ×{n}',
-  stale: '{n} 秒前の画像（更新停止）',
+  stale: '更新停止（{n} 秒前の画像）',
   none: '画像なし',
   connecting: '接続中',
   reconnecting: '再接続中',
@@ -148,4 +148,9 @@ export function chooseLanguage(preferred: readonly string[]): Language {
 /** A text in a language, with its number put in. */
 export function text(language: Language, key: TextKey, n: number | string = ''): string {
   return DICTIONARIES[language][key].replace('{n}', String(n))
+}
+
+/** A text for reading aloud: without its number, which may change every moment. */
+export function spokenText(language: Language, key: TextKey): string {
+  return DICTIONARIES[language][key].replace(/\s*[×(（]+[^×(（]*\{n\}.*$/, '')
 }

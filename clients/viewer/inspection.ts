@@ -78,7 +78,7 @@ export function createHandle(viewer: Viewer): KenkyoHandle {
         data: toBase64(pixels),
         shown: state.shown,
         drawnViewport: inspectViewport(state.viewport, viewer.image.value, state.canvas),
-        truth: viewer.truthOf(state, performance.timeOrigin + performance.now()),
+        truth: viewer.truthOf(state, state.atMs),
       }
     },
   }

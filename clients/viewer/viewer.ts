@@ -29,7 +29,7 @@ const NO_TRAFFIC: Traffic = {
   lossRatio: 0,
   decoders: [],
 }
-const NO_TRUTH: Truth = { kind: 'none', factor: 1, staleSeconds: 0 }
+const NO_TRUTH: Truth = { kind: 'none', pixels: 'none', factor: 1, staleSeconds: 0 }
 const TRUTH_INTERVAL_MS = 100
 const TRAFFIC_INTERVAL_MS = 1000
 

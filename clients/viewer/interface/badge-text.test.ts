@@ -3,7 +3,7 @@ import { notePhrases, truthPhrase } from './badge-text.ts'
 import { formatAge, formatBitRate, formatFactor } from './format.ts'
 
 const facts = {
-  truth: { kind: 'native', factor: 1, staleSeconds: 0 } as const,
+  truth: { kind: 'native', pixels: 'native', factor: 1, staleSeconds: 0 } as const,
   connection: 'joined' as const,
   source: { state: 'live', framesPerSecond: 30 } as const,
   isWhole: false,
@@ -11,9 +11,9 @@ const facts = {
 }
 
 t.test('says the kind of pixels with a number that does not round the truth away', async t => {
-  t.same(truthPhrase({ kind: 'native', factor: 1, staleSeconds: 0 }), { key: 'native' })
-  t.same(truthPhrase({ kind: 'upscaled', factor: 1.04, staleSeconds: 0 }), { key: 'upscaled', n: '1.04' })
-  t.same(truthPhrase({ kind: 'stale', factor: 1, staleSeconds: 2.34 }), { key: 'stale', n: '2.3' })
+  t.same(truthPhrase({ kind: 'native', pixels: 'native', factor: 1, staleSeconds: 0 }), { key: 'native' })
+  t.same(truthPhrase({ kind: 'upscaled', pixels: 'upscaled', factor: 1.04, staleSeconds: 0 }), { key: 'upscaled', n: '1.04' })
+  t.same(truthPhrase({ kind: 'stale', pixels: 'native', factor: 1, staleSeconds: 2.34 }), { key: 'stale', n: '2.3' })
   t.equal(formatFactor(4), '4')
   t.equal(formatAge(61.4), '61')
   t.equal(formatBitRate(14_230_000), '14.2 Mbit/s')

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { text } from '../i18n.ts'
+import { spokenText, text } from '../i18n.ts'
 import type { Viewer } from '../viewer.ts'
 import { notePhrases, truthPhrase } from './badge-text.ts'
 import type { Phrase } from './badge-text.ts'
@@ -16,7 +16,7 @@ export function Badge({ viewer }: { readonly viewer: Viewer }): JSX.Element {
   })
   const say = ({ key, n }: Phrase): string => text(viewer.language.value, key, n)
   // Read aloud on change of kind only: seconds that tick by are for the eye.
-  const spoken = [say({ key: truth.kind, n: '' }), ...notes.map(note => say({ key: note.key, n: '' }))].join(', ')
+  const spoken = [truth.kind, ...notes.map(note => note.key)].map(key => spokenText(viewer.language.value, key)).join(', ')
   return (
     <div class={`badge ${truth.kind}`} data-kind={truth.kind}>
       <span class="mark" aria-hidden="true" />

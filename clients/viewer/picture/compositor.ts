@@ -139,6 +139,7 @@ export class Compositor {
   state(now: Millis, timeOriginMs: number): PictureState {
     const whole = this.#composition?.wholeSize
     return {
+      atMs: timeOriginMs + now,
       canvas: this.#canvas,
       viewport: this.#viewport ?? null,
       ...this.#drawn,

@@ -38,11 +38,13 @@ export interface ShownInstant {
 
 /** What was drawn last. */
 export interface PictureState {
+  /** When this was written, in milliseconds since the epoch on the page's monotonic clock. */
+  readonly atMs: number
   readonly canvas: Size
   readonly viewport: Viewport | null
   readonly shown: ShownInstant | null
   readonly sharpness: Sharpness
-  /** When the shown instant was first drawn, in milliseconds since the epoch on the page's monotonic clock. */
+  /** When the shown instant was first drawn, on the same clock. */
   readonly instantDrawnAtMs: number | null
   readonly heldOut: readonly RenditionId[]
   readonly framesPerSecond: number

@@ -1,15 +1,20 @@
 import { imageOrigin } from '../view/viewport.ts'
-import type { Rect, Size, Viewport } from '../view/viewport.ts'
+import type { Point, Rect, Size, Viewport } from '../view/viewport.ts'
 import type { FrameTexture } from './frame-texture.ts'
 import { fragmentShader, VERTEX_SHADER } from './shaders.ts'
-import type { TextureLayout } from './shaders.ts'
+import type { Sampling, TextureLayout } from './shaders.ts'
 import { yuvConversion } from './yuv-matrix.ts'
 
 /** Around the image: nearly black, for a dark reading room. */
 const BACKGROUND = [0.031, 0.035, 0.043] as const
 
 /** Below this many device pixels per encoded pixel, samples are averaged. */
-const REDUCED_BELOW = 0.75
+const AVERAGED_BELOW = 0.75
+
+function samplingAt(magnification: Point): Sampling {
+  if (magnification.x === 1 && magnification.y === 1) return 'exact'
+  return magnification.x < AVERAGED_BELOW ? 'averaged' : 'interpolated'
+}
 
 interface Program {
   readonly program: WebGLProgram
@@ -19,7 +24,7 @@ interface Program {
 /** Draws frames at their places on the canvas. */
 export class Painter {
   readonly #gl: WebGL2RenderingContext
-  readonly #programs = new Map<TextureLayout, Program>()
+  readonly #programs = new Map<string, Program>()
   #canvas: Size = { width: 1, height: 1 }
   #viewport: Viewport = { x: 0, y: 0, scale: 1 }
 
@@ -43,21 +48,19 @@ export class Painter {
   paint(frame: FrameTexture, region: Rect): void {
     const gl = this.#gl
     frame.bind()
-    const { program, uniform } = this.#program(frame.layout)
-    gl.useProgram(program)
     const image = imageOrigin(this.#viewport, this.#canvas)
     const { scale } = this.#viewport
     // Neighbours compute their common border from the same numbers, so no pixel is drawn twice or never.
     const [left, right] = [image.x + region.x * scale, image.x + (region.x + region.width) * scale]
     const [top, bottom] = [image.y + region.y * scale, image.y + (region.y + region.height) * scale]
+    const magnification = { x: (scale * region.width) / frame.width, y: (scale * region.height) / frame.height }
+    const { program, uniform } = this.#program(frame.layout, samplingAt(magnification))
+    gl.useProgram(program)
     gl.uniform4f(uniform('corners'), this.#clipX(left), this.#clipY(bottom), this.#clipX(right), this.#clipY(top))
     gl.uniform2f(uniform('origin'), left, top)
     gl.uniform1f(uniform('canvasHeight'), this.#canvas.height)
-    const magnification = { x: (scale * region.width) / frame.width, y: (scale * region.height) / frame.height }
     gl.uniform2f(uniform('magnification'), magnification.x, magnification.y)
     gl.uniform2f(uniform('size'), frame.width, frame.height)
-    gl.uniform1i(uniform('isExact'), magnification.x === 1 && magnification.y === 1 ? 1 : 0)
-    gl.uniform1i(uniform('isReduced'), magnification.x < REDUCED_BELOW ? 1 : 0)
     if (frame.layout !== 'RGBA') {
       const { matrix, offset } = yuvConversion(frame.encoding)
       gl.uniformMatrix3fv(uniform('matrix'), false, matrix)
@@ -87,10 +90,11 @@ export class Painter {
     return 1 - (y / this.#canvas.height) * 2
   }
 
-  #program(layout: TextureLayout): Program {
-    const known = this.#programs.get(layout)
+  #program(layout: TextureLayout, sampling: Sampling): Program {
+    const key = `${layout} ${sampling}`
+    const known = this.#programs.get(key)
     if (known !== undefined) return known
-    const program = link(this.#gl, fragmentShader(layout))
+    const program = link(this.#gl, fragmentShader(layout, sampling))
     const locations = new Map<string, WebGLUniformLocation | null>()
     const uniform = (name: string): WebGLUniformLocation | null => {
       const cached = locations.get(name)
@@ -101,7 +105,7 @@ export class Painter {
     }
     this.#gl.useProgram(program)
     for (let unit = 0; unit < 3; unit++) this.#gl.uniform1i(uniform(`plane${unit}`), unit)
-    this.#programs.set(layout, { program, uniform })
+    this.#programs.set(key, { program, uniform })
     return { program, uniform }
   }
 }

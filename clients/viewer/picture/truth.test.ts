@@ -43,8 +43,8 @@ t.test('tiles at half size are reduced, at double size upscaled', async t => {
 
 t.test('stale after the limit, none before the first instant', async t => {
   const sharp = sharpnessOf(picture())
-  t.same(tellTruth(sharp, millis(500), millis(500)), { kind: 'native', factor: 1, staleSeconds: 0 })
-  t.same(tellTruth(sharp, millis(1200), millis(500)), { kind: 'stale', factor: 1, staleSeconds: 1.2 })
+  t.same(tellTruth(sharp, millis(500), millis(500)), { kind: 'native', pixels: 'native', factor: 1, staleSeconds: 0 })
+  t.same(tellTruth(sharp, millis(1200), millis(500)), { kind: 'stale', pixels: 'native', factor: 1, staleSeconds: 1.2 })
   t.equal(tellTruth(sharp, undefined, millis(500)).kind, 'none')
 })
 

@@ -18,6 +18,8 @@ export type TruthKind = 'native' | 'reduced' | 'upscaled' | 'stale' | 'none'
 /** {@link TruthKind} with its numbers. */
 export interface Truth {
   readonly kind: TruthKind
+  /** The kind that it would be if it were not stale. */
+  readonly pixels: Exclude<TruthKind, 'stale'>
   readonly factor: number
   /** Seconds since the last new instant while stale, else 0. */
   readonly staleSeconds: number
@@ -73,9 +75,10 @@ function coarsestDensity(picture: DrawnPicture): number | undefined {
  * @param limit - After such an age it is stale; see {@link staleAfter}.
  */
 export function tellTruth(sharpness: Sharpness, age: Millis | undefined, limit: Millis): Truth {
-  if (age === undefined) return { kind: 'none', factor: 1, staleSeconds: 0 }
-  if (age <= limit) return { ...sharpness, staleSeconds: 0 }
-  return { kind: 'stale', factor: sharpness.factor, staleSeconds: age / 1000 }
+  const { kind, factor } = sharpness
+  if (age === undefined) return { kind: 'none', pixels: 'none', factor: 1, staleSeconds: 0 }
+  if (age <= limit) return { kind, pixels: kind, factor, staleSeconds: 0 }
+  return { kind: 'stale', pixels: kind, factor, staleSeconds: age / 1000 }
 }
 
 /** Whether regions that do not overlap each other leave nothing of `area` uncovered. */

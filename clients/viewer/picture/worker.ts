@@ -1,6 +1,7 @@
 import '../jitless.ts'
 import type { RenditionId } from '../../../relay/wire/ids.ts'
 import { millis, rtpTimestamp, VIDEO_CLOCK_RATE } from '../../../relay/wire/units.ts'
+import type { Millis } from '../../../relay/wire/units.ts'
 import type { Rect } from '../view/viewport.ts'
 import { openCanvas } from './canvas-context.ts'
 import { Compositor, monotonicNow } from './compositor.ts'
@@ -16,6 +17,9 @@ interface WorkerScope {
 
 /** The page hears from this worker at least so often. */
 const STATE_INTERVAL_MS = 200
+
+/** A timer so late means that drawing kept this worker busy; reading what came meanwhile takes no longer. */
+const OVERSLEPT_MS = 15
 
 /** A capture is served so late at most, even where nothing animates (a hidden page). */
 const CAPTURE_PATIENCE_MS = 250
@@ -95,7 +99,13 @@ class PictureWorker {
     const { isNew, wakeAt } = this.#compositor.step(monotonicNow())
     if (isNew) this.#scheduleDraw()
     clearTimeout(this.#wakeTimer)
-    if (wakeAt !== undefined) this.#wakeTimer = setTimeout(() => this.#step(), Math.max(0, wakeAt - monotonicNow()) + 1)
+    if (wakeAt !== undefined) this.#wakeTimer = setTimeout(() => this.#wake(wakeAt), Math.max(0, wakeAt - monotonicNow()) + 1)
+  }
+
+  /** After a deadline. When this worker itself was late, frames may have arrived that it could not read yet. */
+  #wake(due: Millis): void {
+    if (monotonicNow() - due < OVERSLEPT_MS) this.#step()
+    else this.#wakeTimer = setTimeout(() => this.#step(), OVERSLEPT_MS)
   }
 
   #scheduleDraw(): void {
