@@ -51,7 +51,10 @@ export class FfmpegProcess implements AsyncDisposable {
   }
 
   #buildCommand(input: FfmpegInput, plan: EncoderPlan, path: string): FfmpegCommand {
-    const command = ffmpeg(input.source).setFfmpegPath(path).inputOptions([...input.options]).complexFilter(plan.filterGraph)
+    const command = ffmpeg(input.source)
+      .setFfmpegPath(path)
+      .inputOptions(['-hide_banner', '-nostats', '-loglevel', 'error', ...input.options])
+      .complexFilter(plan.filterGraph)
     for (const output of plan.outputs) command.output(output.url).outputOptions([...output.options])
     return command
       .on('start', () => {
@@ -67,7 +70,7 @@ export class FfmpegProcess implements AsyncDisposable {
   #explain(cause: Error): RelayFault {
     let lastWords: string | undefined
     for (let line = this.#complaints.shift(); line !== undefined; line = this.#complaints.shift()) {
-      // At the end every output repeats that the process is ending; the first complaint is the reason.
+      // The first complaint is the reason; what follows, once per output, are its consequences.
       lastWords ??= line.trim() === '' ? undefined : line.trim()
     }
     const anonymous = this.#inputName === undefined ? lastWords : lastWords?.replaceAll(this.#inputName, '<input>')

@@ -75,7 +75,8 @@ export class Pacer {
   /** The packets that are due, and when to ask again: undefined while there is nothing left. */
   step(now: Millis): { readonly send: readonly PacedPacket[]; readonly wakeAt: Millis | undefined } {
     while (this.#hasExpired(now)) this.#dropFirstUnsent()
-    const elapsed = now - (this.#lastStep ?? now) + STEP
+    // A step that comes late sends no more for it: the rate rises instead, as the time to send by draws near.
+    const elapsed = Math.min(now - (this.#lastStep ?? now) + STEP, 2 * STEP)
     let budget = this.#bytesPerMilli(now) * elapsed
     this.#lastStep = now
     const send: PacedPacket[] = []
