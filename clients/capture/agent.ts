@@ -56,6 +56,9 @@ export class Agent implements AsyncDisposable {
   readonly #stop = new AbortController()
   readonly #closed: Promise<AgentEnd>
   #session: NodeSession | undefined
+  /** What the log said last. */
+  #said: SourceStatus | undefined
+  /** What the node heard last, in this session. */
   #reported: { readonly status: SourceStatus; readonly at: number } | undefined
   #nodeOutages = 0
   #sourceRestarts = 0
@@ -190,12 +193,11 @@ export class Agent implements AsyncDisposable {
   #report(): void {
     const { clock, log, pump } = this.#options
     const status = pump.status
+    if (this.#said !== undefined && isNews(status, this.#said)) log.info({ ...status }, 'source changed its state')
+    this.#said = status
     const now = clock.now()
     const last = this.#reported
-    const hasChanged = last?.status.state !== status.state || last.status.fault !== status.fault
-    if (!hasChanged && now - last.at < REPORT_INTERVAL) return
-    if (hasChanged && last !== undefined) log.info({ ...status }, 'source changed its state')
-    if (this.#session === undefined) return
+    if (this.#session === undefined || (last !== undefined && !isNews(status, last.status) && now - last.at < REPORT_INTERVAL)) return
     this.#reported = { status, at: now }
     this.#session.reportSource(status).catch((error: unknown) => log.debug({ err: error }, 'the node did not take a report'))
   }
@@ -212,6 +214,8 @@ export class Agent implements AsyncDisposable {
     log.info({ ...pump.status, ...counters }, 'counters')
   }
 }
+
+const isNews = (status: SourceStatus, before: SourceStatus): boolean => status.state !== before.state || status.fault !== before.fault
 
 /** Waits, or returns early when the signal aborts. */
 async function pause(duration: number, signal: AbortSignal): Promise<void> {
