@@ -89,12 +89,12 @@ for (const deviceScaleFactor of [1, 1.5, 2]) {
   t.test(`native means one image pixel per device pixel at display scale ${deviceScaleFactor}`, async t => {
     await using stage = await Stage.open(
       ['--source', 'pattern', '--frames-per-second', '10', '--width', '1920', '--height', '1088', '--columns', '2', '--rows', '2'],
-      { width: 1000, height: 600, deviceScaleFactor },
+      { width: 1400, height: 700, deviceScaleFactor },
     )
     const { viewer } = stage
     await viewer.view({ x: 960, y: 544, scale: 1 })
     const { canvas } = await viewer.until('native', ({ truth }) => truth.kind === 'native')
-    t.same(canvas, { width: 1000 * deviceScaleFactor, height: 600 * deviceScaleFactor }, 'the canvas has every device pixel')
+    t.same(canvas, { width: 1400 * deviceScaleFactor, height: 700 * deviceScaleFactor }, 'the canvas has every device pixel')
     let pixels = await viewer.capturePixels({ x: 0, y: 0, ...canvas })
     while (pixels.truth.kind !== 'native') pixels = await viewer.capturePixels({ x: 0, y: 0, ...canvas })
     // Tile 1,1 begins in the middle of the image, which is in the middle of the canvas.

@@ -37,7 +37,12 @@ export class Composition {
     return this.#instant === undefined
   }
 
-  /** Makes an instant the one to draw, and owns its frames. */
+  /** The instant it draws. */
+  get rtpTimestamp(): RtpTimestamp | undefined {
+    return this.#instant?.rtpTimestamp
+  }
+
+  /** Makes an instant the one to draw, or adds to it what is of the same one, and owns the frames. */
   take(instant: AlignedInstant<HeldFrame>): void {
     for (const [id, frame] of instant.frames) {
       let texture = this.#textures.get(id)
@@ -47,7 +52,8 @@ export class Composition {
       }
       texture.put(frame, instant.rtpTimestamp)
     }
-    this.#instant = { rtpTimestamp: instant.rtpTimestamp, renditions: new Set(instant.frames.keys()) }
+    const earlier = this.#instant?.rtpTimestamp === instant.rtpTimestamp ? this.#instant.renditions : []
+    this.#instant = { rtpTimestamp: instant.rtpTimestamp, renditions: new Set([...earlier, ...instant.frames.keys()]) }
   }
 
   /** Drops the textures of renditions that are no longer watched; the overview stays as an underlay. */

@@ -55,6 +55,7 @@ export class Compositor {
   /** New tracks, or none. The picture stays until they deliver, unless the image is another one. */
   setPublication(pyramid: Pyramid | null): void {
     this.#aligner.reset()
+    if (pyramid !== null) this.#aligner.expectInterval(millis(1000 / pyramid.framesPerSecond))
     this.#dropNext()
     this.#heldOut = []
     if (this.#composition !== undefined && !this.#composition.isEmpty) {
@@ -105,7 +106,9 @@ export class Compositor {
   step(now: Millis): { readonly isNew: boolean; readonly wakeAt: Millis | undefined } {
     const { show, wakeAt } = this.#aligner.step(now)
     this.#framesLate += this.#aligner.takeLate()
-    if (show !== undefined) {
+    if (show !== undefined && show.rtpTimestamp === this.#next?.rtpTimestamp) {
+      this.#next = { ...show, frames: new Map([...this.#next.frames, ...show.frames]) }
+    } else if (show !== undefined) {
       this.#dropNext()
       this.#next = show
     }
@@ -116,7 +119,7 @@ export class Compositor {
   draw(now: Millis): void {
     if (this.#viewport === undefined) return
     this.#resize()
-    const isNew = this.#next !== undefined && this.#composition !== undefined
+    const isNew = this.#next !== undefined && this.#composition !== undefined && this.#next.rtpTimestamp !== this.#composition.rtpTimestamp
     try {
       this.#takeNext(now)
       this.#drawn = this.#drawComposition(this.#viewport)
@@ -175,10 +178,11 @@ export class Compositor {
     const next = this.#next
     if (next === undefined || this.#composition === undefined) return
     this.#next = undefined
+    const isNew = next.rtpTimestamp !== this.#composition.rtpTimestamp
     this.#composition.take(next)
     this.#composition.keepOnly(this.#watched)
     this.#heldOut = next.heldOut.filter(id => this.#watched.has(id))
-    this.#drawRate.count(now, next.waited)
+    if (isNew) this.#drawRate.count(now, next.waited)
     this.#dropPrevious()
   }
 

@@ -48,6 +48,25 @@ t.test('does not wait for a tile that has not delivered since it was resumed', a
   t.same(arrive(a, 3, 80).show?.heldOut, [])
 })
 
+t.test('waits as long as a slow source takes for a frame, within bounds', async t => {
+  const { aligner, arrive } = steady([a, b])
+  aligner.expectInterval(millis(300))
+  t.equal(arrive(a, 2, 50).wakeAt, 350)
+  aligner.expectInterval(millis(5000))
+  t.equal(aligner.step(millis(60)).wakeAt, 50 + ALIGNMENT.longestDeadlineMs)
+  aligner.expectInterval(millis(16))
+  t.equal(aligner.step(millis(60)).wakeAt, 50 + ALIGNMENT.shortestDeadlineMs)
+})
+
+t.test('adds nothing to an instant that a newer one has replaced', async t => {
+  const { aligner, released, arrive } = steady([a, b])
+  arrive(a, 2, 50)
+  aligner.step(millis(150))
+  arrive(a, 3, 160)
+  t.same(arrive(b, 2, 165).show, undefined)
+  t.ok(released.includes(`${b}@2`))
+})
+
 t.test('after the deadline shows what there is and holds the late tile out', async t => {
   const { aligner, released, arrive } = steady([a, b])
   const waiting = arrive(a, 2, 50)
@@ -55,8 +74,10 @@ t.test('after the deadline shows what there is and holds the late tile out', asy
   t.same(aligner.step(millis(149)).show, undefined)
   const { show } = aligner.step(millis(150))
   t.same([show?.rtpTimestamp, show?.heldOut], [2 * FRAME_TICKS, [b]])
-  t.same(arrive(b, 2, 155).show, undefined, 'the late frame is never mixed in')
-  t.same(released, [`${b}@2`])
+  const added = arrive(b, 2, 155).show
+  t.same([added?.rtpTimestamp, [...added!.frames.values()], added?.heldOut], [2 * FRAME_TICKS, [`${b}@2`], []], 'what is late for the shown instant is added to it')
+  t.same(arrive(b, 1, 157).show, undefined, 'but never mixed into another one')
+  t.same(released, [`${b}@1`])
   t.equal(arrive(a, 3, 160).show?.rtpTimestamp, 3 * FRAME_TICKS, 'nor waited for again')
 })
 

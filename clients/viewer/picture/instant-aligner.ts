@@ -5,8 +5,9 @@ import type { Millis, RtpTimestamp } from '../../../relay/wire/units.ts'
 
 /** Bounds of the {@link InstantAligner}. */
 export const ALIGNMENT = {
-  /** An instant waits so long for its last tile, counted from its first. */
-  deadlineMs: millis(100),
+  /** An instant waits so long for its last tile, counted from its first: one frame interval, within these bounds. */
+  shortestDeadlineMs: millis(100),
+  longestDeadlineMs: millis(500),
   /** Instants that may wait at once; one more makes the oldest due at once. */
   instants: 6,
   /** A timestamp so much older than the shown one comes from another clock, or from a forgotten buffer. */
@@ -15,7 +16,7 @@ export const ALIGNMENT = {
   rebaseSilenceMs: millis(500),
 } as const
 
-/** Frames of one instant that may be drawn together. */
+/** Frames of one instant that may be drawn together; or more of them, when that instant is the one shown already. */
 export interface AlignedInstant<Frame> {
   readonly rtpTimestamp: RtpTimestamp
   readonly frames: ReadonlyMap<RenditionId, Frame>
@@ -42,8 +43,9 @@ interface Instant<Frame> {
  *
  * An instant is complete when every *steady* rendition has arrived: one that is watched and delivered
  * its last frame within the deadline. A rendition that misses a deadline is no longer waited for until
- * it is in time again, so one bad tile costs its own pixels and not the latency of all others. Frames of
- * different instants never appear together. Does no I/O and reads no clock: the caller owns both, and
+ * it is in time again, so one bad tile costs its own pixels and not the latency of all others. While no
+ * newer instant is there, what is late for the shown one is still added to it. Frames of different
+ * instants never appear together. Does no I/O and reads no clock: the caller owns both, and
  * gives every frame that will not be drawn back through `release`.
  */
 export class InstantAligner<Frame> {
@@ -55,6 +57,10 @@ export class InstantAligner<Frame> {
   /** First arrivals of instants that were decided, newest last: tells a late frame from a lost cause. */
   #decided: { readonly rtpTimestamp: RtpTimestamp; readonly firstArrival: Millis }[] = []
   #shown: RtpTimestamp | undefined
+  /** Renditions that the shown instant has, and frames that came for it since. */
+  #shownRenditions = new Set<RenditionId>()
+  #supplement = new Map<RenditionId, Frame>()
+  #deadline: Millis = ALIGNMENT.shortestDeadlineMs
   #lastNewArrival = millis(-Infinity)
   #late = 0
 
@@ -65,6 +71,11 @@ export class InstantAligner<Frame> {
   /** Watched renditions that are waited for. */
   get steady(): ReadonlySet<RenditionId> {
     return this.#steady
+  }
+
+  /** How far apart the source's instants are. A picture that comes seldom may be waited for as long. */
+  expectInterval(interval: Millis): void {
+    this.#deadline = millis(Math.min(ALIGNMENT.longestDeadlineMs, Math.max(ALIGNMENT.shortestDeadlineMs, interval)))
   }
 
   /** Replaces the set of watched renditions; frames of the others are released. */
@@ -79,6 +90,13 @@ export class InstantAligner<Frame> {
       }
     }
     this.#waiting = this.#waiting.filter(instant => instant.frames.size > 0)
+    for (const [id, frame] of this.#supplement) {
+      if (this.#watched.has(id)) continue
+      this.#supplement.delete(id)
+      this.#release(frame)
+    }
+    // One that left the view and came back has to be drawn anew.
+    for (const id of this.#shownRenditions) if (!this.#watched.has(id)) this.#shownRenditions.delete(id)
   }
 
   /** Takes one frame. Call {@link step} afterwards. */
@@ -89,8 +107,7 @@ export class InstantAligner<Frame> {
     }
     if (this.#isOtherClock(rtpTimestamp, now)) this.reset()
     if (this.#shown !== undefined && !isRtpNewer(rtpTimestamp, this.#shown)) {
-      this.#arriveLate(id, rtpTimestamp, now)
-      this.#release(frame)
+      this.#arriveLate(id, rtpTimestamp, frame, now)
       return
     }
     this.#lastNewArrival = now
@@ -105,7 +122,8 @@ export class InstantAligner<Frame> {
   step(now: Millis): AlignerStep<Frame> {
     const index = this.#findDecision(now)
     const decided = this.#waiting[index]
-    if (decided === undefined) return { show: undefined, wakeAt: this.#wakeAt() }
+    if (decided === undefined) return { show: this.#takeSupplement(), wakeAt: this.#wakeAt() }
+    this.#dropSupplement()
     const isComplete = this.#isComplete(decided)
     for (const instant of this.#waiting.splice(0, index + 1)) {
       this.#remember(instant)
@@ -114,6 +132,7 @@ export class InstantAligner<Frame> {
     const heldOut = [...this.#watched].filter(id => !decided.frames.has(id))
     if (!isComplete) for (const id of heldOut) this.#steady.delete(id)
     this.#shown = decided.rtpTimestamp
+    this.#shownRenditions = new Set(decided.frames.keys())
     const { rtpTimestamp, frames } = decided
     return { show: { rtpTimestamp, frames, heldOut, waited: millis(now - decided.firstArrival) }, wakeAt: this.#wakeAt() }
   }
@@ -121,6 +140,8 @@ export class InstantAligner<Frame> {
   /** Forgets everything but the watched set: the tracks, or their clock, are others from now on. */
   reset(): void {
     for (const instant of this.#waiting) for (const frame of instant.frames.values()) this.#release(frame)
+    this.#dropSupplement()
+    this.#shownRenditions.clear()
     this.#waiting = []
     this.#decided = []
     this.#steady.clear()
@@ -138,7 +159,7 @@ export class InstantAligner<Frame> {
   #findDecision(now: Millis): number {
     const complete = this.#waiting.findLastIndex(instant => this.#isComplete(instant))
     if (complete >= 0) return complete
-    const due = this.#waiting.findLastIndex(instant => now - instant.firstArrival >= ALIGNMENT.deadlineMs)
+    const due = this.#waiting.findLastIndex(instant => now - instant.firstArrival >= this.#deadline)
     if (due >= 0) return due
     return this.#waiting.length > ALIGNMENT.instants ? 0 : -1
   }
@@ -150,7 +171,7 @@ export class InstantAligner<Frame> {
 
   #wakeAt(): Millis | undefined {
     if (this.#waiting.length === 0) return undefined
-    return millis(Math.min(...this.#waiting.map(instant => instant.firstArrival)) + ALIGNMENT.deadlineMs)
+    return millis(Math.min(...this.#waiting.map(instant => instant.firstArrival)) + this.#deadline)
   }
 
   #instantAt(rtpTimestamp: RtpTimestamp, now: Millis): Instant<Frame> {
@@ -162,11 +183,33 @@ export class InstantAligner<Frame> {
     return instant
   }
 
-  #arriveLate(id: RenditionId, rtpTimestamp: RtpTimestamp, now: Millis): void {
-    this.#late++
+  #arriveLate(id: RenditionId, rtpTimestamp: RtpTimestamp, frame: Frame, now: Millis): void {
     const instant = this.#decided.find(decided => decided.rtpTimestamp === rtpTimestamp)
     // Not waited for, but in time all the same: worth waiting for from now on.
-    if (instant !== undefined && now - instant.firstArrival < ALIGNMENT.deadlineMs) this.#steady.add(id)
+    if (instant !== undefined && now - instant.firstArrival < this.#deadline) this.#steady.add(id)
+    const isWelcome = rtpTimestamp === this.#shown && !this.#shownRenditions.has(id) && !this.#supplement.has(id)
+    if (isWelcome) {
+      this.#supplement.set(id, frame)
+      return
+    }
+    this.#late++
+    this.#release(frame)
+  }
+
+  /** What came for the shown instant after it was decided. */
+  #takeSupplement(): AlignedInstant<Frame> | undefined {
+    if (this.#shown === undefined || this.#supplement.size === 0) return undefined
+    const frames = this.#supplement
+    this.#supplement = new Map()
+    for (const id of frames.keys()) this.#shownRenditions.add(id)
+    const firstArrival = this.#decided.find(({ rtpTimestamp }) => rtpTimestamp === this.#shown)?.firstArrival ?? this.#lastNewArrival
+    const heldOut = [...this.#watched].filter(id => !this.#shownRenditions.has(id))
+    return { rtpTimestamp: this.#shown, frames, heldOut, waited: millis(this.#lastNewArrival - firstArrival) }
+  }
+
+  #dropSupplement(): void {
+    for (const frame of this.#supplement.values()) this.#release(frame)
+    this.#supplement.clear()
   }
 
   #isOtherClock(rtpTimestamp: RtpTimestamp, now: Millis): boolean {
