@@ -55,6 +55,10 @@ function open(): void {
   render(<App viewer={viewer} state={state} minimap={minimap} />, root)
   const leaving = new AbortController()
   globalThis.addEventListener('pagehide', () => leaving.abort())
+  // A page that comes back from the browser's cache has lost its session.
+  globalThis.addEventListener('pageshow', event => {
+    if (event.persisted) location.reload()
+  })
   void viewer.run(leaving.signal)
 }
 

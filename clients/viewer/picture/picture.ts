@@ -30,7 +30,8 @@ export interface Captured {
   readonly state: PictureState
 }
 
-const CAPTURE_TIMEOUT_MS = 5000
+/** A software renderer may need seconds for one picture of 8K. */
+const CAPTURE_TIMEOUT_MS = 30_000
 
 /** The canvas, drawn by a worker; the page's end of it. */
 export class Picture {
