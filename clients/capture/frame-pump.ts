@@ -1,3 +1,4 @@
+import { isRtpNewer } from '../../relay/wire/rtp-clock.ts'
 import { millis } from '../../relay/wire/units.ts'
 import { InstantClock } from './instant-clock.ts'
 import { Pacer } from './pacer.ts'
@@ -23,8 +24,8 @@ export interface FramePumpOptions {
   readonly origin: RtpTimestamp
 }
 
-/** How long a frame may wait to be sent. */
-const MAX_DELAY = millis(250)
+/** How long a frame may wait to be sent: longer than a busy machine stalls a process now and then, shorter than people notice as a delay. */
+const MAX_DELAY = millis(500)
 
 /**
  * Carries frames from whatever source runs to whatever connection there is: puts them on the common
@@ -81,10 +82,10 @@ export class FramePump {
       this.#framesUnplaced++
       return
     }
-    if (timestamp !== this.#newest) {
-      // Renditions of one image come together; a straggler of the one before does not count as new.
-      if (this.#newest === undefined || (timestamp - this.#newest) << 0 > 0) this.#monitor.imageArrived(now)
+    // The first rendition of an image counts it; stragglers of an earlier one do not.
+    if (this.#newest === undefined || isRtpNewer(timestamp, this.#newest)) {
       this.#newest = timestamp
+      this.#monitor.imageArrived(now)
     }
     if (this.#output === undefined) return
     this.#output.pacer.push({ ...frame, timestamp }, now)
