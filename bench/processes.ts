@@ -5,7 +5,7 @@ import { RelayFault } from '../relay/wire/fault.ts'
 import { millis } from '../relay/wire/units.ts'
 import type { Millis } from '../relay/wire/units.ts'
 import type { ChildProcess } from 'node:child_process'
-import type { Readable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
 
 /** A program that does not end when asked to is killed after this long. */
 const STOP_GRACE = millis(5000)
@@ -21,6 +21,8 @@ export interface ProgramOptions {
   /** On top of this process's own. */
   readonly environment?: Readonly<Record<string, string>>
   readonly cwd?: string
+  /** Flows into its standard input, as long as it reads. */
+  readonly input?: Readable
   /** Opens Node's IPC channel; every message goes here. */
   readonly onMessage?: (message: unknown) => void
 }
@@ -61,6 +63,7 @@ export class ChildProgram implements AsyncDisposable {
     // Whoever waits for something sees it.
     this.#failed.catch(() => undefined)
     if (options.onMessage !== undefined) child.on('message', options.onMessage)
+    this.#feed(child.stdin)
     this.#follow(child.stdout, () => undefined)
     this.#follow(child.stderr, line => {
       this.#lastErrorLines.push(line)
@@ -71,7 +74,7 @@ export class ChildProgram implements AsyncDisposable {
   /** @throws {RelayFault} `unavailable` when the program cannot be started at all. */
   static async start(options: ProgramOptions): Promise<ChildProgram> {
     const child = spawn(options.command, options.args, {
-      stdio: ['ignore', 'pipe', 'pipe', ...(options.onMessage === undefined ? [] : (['ipc'] as const))],
+      stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...(options.onMessage === undefined ? [] : (['ipc'] as const))],
       env: { ...process.env, ...options.environment },
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     })
@@ -129,18 +132,17 @@ export class ChildProgram implements AsyncDisposable {
    *
    * @throws {RelayFault} `timeout` after `deadline`, `unavailable` when the program ends first, or the signal's reason.
    */
-  async until<Value>(promise: Promise<Value>, deadline: Millis, signal: AbortSignal): Promise<Value> {
-    signal.throwIfAborted()
-    const stopped = Promise.withResolvers<never>()
-    const onAbort = (): void => stopped.reject(signal.reason as Error)
-    signal.addEventListener('abort', onAbort, { once: true })
-    const timer = setTimeout(() => stopped.reject(this.#fault('timeout', `took longer than ${deadline / 1000} s`)), deadline)
-    try {
-      return await Promise.race([promise, stopped.promise, this.#failed])
-    } finally {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', onAbort)
-    }
+  until<Value>(promise: Promise<Value>, deadline: Millis, signal: AbortSignal): Promise<Value> {
+    return this.#within(Promise.race([promise, this.#failed]), deadline, signal)
+  }
+
+  /**
+   * Waits until it ends by itself.
+   *
+   * @throws {RelayFault} `timeout` after `deadline`, or the signal's reason.
+   */
+  finished(deadline: Millis, signal: AbortSignal): Promise<ProgramExit> {
+    return this.#within(this.#exited, deadline, signal)
   }
 
   /** Asks it to end, and kills it when it does not. Idempotent. Never rejects. */
@@ -157,11 +159,35 @@ export class ChildProgram implements AsyncDisposable {
     return this.stop()
   }
 
+  async #within<Value>(promise: Promise<Value>, deadline: Millis, signal: AbortSignal): Promise<Value> {
+    const stopped = Promise.withResolvers<never>()
+    const onAbort = (): void => stopped.reject(signal.reason as Error)
+    if (signal.aborted) onAbort()
+    signal.addEventListener('abort', onAbort, { once: true })
+    const timer = setTimeout(() => stopped.reject(this.#fault('timeout', `took longer than ${deadline / 1000} s`)), deadline)
+    try {
+      return await Promise.race([promise, stopped.promise])
+    } finally {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
   async #stop(): Promise<void> {
     this.#child.kill('SIGTERM')
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_GRACE)
     await this.#exited
     clearTimeout(timer)
+  }
+
+  #feed(stdin: Writable | null): void {
+    const { input } = this.#options
+    if (stdin === null || input === undefined) return
+    // A program that has read enough closes its end; how it exits tells whether that was right.
+    stdin.on('error', () => input.destroy())
+    stdin.on('close', () => input.destroy())
+    input.on('error', () => stdin.destroy())
+    input.pipe(stdin)
   }
 
   #follow(stream: Readable | null, onLine: (line: string) => void): void {
