@@ -55,7 +55,9 @@ export class BrowserViewer implements AsyncDisposable {
    * @throws {RelayFault} `unavailable` when there is no Chromium.
    */
   static async open(link: string, { width, height, deviceScaleFactor = 1, locale = 'en-US' }: ViewerWindow): Promise<BrowserViewer> {
-    const browser = await chromium.launch({ executablePath: chromiumPath(), headless: true, args: CHROMIUM_ARGUMENTS }).catch((cause: unknown) => {
+    // Whoever opened it closes it; playwright's own handling of signals would end this process before other scopes.
+    const own = { handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false }
+    const browser = await chromium.launch({ executablePath: chromiumPath(), headless: true, args: CHROMIUM_ARGUMENTS, ...own }).catch((cause: unknown) => {
       throw new RelayFault('unavailable', `Chromium does not start from ${chromiumPath()}`, { cause })
     })
     const page = await browser.newPage({ viewport: { width, height }, deviceScaleFactor, locale })

@@ -33,14 +33,25 @@ export async function measureCanvasColours({ recording, pyramid, tiles, signal, 
   const [first] = pyramid.renditions.filter(({ id }) => tilePosition(id) !== undefined)
   if (first === undefined) throw new Error('a pyramid has tiles')
   await using node = await LocalNode.open({ workers: 1, statsIntervalSeconds: 2, signal })
-  await using _agent = await node.startAgent(['--source', 'recording', '--loop', '--input', recording], signal)
+  await using agent = await node.startAgent(['--source', 'recording', '--loop', '--input', recording], signal)
   await using viewer = await BrowserViewer.open(await node.invite('viewer', 'chromium'), { width: first.width, height: first.height })
-  await viewer.until('the first picture', ({ shown }) => shown !== null, PICTURE_PATIENCE_SECONDS)
-  for (const rendition of pyramid.renditions.filter(({ id }) => tiles.includes(id))) {
-    signal.throwIfAborted()
-    const pixels = await captureTile(viewer, rendition)
-    onTile(rendition.id, chartDifferences(pixels, patternLayout(rendition.region)))
+  const readTiles = async (): Promise<void> => {
+    await viewer.until('the first picture', ({ shown }) => shown !== null, PICTURE_PATIENCE_SECONDS)
+    for (const rendition of pyramid.renditions.filter(({ id }) => tiles.includes(id))) {
+      const pixels = await captureTile(viewer, rendition)
+      onTile(rendition.id, chartDifferences(pixels, patternLayout(rendition.region)))
+    }
   }
+  await Promise.race([readTiles(), node.program.failed, agent.failed, aborted(signal)])
+}
+
+/** Rejects with the signal's reason; never resolves. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const stop = (): void => reject(signal.reason as Error)
+    if (signal.aborted) stop()
+    signal.addEventListener('abort', stop, { once: true })
+  })
 }
 
 /** The tile alone on the canvas, native, with its own code readable in it. */
