@@ -1,4 +1,4 @@
-import { randomInt } from 'node:crypto'
+import { createSecretKey, randomInt } from 'node:crypto'
 import { RTCPeerConnection, RTCRtpCodecParameters, RtpHeader, RtpPacket, useNACK, usePLI, useSdesMid } from 'werift'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { millis } from '../../relay/wire/units.ts'
@@ -116,6 +116,7 @@ export class Publisher implements AsyncDisposable {
     const sdp = await options.exchange({ sdp: connection.localDescription?.sdp ?? '', tracks: pairTracks(pyramid, transceivers) })
     await connection.setRemoteDescription({ type: 'answer', sdp })
     await connected(connection, signal)
+    prepareSessionKey(connection)
     const tracks = pyramid.renditions.map(({ id }, index) => [id, outgoing(transceivers[index])] as const)
     const publisher = new Publisher(connection, new Map(tracks))
     scope.move()
@@ -167,6 +168,20 @@ function outgoing(transceiver: RTCRtpTransceiver | undefined): OutgoingTrack {
   if (transceiver === undefined) throw new Error('one transceiver per rendition')
   // Below 2^15, so that the first packets can be lost without confusion about the rollover counter. @see RFC 3711 section 3.3.1
   return { sender: transceiver.sender, sequenceNumber: randomInt(0, 0x8000) }
+}
+
+/**
+ * Hands werift's SRTP its session key as a KeyObject, which it passes on to `createCipheriv` for every packet.
+ *
+ * Node 24 spends 15 µs on a packet whose key is a Buffer and 5 on one whose key is a KeyObject: a
+ * tenth of a core at 8K.
+ */
+function prepareSessionKey(connection: RTCPeerConnection): void {
+  for (const { srtp } of connection.dtlsTransports) {
+    const { cipher } = srtp.localContext
+    // werift's type says Buffer; Node takes either.
+    cipher.srtpSessionKey = createSecretKey(cipher.srtpSessionKey) as unknown as Buffer
+  }
 }
 
 async function connected(connection: RTCPeerConnection, signal: AbortSignal): Promise<void> {
