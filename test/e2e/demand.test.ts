@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { t } from 'tap'
 import { readPatternTile } from '../../clients/capture/pattern.ts'
 import { demoRecording } from '../../scripts/demo/record.ts'
@@ -59,6 +60,9 @@ t.test('bits follow the viewport, measured at the node', async t => {
   t.ok(mean <= 0.3, 'at most 30 % of the sum of all tiles')
   await viewer.fit()
   await viewer.until('the tiles are let go', ({ watching }) => watching.length === 1)
+  const text = await (await fetch(`${under.node.origin}/metrics`)).text()
+  t.match(text, /kenkyo_transport_round_trip_seconds_count\{link="local",role="viewer"\}/)
+  t.equal(execFileSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' }), '', 'promtool has nothing to say of /metrics')
   const joinSeconds = (await viewer.inspect()).joinSeconds ?? Infinity
   t.comment(`all consumers created in ${joinSeconds.toFixed(3)} s`)
 })
