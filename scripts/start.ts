@@ -80,7 +80,7 @@ async function waitForPicture(node: KenkyoNode, stop: AbortSignal): Promise<bool
 async function main(args: readonly string[], stop: AbortSignal): Promise<void> {
   const config = { ...loadNodeConfig({}), logLevel: 'warn' as const }
   const log = createLogger({ level: config.logLevel, program: 'node' })
-  const captureArgs = args.includes('--source')
+  const captureArgs = args.some(arg => /^--source(=|$)/.test(arg))
     ? args
     : ['--source', 'recording', '--loop', '--input', await demoRecording({ onProgress: say, signal: stop }), ...args]
   await using node = await openNode(config, log)

@@ -1,14 +1,11 @@
-import { availableParallelism, homedir } from 'node:os'
-import { join } from 'node:path'
+import { availableParallelism } from 'node:os'
 import { z } from 'zod'
 import { numeric } from '../relay/runtime/config.ts'
+import { stateDirectory } from '../relay/runtime/directories.ts'
 
 const port = numeric(z.int().min(0).max(65_535))
 
-/** Where kenkyo keeps what must survive a restart: the invitation key. @see XDG Base Directory Specification */
-const defaultStateDir = (): string => join(process.env['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state'), 'kenkyo')
-
-const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127\./.test(host)
+const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
 
 /** The settings of a node. `docs/CONFIG.md` explains each. */
 export const NodeConfig = z
@@ -20,7 +17,7 @@ export const NodeConfig = z
     /** Address that media is received on. */
     rtcListenIp: z.union([z.ipv4(), z.ipv6()]).default('127.0.0.1'),
     /** First media port, UDP and TCP; each worker takes the next one. */
-    rtcBasePort: numeric(z.int().min(1024).max(65_000)).default(44_400),
+    rtcBasePort: numeric(z.int().min(1024).max(65_000)).default(7690),
     /** Address that browsers are told to send media to, when it is not `rtcListenIp` (behind NAT). */
     rtcAnnouncedAddress: z.string().min(1).optional(),
     /** TLS certificate chain and private key, PEM files. Both or neither. */
@@ -28,9 +25,9 @@ export const NodeConfig = z
     tlsKeyFile: z.string().min(1).optional(),
     /** mediasoup workers; each can use one core. */
     workers: numeric(z.int().min(1).max(64)).default(() => availableParallelism()),
-    stateDir: z.string().min(1).default(defaultStateDir),
+    stateDir: z.string().min(1).default(() => stateDirectory()),
     /** Origin that invitation links start with, when it is not the listening address. */
-    publicOrigin: z.url({ protocol: /^https?$/ }).optional(),
+    publicOrigin: z.url({ protocol: /^https?$/ }).transform(url => new URL(url).origin).optional(),
     maxConsultations: numeric(z.int().min(1).max(1000)).default(64),
     maxViewersPerConsultation: numeric(z.int().min(1).max(1000)).default(64),
     /** How often media statistics are read from the workers, in seconds. */
@@ -48,6 +45,9 @@ export function configContradictions(config: NodeConfig): string[] {
   }
   if (config.tlsCertFile === undefined && !isLoopback(config.listenHost)) {
     mistakes.push(`listenHost: without TLS material the node listens on loopback only, not on ${config.listenHost}`)
+  }
+  if (/^(0\.0\.0\.0|::)$/.test(config.rtcListenIp) && config.rtcAnnouncedAddress === undefined) {
+    mistakes.push(`rtcAnnouncedAddress: browsers cannot send to ${config.rtcListenIp}; say which address they shall use`)
   }
   if (config.rtcBasePort + config.workers - 1 > 65_535) {
     mistakes.push('rtcBasePort: leaves no room for one port per worker')

@@ -53,10 +53,11 @@ export class ConsultationRegistry {
   /**
    * Gives the holder of an admission a place in its consultation.
    *
-   * @throws {RelayFault} `overloaded` when node or consultation is full; `conflict` for a second microscope.
+   * @throws {RelayFault} `overloaded` when node or consultation is full; `conflict` for a second microscope; `invitation_expired`.
    */
   admit(admission: Admission, notify: Notify): Seat {
     const { consultationId, role } = admission
+    admission.expired.throwIfAborted()
     const existing = this.#consultations.get(consultationId)
     if (existing === undefined && this.#consultations.size >= this.#limits.maxConsultations) {
       throw new RelayFault('overloaded', 'this node carries as many consultations as it may')

@@ -102,7 +102,14 @@ export class Consultation {
 
   /** The media room, made on first use and made anew after its worker died. */
   room(): Promise<MediaRoom> {
-    this.#room ??= this.#openRoom()
+    if (this.#room === undefined) {
+      const room = this.#openRoom()
+      const forget = (): void => {
+        if (this.#room === room) this.#room = undefined
+      }
+      void room.then(({ closed }) => closed.then(forget), forget)
+      this.#room = room
+    }
     return this.#room
   }
 
@@ -132,7 +139,8 @@ export class Consultation {
   reportSource(source: SourceStatus): void {
     const published = this.#published
     if (published === undefined) return
-    const isNews = source.state !== this.#source.state || source.framesPerSecond !== this.#source.framesPerSecond
+    const known = this.#source
+    const isNews = source.state !== known.state || source.fault !== known.fault || source.framesPerSecond !== known.framesPerSecond
     this.#source = source
     if (isNews) this.#announce({ type: 'sourceChanged', publicationId: published.publicationId, source })
   }
@@ -158,18 +166,9 @@ export class Consultation {
   }
 
   async #openRoom(): Promise<MediaRoom> {
-    try {
-      const room = await MediaRoom.open(this.#host.leastLoaded())
-      void room.closed.then(reason => {
-        // Whoever closed the room on purpose has already forgotten it.
-        if (this.#room !== undefined && reason.code === 'worker_died') this.#room = undefined
-        this.#published?.close(reason)
-      })
-      return room
-    } catch (error) {
-      this.#room = undefined
-      throw error
-    }
+    const room = await MediaRoom.open(this.#host.leastLoaded())
+    void room.closed.then(reason => this.#published?.close(reason))
+    return room
   }
 
   #closeIfEmpty(): void {

@@ -39,7 +39,7 @@ export function nodeCommand(): Command {
   return withNodeOptions(new Command('node'))
     .description('Run a node: signaling, media workers, viewer, /healthz and /metrics.')
     .option('--rtc-listen-ip <ip>', 'address that media is received on (default 127.0.0.1)')
-    .option('--rtc-base-port <port>', 'first media port, UDP and TCP; each worker takes the next (default 44400)')
+    .option('--rtc-base-port <port>', 'first media port, UDP and TCP; each worker takes the next (default 7690)')
     .option('--rtc-announced-address <address>', 'address that browsers send media to, when it is not the former')
     .option('--tls-cert-file <file>', 'TLS certificate chain, PEM; without it the node listens on loopback only')
     .option('--tls-key-file <file>', 'its private key, PEM')

@@ -33,7 +33,7 @@ export function createNodeMetrics(registry: Registry) {
     }),
     renditionBytes: new Counter({
       name: 'kenkyo_rendition_bytes_total',
-      help: 'RTP bytes of each rendition, headers and payload, first transmissions: in from the microscope, out summed over viewers.',
+      help: 'RTP bytes of each rendition, headers and payload: in from the microscope, repaired packets included; out summed over viewers, without retransmissions.',
       labelNames: perRendition, registers,
     }),
     renditionPackets: new Counter({
@@ -70,7 +70,7 @@ export function createNodeMetrics(registry: Registry) {
       labelNames: ['link', 'role', 'direction', 'kind'] as const, registers,
     }),
     transportRtt: new Histogram({
-      name: 'kenkyo_transport_round_trip_seconds', help: 'Round trip time of each transport at each statistics reading (RTCP, RFC 3550 6.4.1).',
+      name: 'kenkyo_transport_round_trip_seconds', help: 'Round trip time (RTCP, RFC 3550 6.4.1), observed at each statistics reading once for every rendition that flows.',
       labelNames: perRole, buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1], registers,
     }),
     transportEstimate: new Gauge({

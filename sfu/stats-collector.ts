@@ -11,17 +11,22 @@ import type { Consumer, Producer, ProducerStat, ConsumerStat, WebRtcTransport } 
 type Direction = 'in' | 'out'
 type StreamStats = ProducerStat | ConsumerStat
 
-/** Turns totals that a source keeps into increments; forgets a source when nobody else holds it. */
+/**
+ * Turns totals that a source keeps into increments; forgets a source when nobody else holds it.
+ *
+ * A total that falls adds nothing until it is past its highest again: packets counted as lost, for
+ * one, may turn out to have been late.
+ */
 class Increments {
   readonly #totals = new WeakMap<object, Map<string, number>>()
 
-  /** What was added to the total named `name` of `source` since the last call. A total that fell starts over. */
+  /** What was added to the highest total named `name` of `source` since the last call. */
   take(source: object, name: string, total: number): number {
     let totals = this.#totals.get(source)
     if (totals === undefined) this.#totals.set(source, (totals = new Map<string, number>()))
     const before = totals.get(name) ?? 0
-    totals.set(name, total)
-    return total >= before ? total - before : total
+    totals.set(name, Math.max(before, total))
+    return Math.max(0, total - before)
   }
 }
 
@@ -39,6 +44,8 @@ export class StatsCollector {
   readonly #consultations: () => Iterable<Consultation>
   readonly #log: Logger
   readonly #increments = new Increments()
+  /** Sources that were paused at their last reading. */
+  readonly #quiet = new WeakSet<object>()
   readonly #timer: NodeJS.Timeout
   #isBusy = false
 
@@ -106,8 +113,9 @@ export class StatsCollector {
 
   async #readStream(source: Producer | Consumer, rendition: RenditionId, direction: Direction, gauges: Map<string, RenditionGauges>): Promise<void> {
     // A paused consumer moves nothing; one last reading after pausing takes what is left.
-    const wasQuiet = this.#increments.take(source, 'paused', source.paused ? 1 : 0) === 0
-    if (source.paused && wasQuiet) return
+    if (source.paused && this.#quiet.has(source)) return
+    if (source.paused) this.#quiet.add(source)
+    else this.#quiet.delete(source)
     const wanted = direction === 'in' ? 'inbound-rtp' : 'outbound-rtp'
     for (const stats of (await source.getStats()) as StreamStats[]) {
       if (stats.type !== wanted) continue

@@ -128,7 +128,7 @@ t.test('every setting is a flag of its command', async t => {
 t.test('CONFIG.md names every environment variable that is read by name', async t => {
   const files = globSync('{relay,sfu,clients,bench,scripts}/**/*.{ts,tsx,mjs}', { cwd: root, exclude: name => /node_modules|dist$/.test(name) })
   const variables = new Set(files.flatMap(file => [...read(file).matchAll(/process\.env(?:\.|\[')([A-Z][A-Z0-9_]+)/g)].map(match => match[1]!)))
-  t.ok(variables.has('XDG_STATE_HOME') && variables.has('MEDIASOUP_WORKER_BIN'))
+  t.ok(variables.has('KENKYO_CHROMIUM') && variables.has('MEDIASOUP_WORKER_BIN'))
   t.same([...variables].filter(name => !quoted(CONFIG).includes(name)), [])
 })
 

@@ -32,7 +32,7 @@ Every option may also be set in a JSON file (--config, camelCase) or in the envi
 (--tile-bitrate is KENKYO_TILE_BITRATE); flags win over the environment, and that over the file.
 An invitation on the command line can be seen by everyone on this machine: prefer a file or the
 environment. Consumer GPUs limit how many encodings run at once (NVIDIA: 8 to 12 sessions, by
-driver): use fewer, larger tiles there (--columns 3 --rows 3).`
+driver): use fewer, larger tiles there (--columns 3 --rows 2).`
 
 function withSourceOptions(command: Command): Command {
   return command

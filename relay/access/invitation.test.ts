@@ -24,6 +24,12 @@ t.test('an invitation that ran out is refused as expired', async t => {
   await t.rejects(verifier.verify(token), { code: 'invitation_expired' })
 })
 
+t.test('what is admitted within the tolerance ends when that does', async t => {
+  const admission = await verifier.verify(await issuer.issue({ ...terms, lifetimeSeconds: -1 }))
+  t.equal(admission.expired.aborted, false)
+  admission.release()
+})
+
 t.test('an admission tells when the invitation runs out', async t => {
   const admission = await verifier.verify(await issuer.issue({ ...terms, lifetimeSeconds: 1 }))
   // abortAt's timer holds no process open; this one does, until the signal comes.

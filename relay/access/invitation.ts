@@ -8,8 +8,8 @@ import type { CryptoKey, JWK } from 'jose'
 
 const AUDIENCE = 'kenkyo'
 const ALGORITHM = 'EdDSA'
-/** Clocks of two machines may differ by this much before a token counts as expired or not yet valid. */
-const CLOCK_TOLERANCE_SECONDS = 5
+/** Clocks of two machines may differ by this much: an invitation is good for so long after its time. */
+const CLOCK_TOLERANCE_SECONDS = 2
 /** `setTimeout` cannot wait longer than this. */
 const LONGEST_TIMER_MILLIS = 2 ** 31 - 1
 
@@ -43,7 +43,7 @@ export class Admission {
     this.consultationId = claims.consultation
     this.memberId = claims.sub
     this.role = claims.role
-    this.#watch(claims.exp * 1000)
+    this.#watch((claims.exp + CLOCK_TOLERANCE_SECONDS) * 1000)
   }
 
   /** Aborts with an `invitation_expired` fault the moment the invitation runs out. */

@@ -56,6 +56,7 @@ t.test('refuses a pyramid with a hole, a shifted tile, a stranger or a double', 
     ['no overview', { ...pyramid, renditions: pyramid.renditions.slice(1) }],
     ['a double', { ...pyramid, renditions: [...pyramid.renditions, pyramid.renditions[4]] }],
     ['a tile outside the grid', { ...pyramid, columns: 5 }],
+    ['a tile at half resolution', { ...pyramid, renditions: pyramid.renditions.map(r => (r.id === tileId(1, 1) ? { ...r, width: 640 } : r)) }],
     ['an unknown field', { ...pyramid, patient: 'x' }],
   ]
   for (const [name, value] of hostile) t.notOk(Pyramid.safeParse(value).success, name)

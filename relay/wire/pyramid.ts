@@ -57,6 +57,9 @@ export const Pyramid = z
       } else if (!sameRect(rendition.region, expected)) {
         fault(`${rendition.id} does not cover its region of the image`)
       }
+      const isNative = rendition.width === rendition.region.width && rendition.height === rendition.region.height
+      if (rendition.id !== OVERVIEW && !isNative) fault(`${rendition.id} is not encoded at full resolution`)
+      if (rendition.width > rendition.region.width || rendition.height > rendition.region.height) fault(`${rendition.id} is larger than its region`)
     }
     if (!ids.has(OVERVIEW)) fault('there is no overview')
     for (const { column, row } of gridPositions(pyramid)) {

@@ -1,12 +1,6 @@
 import { createHash } from 'node:crypto'
-import { homedir } from 'node:os'
-import { join } from 'node:path'
 import { readManifest } from '../../clients/capture/recording.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
-
-/** Where things are kept that can be made again. @see XDG Base Directory Specification */
-export const cacheDirectory = (environment: Readonly<Record<string, string | undefined>> = process.env): string =>
-  join(environment['XDG_CACHE_HOME'] ?? join(environment['HOME'] ?? homedir(), '.cache'), 'kenkyo')
 
 /** A directory name that changes with anything the content depends on. */
 export function cachedName(kind: string, parameters: object): string {

@@ -133,10 +133,7 @@ export class SignalingConnection {
     if (request.protocol !== PROTOCOL_VERSION) {
       throw new RelayFault('bad_message', `this node speaks protocol ${PROTOCOL_VERSION}`)
     }
-    const admission = await this.#host.verify(request.invitation)
-    // The socket may have closed while the signature was checked.
-    if (this.#isClosed) throw new RelayFault('unavailable', 'the signaling connection closed')
-    const { session, consultationId, publication } = this.#host.admit(admission, notification => this.#send(notification))
+    const { session, consultationId, publication } = this.#admit(await this.#host.verify(request.invitation))
     this.#session = session
     clearTimeout(this.#joinTimer)
     const { sessionId, memberId, role } = session
@@ -144,6 +141,17 @@ export class SignalingConnection {
     this.#log.info('session opened')
     void session.closed.then(reason => this.close(reason))
     return { sessionId, consultationId, memberId, role, publication }
+  }
+
+  #admit(admission: Admission): Seat {
+    try {
+      // The socket may have closed while the signature was checked.
+      if (this.#isClosed) throw new RelayFault('unavailable', 'the signaling connection closed')
+      return this.#host.admit(admission, notification => this.#send(notification))
+    } catch (error) {
+      admission.release()
+      throw error
+    }
   }
 
   #refuse(type: RequestType | 'unreadable', requestId: number | undefined, { code, message }: RelayFault): void {

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { WebSocketServer } from 'ws'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { SIGNALING_LIMITS, SIGNALING_PATH } from '../../relay/wire/signaling.ts'
@@ -5,14 +6,18 @@ import { SignalingConnection } from './connection.ts'
 import type { ConnectionHost } from './connection.ts'
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
+import type { WebSocket } from 'ws'
 
 /** Sockets that may be open at once; the next one is turned away with HTTP 503. */
 const MAX_SOCKETS = 1024
+/** How long a stopping node waits for clients to hang up. */
+const CLOSE_PATIENCE_MILLIS = 1000
 
 /** The signaling WebSocket of a node, on the HTTP server's own port. Owns every connection. */
 export class SignalingServer {
   readonly #sockets: WebSocketServer
   readonly #connections = new Set<SignalingConnection>()
+  readonly #webSockets = new Set<WebSocket>()
   readonly #heartbeat: NodeJS.Timeout
   readonly #host: ConnectionHost
 
@@ -25,10 +30,14 @@ export class SignalingServer {
     http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
   }
 
-  /** Tells every client that the node is stopping, and closes. Idempotent. */
-  close(): void {
+  /** Tells every client that the node is stopping; one that does not hang up soon is cut off. */
+  async close(): Promise<void> {
     clearInterval(this.#heartbeat)
     for (const connection of this.#connections) connection.close(new RelayFault('unavailable', 'the node is stopping'))
+    const deadline = AbortSignal.timeout(CLOSE_PATIENCE_MILLIS)
+    const hungUp = [...this.#webSockets].map(webSocket => once(webSocket, 'close', { signal: deadline }))
+    await Promise.allSettled(hungUp)
+    for (const webSocket of this.#webSockets) webSocket.terminate()
     this.#sockets.close()
   }
 
@@ -42,7 +51,11 @@ export class SignalingServer {
     this.#sockets.handleUpgrade(request, socket, head, webSocket => {
       const connection = new SignalingConnection(webSocket, this.#host)
       this.#connections.add(connection)
-      webSocket.once('close', () => this.#connections.delete(connection))
+      this.#webSockets.add(webSocket)
+      webSocket.once('close', () => {
+        this.#connections.delete(connection)
+        this.#webSockets.delete(webSocket)
+      })
     })
   }
 
