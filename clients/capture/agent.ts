@@ -134,9 +134,11 @@ export class Agent implements AsyncDisposable {
     let known: FaultCode | undefined
     while (!this.#isStopping()) {
       const openedAt = clock.now()
-      const fault = await this.#runSession()
+      const { fault, wasOpen } = await this.#runSession()
       if (this.#isStopping()) break
-      if (FINAL_REFUSALS.has(fault.code)) return { code: 'refused', fault }
+      // Another agent took this one's place with the same invitation; fighting over it would serve nobody.
+      const isReplaced = wasOpen && fault.code === 'conflict'
+      if (isReplaced || FINAL_REFUSALS.has(fault.code)) return { code: 'refused', fault }
       if (clock.now() - openedAt > STABLE_AFTER) {
         backoff.succeeded()
         known = undefined
@@ -150,14 +152,16 @@ export class Agent implements AsyncDisposable {
   }
 
   /** One session from joining to its end; returns why it ended, or why there was none. */
-  async #runSession(): Promise<RelayFault> {
+  async #runSession(): Promise<{ readonly fault: RelayFault; readonly wasOpen: boolean }> {
     const { address, log, plan, pump } = this.#options
+    let wasOpen = false
     try {
       await using session = await NodeSession.open(
         { address, pyramid: plan.pyramid, onStage: stage => log.debug({ stage }, 'session with the node advances') },
         this.#stop.signal,
       )
       log.info({ renditions: plan.pyramid.renditions.length }, 'publishing')
+      wasOpen = true
       this.#session = session
       this.#reported = undefined
       pump.attach(session.publisher)
@@ -167,9 +171,9 @@ export class Agent implements AsyncDisposable {
       const fault = await Promise.race([session.closed, stopped.promise])
       this.#stop.signal.removeEventListener('abort', stop)
       this.#nodeOutages++
-      return fault
+      return { fault, wasOpen }
     } catch (error) {
-      return toFault(error)
+      return { fault: toFault(error), wasOpen }
     } finally {
       this.#session = undefined
       pump.detach()

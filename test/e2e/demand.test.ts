@@ -3,7 +3,7 @@ import { t } from 'tap'
 import { readPatternTile } from '../../clients/capture/pattern.ts'
 import { demoRecording } from '../../scripts/demo/record.ts'
 import { Stage } from '../harness/stage.ts'
-import type { BrowserViewer } from '../../bench/chromium.ts'
+import type { BrowserViewer, CanvasPixels } from '../../bench/chromium.ts'
 import type { NodeUnderTest } from '../harness/node-under-test.ts'
 
 const HD = { width: 1920, height: 1080 }
@@ -37,6 +37,15 @@ async function downlinkShare(under: NodeUnderTest): Promise<number> {
   return (after.toViewers - before.toViewers) / (after.ofAllTiles - before.ofAllTiles)
 }
 
+/** Reads back the canvas until the capture itself is of native pixels; a tile may be late for any one instant. */
+async function captureSharp(viewer: BrowserViewer, area: Parameters<BrowserViewer['capturePixels']>[0]): Promise<CanvasPixels> {
+  for (let attempt = 0; attempt < 20; attempt++) {
+    const pixels = await viewer.capturePixels(area)
+    if (pixels.truth.pixels === 'native') return pixels
+  }
+  throw new Error('no sharp capture in 20 attempts')
+}
+
 t.test('bits follow the viewport, measured at the node', async t => {
   const recording = await demoRecording({ onProgress: line => t.comment(line) })
   await using stage = await Stage.open(['--source', 'recording', '--loop', '--input', recording], HD)
@@ -68,43 +77,40 @@ t.test('bits follow the viewport, measured at the node', async t => {
 })
 
 t.test('an 8K monitor shows every tile at once', async t => {
-  await using stage = await Stage.open(['--source', 'pattern', '--frames-per-second', '2'], { width: 3840, height: 2160, deviceScaleFactor: 2 })
+  await using stage = await Stage.open(['--source', 'pattern', '--frames-per-second', '1'], { width: 3840, height: 2160, deviceScaleFactor: 2 })
   const { viewer } = stage
   const { viewport } = await viewer.inspect()
   t.match(viewport, { x: 0, y: 0, width: 7680, height: 4320, scale: 1 }, 'the whole field at 1:1')
-  const isComplete = ({ shown, truth }: Awaited<ReturnType<BrowserViewer['inspect']>>): boolean => truth.kind === 'native' && shown?.tiles.length === 36
-  const { shown } = await viewer.until('36 tiles', isComplete, 60)
+  // Drawing 33 million pixels in software takes longer than a picture may be old; how sharp it is, is another matter.
+  const { shown } = await viewer.until('36 tiles', ({ shown: now, truth }) => truth.pixels === 'native' && now?.tiles.length === 36, 120)
   t.equal(new Set(shown?.tiles.map(({ rtpTimestamp }) => rtpTimestamp)).size, 1, 'of one instant')
+  const start = { at: performance.now(), ...(await viewer.inspect()) }
   for (let row = 0; row < 6; row++) {
-    let strip = await viewer.capturePixels({ x: 0, y: row * 720, width: 7680, height: 64 })
-    while (strip.truth.kind !== 'native') strip = await viewer.capturePixels({ x: 0, y: row * 720, width: 7680, height: 64 })
+    const strip = await captureSharp(viewer, { x: 0, y: row * 720, width: 7680, height: 64 })
     const tiles = Array.from({ length: 6 }, (_, column) => readPatternTile(strip, { x: column * 1280, y: 0, tileWidth: 1280, tileHeight: 720 }))
     t.match(tiles, Array.from({ length: 6 }, (_, column) => ({ column, row })), `row ${row}`)
     t.equal(new Set(tiles.map(tile => tile?.frameNumber)).size, 1, 'one frame number')
   }
-  const start = await viewer.inspect()
-  await new Promise(resolve => setTimeout(resolve, MEASURE_MILLIS))
-  const end = await viewer.inspect()
-  t.comment(`all 36 tiles: ${((end.framesDrawn - start.framesDrawn) / (MEASURE_MILLIS / 1000)).toFixed(1)} frames drawn per second; the source gives 2 at most`)
-  t.ok(end.framesDrawn > start.framesDrawn)
+  const end = await viewer.until('a newer picture', ({ framesDrawn }) => framesDrawn > start.framesDrawn, 60)
+  const perSecond = (end.framesDrawn - start.framesDrawn) / ((performance.now() - start.at) / 1000)
+  t.comment(`all 36 tiles: ${perSecond.toFixed(2)} frames drawn per second in software; the source gives 1`)
 })
 
 for (const deviceScaleFactor of [1, 1.5, 2]) {
   t.test(`native means one image pixel per device pixel at display scale ${deviceScaleFactor}`, async t => {
     await using stage = await Stage.open(
-      ['--source', 'pattern', '--frames-per-second', '10', '--width', '1920', '--height', '1088', '--columns', '2', '--rows', '2'],
+      ['--source', 'pattern', '--frames-per-second', '10', '--width', '1920', '--height', '1088', '--columns', '2', '--rows', '2', '--overview-width', '480'],
       { width: 1400, height: 700, deviceScaleFactor },
     )
     const { viewer } = stage
     await viewer.view({ x: 960, y: 544, scale: 1 })
     const { canvas } = await viewer.until('native', ({ truth }) => truth.kind === 'native')
     t.same(canvas, { width: 1400 * deviceScaleFactor, height: 700 * deviceScaleFactor }, 'the canvas has every device pixel')
-    let pixels = await viewer.capturePixels({ x: 0, y: 0, ...canvas })
-    while (pixels.truth.kind !== 'native') pixels = await viewer.capturePixels({ x: 0, y: 0, ...canvas })
+    const pixels = await captureSharp(viewer, { x: 0, y: 0, ...canvas })
     // Tile 1,1 begins in the middle of the image, which is in the middle of the canvas.
     const tile = readPatternTile(pixels, { x: canvas.width / 2, y: canvas.height / 2, tileWidth: 960, tileHeight: 544 })
     t.match(tile, { column: 1, row: 1 }, 'its code strip is readable at one pixel per pixel')
-    await viewer.view({ x: 960, y: 544, scale: deviceScaleFactor === 1 ? 2 : 1 / deviceScaleFactor })
+    await viewer.view({ x: 960, y: 544, scale: 2 })
     await viewer.until('not native', ({ truth }) => truth.kind !== 'native')
     t.pass('another scale is not called native')
   })
