@@ -9,8 +9,8 @@ import { SourceSettings } from '../../clients/capture/settings.ts'
 import { createLogger } from '../../relay/runtime/log.ts'
 import { systemClock } from '../../relay/runtime/clock.ts'
 import { cacheDirectory } from '../../relay/runtime/directories.ts'
-import { planPyramid } from '../../relay/wire/pyramid.ts'
 import { cachedName, holdsRecording } from './cache.ts'
+import { DEMO_SCENE, demoInput, demoPyramid } from './demo-scene.ts'
 import { drawField } from './field.ts'
 import type { SourcePlan } from '../../clients/capture/encoded-frame.ts'
 
@@ -26,20 +26,6 @@ export interface MakeOptions {
   readonly cache?: string
 }
 
-/** The demo: an 8K field moved by a stage, 3 seconds that join without a seam. */
-const DEMO = {
-  version: VERSION,
-  width: 7680,
-  height: 4320,
-  columns: 6,
-  rows: 6,
-  framesPerSecond: 30,
-  seconds: 3,
-  field: { width: 9216, height: 5184 },
-  /** Luma noise of the camera, in code values. */
-  grain: 2,
-}
-
 /** A test card to record. */
 export interface PatternRecording {
   readonly width?: number
@@ -52,16 +38,8 @@ export interface PatternRecording {
   readonly whole?: 'none' | 'vp9'
 }
 
-/**
- * The stage rests, glides to another place, rests, and glides back.
- *
- * @returns An expression for ffmpeg's crop filter: the share of the way, from 0 to 1, by frame `n`.
- */
-function stageMotion(frames: number): string {
-  const phase = `(mod(n,${frames})/${frames})`
-  const glide = (from: number): string => `(0.5-0.5*cos(PI*(${phase}-${from})/0.35))`
-  return `if(lt(${phase},0.15),0,if(lt(${phase},0.5),${glide(0.15)},if(lt(${phase},0.65),1,1-${glide(0.65)})))`
-}
+/** The ffmpeg somebody asked for; an empty variable asks for nothing. */
+const chosenFfmpeg = (): string | undefined => process.env['KENKYO_FFMPEG'] === '' ? undefined : process.env['KENKYO_FFMPEG']
 
 function progressPrinter(what: string, onProgress: MakeOptions['onProgress']): (share: number) => void {
   let printed = -1
@@ -74,21 +52,10 @@ function progressPrinter(what: string, onProgress: MakeOptions['onProgress']): (
 }
 
 async function planDemo(field: string): Promise<SourcePlan> {
-  const { width, height, framesPerSecond } = DEMO
-  const settings = SourceSettings.parse({ threads: Math.min(2, availableParallelism()), ffmpeg: process.env['KENKYO_FFMPEG'] })
-  const still = `scale=out_color_matrix=bt709:out_range=tv:flags=bicubic,format=yuv420p,loop=loop=-1:size=1:start=0,setpts=N/${framesPerSecond}/TB`
-  const motion = stageMotion(DEMO.seconds * framesPerSecond)
-  const slack = { x: DEMO.field.width - width, y: DEMO.field.height - height }
-  const input = {
-    open: () => ({
-      source: field,
-      options: ['-f', 'rawvideo', '-pixel_format', 'rgb24', '-video_size', `${DEMO.field.width}x${DEMO.field.height}`, '-framerate', String(framesPerSecond)],
-    }),
-    filters: `${still},crop=${width}:${height}:x='${slack.x}*(0.4+0.12*${motion})':y='${slack.y}*(0.4+0.08*${motion})',noise=c0s=${DEMO.grain}:c0f=t`,
-  }
-  const pyramid = planPyramid({ ...DEMO, overviewWidth: settings.overviewWidth })
+  const settings = SourceSettings.parse({ threads: Math.min(2, availableParallelism()), ffmpeg: chosenFfmpeg() })
   const log = createLogger({ level: 'warn', program: 'demo' })
-  return encodedPlan({ kind: 'demo', pyramid, input }, settings, await findFfmpeg(settings), log)
+  const scene = { kind: 'demo', pyramid: demoPyramid(settings.overviewWidth), input: demoInput(field) } as const
+  return encodedPlan(scene, settings, await findFfmpeg(settings), log)
 }
 
 /**
@@ -99,15 +66,15 @@ async function planDemo(field: string): Promise<SourcePlan> {
  */
 export async function demoRecording(options: MakeOptions = {}): Promise<string> {
   const { onProgress, signal = new AbortController().signal, cache = cacheDirectory() } = options
-  const directory = join(cache, cachedName('demo', DEMO))
+  const directory = join(cache, cachedName('demo', { version: VERSION, ...DEMO_SCENE }))
   if (await holdsRecording(directory)) return directory
   await mkdir(cache, { recursive: true })
   const field = `${directory}.rgb`
   try {
-    await drawField(field, DEMO.field, progressPrinter('drawing the demo field', onProgress), signal)
+    await drawField(field, DEMO_SCENE.field, progressPrinter('drawing the demo field', onProgress), signal)
     const printer = progressPrinter('encoding the demo recording', onProgress)
     await recordSource(
-      { plan: await planDemo(field), output: directory, seconds: DEMO.seconds, onProgress: (frames, of) => printer(frames / of) },
+      { plan: await planDemo(field), output: directory, seconds: DEMO_SCENE.seconds, onProgress: (frames, of) => printer(frames / of) },
       signal,
     )
   } finally {
@@ -127,7 +94,7 @@ export async function patternRecording(pattern: PatternRecording = {}, options: 
   const { seconds = 2, ...rest } = pattern
   const directory = join(cache, cachedName('pattern', { version: VERSION, seconds, ...rest }))
   if (await holdsRecording(directory)) return directory
-  const settings = SourceSettings.parse({ ...rest, source: 'pattern', ffmpeg: process.env['KENKYO_FFMPEG'] })
+  const settings = SourceSettings.parse({ ...rest, source: 'pattern', ffmpeg: chosenFfmpeg() })
   const log = createLogger({ level: 'warn', program: 'demo' })
   const plan = await planSource(settings, { clock: systemClock, log })
   const printer = progressPrinter('encoding the test card', onProgress)
