@@ -54,14 +54,22 @@ function report(parser: Parser): Tally {
   return total
 }
 
+/** What a test has to say, which tap keeps apart from what it says itself. */
+function isRemark(comment: string): boolean {
+  return !/^# (Subtest: |time=)/.test(comment)
+}
+
 /**
- * Prints each failed assertion under a test.
+ * Prints each failed assertion under a test, and the figures and remarks it gives.
  *
  * @returns A count of failures that grows as they come.
  */
 function showFailures(test: Parser, path: string): { count: number } {
   const failures = { count: 0 }
   let inChild = { count: 0 }
+  test.on('comment', (comment: string) => {
+    if (isRemark(comment)) process.stdout.write(`  ${comment}`)
+  })
   test.on('child', (child: Parser) => (inChild = showFailures(child, `${path} > ${child.name}`)))
   test.on('assert', (result: Result) => {
     // A test that failed because of what is in it repeats no reason of its own.
