@@ -46,6 +46,7 @@ export interface Inspection {
   readonly lossRatio: number
   readonly freezes: Freezes
   readonly decoders: readonly string[]
+  readonly srtpCipher: string | null
   readonly upload: UploadPath | null
   readonly renderer: string | null
   readonly alignment: Alignment

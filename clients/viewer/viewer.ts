@@ -28,6 +28,7 @@ const NO_TRAFFIC: Traffic = {
   roundTripSeconds: null,
   lossRatio: 0,
   decoders: [],
+  srtpCipher: null,
 }
 const NO_TRUTH: Truth = { kind: 'none', pixels: 'none', factor: 1, staleSeconds: 0 }
 const TRUTH_INTERVAL_MS = 100

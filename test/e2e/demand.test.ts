@@ -72,6 +72,10 @@ t.test('bits follow the viewport, measured at the node', async t => {
   const text = await (await fetch(`${under.node.origin}/metrics`)).text()
   t.match(text, /kenkyo_transport_round_trip_seconds_count\{link="local",role="viewer"\}/)
   t.equal(execFileSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' }), '', 'promtool has nothing to say of /metrics')
+  const { srtpCipher } = await viewer.inspect()
+  t.comment(`media is protected by ${srtpCipher}`)
+  // The worker built here prefers 128 bits; a downloaded one has 256.
+  t.match(srtpCipher, /^AEAD_AES_(128|256)_GCM$/)
   const joinSeconds = (await viewer.inspect()).joinSeconds ?? Infinity
   t.comment(`all consumers created in ${joinSeconds.toFixed(3)} s`)
 })

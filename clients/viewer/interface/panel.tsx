@@ -9,7 +9,7 @@ function rows(viewer: Viewer): readonly (readonly [TextKey, string])[] {
   const { image, canvas, viewport, drawn, traffic, watching, publication, joinSeconds, lastFault } = viewer
   const state = drawn.value
   const declared = publication.value?.pyramid.framesPerSecond
-  const { roundTripSeconds, lossRatio, bitsPerSecondReceived, decoders } = traffic.value
+  const { roundTripSeconds, lossRatio, bitsPerSecondReceived, decoders, srtpCipher } = traffic.value
   const freezes = state?.freezes ?? { count: 0, longestSeconds: 0 }
   const none = '–'
   return [
@@ -23,6 +23,7 @@ function rows(viewer: Viewer): readonly (readonly [TextKey, string])[] {
     ['freezes', `${freezes.count} · ${say('longest', freezes.longestSeconds.toFixed(1))}`],
     ['renditions', `${say('watched', watching.value.length)} · ${say('heldOut', state?.heldOut.length ?? 0)}`],
     ['decoder', decoders.join(', ') || none],
+    ['encryption', srtpCipher ?? none],
     ['upload', state === null ? none : `${state.upload} · ${state.renderer}`],
     ['alignment', `${(state?.alignmentWaitMs ?? 0).toFixed(0)} ms · ${viewer.picture.alignment}`],
     ['join', joinSeconds.value === null ? none : `${joinSeconds.value.toFixed(2)} s`],

@@ -9,6 +9,8 @@ export interface TrafficReading {
   readonly packetsLost: number
   readonly roundTripSeconds: number | null
   readonly decoders: readonly string[]
+  /** The SRTP protection profile in use, as registered with IANA. @see RFC 5764 section 4.1.2, RFC 7714 section 14.2 */
+  readonly srtpCipher: string | null
 }
 
 /** How much comes in, and how well. */
@@ -20,18 +22,21 @@ export interface Traffic {
   /** Packets lost over packets expected, in the last interval; 0 to 1. */
   readonly lossRatio: number
   readonly decoders: readonly string[]
+  /** The SRTP protection profile in use, as registered with IANA. @see RFC 5764 section 4.1.2, RFC 7714 section 14.2 */
+  readonly srtpCipher: string | null
 }
 
-const NO_READING: TrafficReading = { bytes: bytes(0), packetsReceived: 0, packetsLost: 0, roundTripSeconds: null, decoders: [] }
+const NO_READING: TrafficReading = { bytes: bytes(0), packetsReceived: 0, packetsLost: 0, roundTripSeconds: null, decoders: [], srtpCipher: null }
 
 /**
  * Sums a statistics report.
  *
- * @see W3C webrtc-stats, `RTCInboundRtpStreamStats` and `RTCIceCandidatePairStats`
+ * @see W3C webrtc-stats, `RTCInboundRtpStreamStats`, `RTCIceCandidatePairStats` and `RTCTransportStats`
  */
 export function readTraffic(report: Iterable<unknown>): TrafficReading {
   let [received, packetsReceived, packetsLost] = [0, 0, 0]
   let roundTripSeconds: number | null = null
+  let srtpCipher: string | null = null
   const decoders = new Set<string>()
   for (const entry of report) {
     const stats = entry as Partial<Record<string, unknown>>
@@ -43,9 +48,11 @@ export function readTraffic(report: Iterable<unknown>): TrafficReading {
       if (typeof stats['decoderImplementation'] === 'string') decoders.add(stats['decoderImplementation'])
     } else if (stats['type'] === 'candidate-pair' && stats['nominated'] === true && 'currentRoundTripTime' in stats) {
       roundTripSeconds = number('currentRoundTripTime')
+    } else if (stats['type'] === 'transport' && typeof stats['srtpCipher'] === 'string') {
+      srtpCipher = stats['srtpCipher']
     }
   }
-  return { bytes: bytes(received), packetsReceived, packetsLost, roundTripSeconds, decoders: [...decoders].sort() }
+  return { bytes: bytes(received), packetsReceived, packetsLost, roundTripSeconds, decoders: [...decoders].sort(), srtpCipher }
 }
 
 /** Turns readings of one connection after another into rates. Reads no clock. */
@@ -75,6 +82,7 @@ export class TrafficMeter {
       roundTripSeconds: reading.roundTripSeconds,
       lossRatio: lost + received > 0 ? lost / (lost + received) : 0,
       decoders: reading.decoders,
+      srtpCipher: reading.srtpCipher,
     }
   }
 }
