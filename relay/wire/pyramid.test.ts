@@ -46,6 +46,16 @@ t.test('refuses images that cannot be cut so', async t => {
   for (const plan of refused) t.throws(() => planPyramid(plan), { code: 'bad_config' }, JSON.stringify(plan))
 })
 
+t.test('refuses absurd numbers at once, before anything is counted up to them', async t => {
+  const pyramid = planPyramid(eightK)
+  for (const absurd of [2 ** 53, 2 ** 53 - 1, 1e308, -(2 ** 53), 0.5]) {
+    for (const key of ['columns', 'rows', 'width', 'height']) {
+      t.notOk(Pyramid.safeParse({ ...pyramid, [key]: absurd }).success, `${key} of ${absurd}`)
+    }
+    t.notOk(Pyramid.safeParse({ ...pyramid, columns: 0, rows: absurd }).success, `no columns, rows of ${absurd}`)
+  }
+})
+
 t.test('refuses a pyramid with a hole, a shifted tile, a stranger or a double', async t => {
   const pyramid = planPyramid(eightK)
   const shifted = structuredClone(pyramid)

@@ -43,6 +43,8 @@ export const Pyramid = z
     renditions: z.array(Rendition).min(2).max(MAX_GRID * MAX_GRID + 2),
   })
   .superRefine((pyramid, context) => {
+    // Refinements also see values that the fields' own checks have refused: nothing here may count up to them.
+    if (!isGrid(pyramid)) return
     const fault = (message: string): void => {
       context.addIssue({ code: 'custom', message })
     }
@@ -74,6 +76,11 @@ interface Grid {
   readonly columns: number
   readonly rows: number
 }
+
+const isGridLength = (length: number): boolean => Number.isInteger(length) && length >= 1 && length <= MAX_GRID
+
+/** Whether columns and rows are within bounds. */
+const isGrid = ({ columns, rows }: Pick<Grid, 'columns' | 'rows'>): boolean => isGridLength(columns) && isGridLength(rows)
 
 const sameRect = (a: ImageRect, b: ImageRect): boolean =>
   a.x === b.x && a.y === b.y && a.width === b.width && a.height === b.height
@@ -126,7 +133,7 @@ export function planPyramid(plan: PyramidPlan): Pyramid {
   const overviewWidth = Math.min(plan.overviewWidth, plan.width)
   const overviewHeight = 2 * Math.round((overviewWidth * plan.height) / plan.width / 2)
   const { width, height, columns, rows, framesPerSecond } = plan
-  if (columns > MAX_GRID || rows > MAX_GRID || columns < 1 || rows < 1) {
+  if (!isGrid(plan)) {
     throw new RelayFault('bad_config', `a grid of ${columns}x${rows} tiles is outside 1x1 to ${MAX_GRID}x${MAX_GRID}`)
   }
   const renditions: Rendition[] = [

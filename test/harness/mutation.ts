@@ -1,0 +1,64 @@
+import { DTLS_PARAMETERS, publishParameters, RTP_CAPABILITIES } from './offer.ts'
+
+/** mulberry32: a small seeded generator, so that a failure can be repeated. */
+export function randomSource(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+const ID = '6f2d7a1e-62a5-4d0c-9e1f-0d5a8f4a7b11'
+const SEEDS: readonly object[] = [
+  { type: 'createTransport' },
+  { type: 'connectTransport', transportId: ID, dtlsParameters: DTLS_PARAMETERS },
+  { type: 'restartIce', transportId: ID },
+  { type: 'subscribe', transportId: ID, publicationId: ID, rtpCapabilities: RTP_CAPABILITIES },
+  { type: 'watch', publicationId: ID, renditions: ['overview', 'tile-0-0'] },
+  { type: 'publish', ...publishParameters() },
+  { type: 'reportSource', publicationId: ID, source: { state: 'live', framesPerSecond: 30 } },
+  { type: 'join', protocol: 1, invitation: 'a.b.c' },
+]
+const VALUES: readonly unknown[] = [null, true, -1, 0, 2 ** 53, 1e308, '', 'x', '\u0000', 'overview', [], {}, [[[[]]]], '🩻'.repeat(50), { __proto__: null }]
+
+/** Changes one thing somewhere inside a value. */
+function mutateValue(value: unknown, next: () => number): unknown {
+  const pick = <Item>(items: readonly Item[]): Item => items[Math.floor(next() * items.length)]!
+  if (typeof value !== 'object' || value === null || next() < 0.1) return pick(VALUES)
+  if (Array.isArray(value)) {
+    const copy: unknown[] = [...(value as unknown[])]
+    const index = Math.floor(next() * copy.length)
+    if (next() < 0.3) copy.push(...copy.slice(0, 3))
+    else copy[index] = mutateValue(copy[index], next)
+    return copy
+  }
+  const entries = Object.entries(value)
+  if (entries.length === 0 || next() < 0.1) return { ...value, [pick(['x', 'constructor', 'type', '__proto__'])]: pick(VALUES) }
+  const [key, inner] = pick<[string, unknown]>(entries)
+  if (next() < 0.2) return Object.fromEntries(entries.filter(([name]) => name !== key))
+  return { ...value, [key]: mutateValue(inner, next) }
+}
+
+/** Breaks the text itself. */
+function mutateText(text: string, next: () => number): string | Buffer {
+  const at = Math.floor(next() * text.length)
+  const choice = next()
+  if (choice < 0.3) return text.slice(0, at)
+  if (choice < 0.6) return text.slice(0, at) + String.fromCharCode(Math.floor(next() * 0xffff)) + text.slice(at + 1)
+  if (choice < 0.8) return text.slice(0, at) + text.slice(at, at + 200).repeat(3) + text.slice(at)
+  return Buffer.from(text)
+}
+
+/** A valid message with something changed in it, now and then nothing; or broken as a text. */
+export function mutatedMessage(next: () => number, requestId: number): string | Buffer {
+  const seed = SEEDS[Math.floor(next() * SEEDS.length)]!
+  const message = { ...seed, requestId }
+  if (next() < 0.15) return mutateText(JSON.stringify(message), next)
+  let value: unknown = message
+  const changes = next() < 0.1 ? 0 : 1 + Math.floor(next() * 3)
+  for (let i = 0; i < changes; i++) value = mutateValue(value, next)
+  return JSON.stringify(value)
+}
