@@ -1,6 +1,6 @@
 import { createWorker } from 'mediasoup'
 import { systemClock } from '../relay/runtime/clock.ts'
-import { Backoff } from '../relay/runtime/backoff.ts'
+import { Backoff } from '../relay/wire/backoff.ts'
 import { RelayFault } from '../relay/wire/fault.ts'
 import { millis } from '../relay/wire/units.ts'
 import type { Logger } from '../relay/runtime/log.ts'

@@ -6,11 +6,11 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { t } from 'tap'
+import { findFreePorts } from '../bench/free-ports.ts'
 import { createLogger } from '../relay/runtime/log.ts'
 import { NodeConfig } from '../sfu/config.ts'
 import { loadInvitationKey } from '../sfu/invitation-key.ts'
 import { KenkyoNode } from '../sfu/node.ts'
-import { freePort } from './harness/free-port.ts'
 import { NodeUnderTest } from './harness/node-under-test.ts'
 import { publishParameters } from './harness/offer.ts'
 import { RawClient } from './harness/raw-client.ts'
@@ -57,16 +57,17 @@ t.test('says in one line which port is in use', async t => {
   await once(http, 'listening')
   const { port } = http.address() as { port: number }
   const stateDir = t.testdir()
-  const taken = await failing('node', '--workers', '1', '--state-dir', stateDir, '--listen-port', String(port), '--rtc-base-port', '23977', '--log-level', 'silent')
+  const taken = await failing('node', '--workers', '1', '--state-dir', stateDir, '--listen-port', String(port), '--rtc-base-port', String(await findFreePorts(1)), '--log-level', 'silent')
   http.close()
   t.equal(taken.code, 1)
   t.match(taken.stderr, new RegExp(`^kenkyo: address_in_use: cannot listen on 127.0.0.1:${port}\n$`))
+  const mediaPort = await findFreePorts(1)
   const udp = createSocket('udp4')
-  udp.bind(23_978, '127.0.0.1')
+  udp.bind(mediaPort, '127.0.0.1')
   await once(udp, 'listening')
-  const media = await failing('node', '--workers', '1', '--state-dir', stateDir, '--listen-port', String(await freePort()), '--rtc-base-port', '23978', '--log-level', 'silent')
+  const media = await failing('node', '--workers', '1', '--state-dir', stateDir, '--listen-port', String(await findFreePorts(1)), '--rtc-base-port', String(mediaPort), '--log-level', 'silent')
   udp.close()
-  t.match(media.stderr, /^kenkyo: address_in_use: cannot take media port 23978 \(UDP and TCP\) on 127.0.0.1\n$/)
+  t.equal(media.stderr, `kenkyo: address_in_use: cannot take media port ${mediaPort} (UDP and TCP) on 127.0.0.1\n`)
 })
 
 t.test('reports every configuration mistake together', async t => {
@@ -80,8 +81,8 @@ t.test('reports every configuration mistake together', async t => {
 
 t.test('an invitation made by `kenkyo invite` opens the node that shares its state directory', async t => {
   const stateDir = t.testdir()
-  const listenPort = await freePort()
-  const config = NodeConfig.parse({ workers: 1, logLevel: 'silent', rtcBasePort: 23_981, stateDir, listenPort })
+  const listenPort = await findFreePorts(1)
+  const config = NodeConfig.parse({ workers: 1, logLevel: 'silent', rtcBasePort: await findFreePorts(1), stateDir, listenPort })
   await using _node = await KenkyoNode.open(config, createLogger({ level: 'silent', program: 'node' }))
   const { stdout } = await run(process.execPath, [
     KENKYO, 'invite', '--consultation', 'c1', '--member', 'm1', '--role', 'viewer', '--state-dir', stateDir, '--listen-port', String(listenPort),
@@ -95,8 +96,8 @@ t.test('serves HTTPS and WSS with TLS 1.3 material, and refuses broken material'
   const [cert, key] = [join(dir, 'cert.pem'), join(dir, 'key.pem')]
   execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1', '-subj', '/CN=localhost',
     '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert], { stdio: 'ignore' })
-  const port = await freePort()
-  const node = spawn(process.execPath, [KENKYO, 'node', '--workers', '1', '--state-dir', dir, '--listen-port', String(port), '--rtc-base-port', '23985',
+  const port = await findFreePorts(1)
+  const node = spawn(process.execPath, [KENKYO, 'node', '--workers', '1', '--state-dir', dir, '--listen-port', String(port), '--rtc-base-port', String(await findFreePorts(1)),
     '--tls-cert-file', cert, '--tls-key-file', key], { stdio: ['ignore', 'ignore', 'pipe'] })
   t.teardown(() => node.kill('SIGKILL'))
   for await (const chunk of node.stderr as AsyncIterable<Buffer>) if (chunk.includes('node is ready')) break
@@ -108,7 +109,7 @@ t.test('serves HTTPS and WSS with TLS 1.3 material, and refuses broken material'
   node.kill('SIGTERM')
   t.same(await exited, [0, null], 'stops when it is told to')
   writeFileSync(cert, 'nonsense')
-  t.match((await failing('node', '--tls-cert-file', cert, '--tls-key-file', key, '--state-dir', dir, '--rtc-base-port', '23987', '--log-level', 'silent')).stderr, /^kenkyo: bad_config: the TLS/)
+  t.match((await failing('node', '--tls-cert-file', cert, '--tls-key-file', key, '--state-dir', dir, '--rtc-base-port', String(await findFreePorts(1)), '--log-level', 'silent')).stderr, /^kenkyo: bad_config: the TLS/)
 })
 
 t.test('keeps its key, readable by its owner only, and refuses a broken one', async t => {

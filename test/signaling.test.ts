@@ -133,7 +133,7 @@ t.test('knows expired, forged and foreign invitations', async t => {
   t.equal(await expired.refusal('join', { protocol: 1, invitation: 'a.b.c' }), 'invitation_refused')
   t.equal(await expired.refusal('join', { protocol: 99, invitation: 'a.b.c' }), 'bad_message')
   await expired[Symbol.asyncDispose]()
-  await using stranger = await NodeUnderTest.open({ rtcBasePort: 30_000 + (process.pid % 1000) * 10 })
+  await using stranger = await NodeUnderTest.open()
   const foreign = await RawClient.open(viewerLink)
   const token = new URLSearchParams(new URL(await stranger.invite('viewer')).hash.slice(1)).get('invitation')
   t.equal(await foreign.refusal('join', { protocol: 1, invitation: token }), 'invitation_refused')

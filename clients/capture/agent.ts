@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { Backoff } from '../../relay/runtime/backoff.ts'
+import { Backoff } from '../../relay/wire/backoff.ts'
 import { toFault } from '../../relay/wire/fault.ts'
 import { millis } from '../../relay/wire/units.ts'
 import { NodeSession } from './node-session.ts'

@@ -16,8 +16,7 @@ const CLOSE_PATIENCE_MILLIS = 1000
 /** The signaling WebSocket of a node, on the HTTP server's own port. Owns every connection. */
 export class SignalingServer {
   readonly #sockets: WebSocketServer
-  readonly #connections = new Set<SignalingConnection>()
-  readonly #webSockets = new Set<WebSocket>()
+  readonly #connections = new Map<WebSocket, SignalingConnection>()
   readonly #heartbeat: NodeJS.Timeout
   readonly #host: ConnectionHost
 
@@ -25,7 +24,7 @@ export class SignalingServer {
     this.#host = host
     this.#sockets = new WebSocketServer({ noServer: true, maxPayload: SIGNALING_LIMITS.messageSizeBytes, perMessageDeflate: false })
     this.#heartbeat = setInterval(() => {
-      for (const connection of this.#connections) connection.beat()
+      for (const connection of this.#connections.values()) connection.beat()
     }, SIGNALING_LIMITS.heartbeatIntervalSeconds * 1000)
     http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
   }
@@ -33,11 +32,11 @@ export class SignalingServer {
   /** Tells every client that the node is stopping; one that does not hang up soon is cut off. */
   async close(): Promise<void> {
     clearInterval(this.#heartbeat)
-    for (const connection of this.#connections) connection.close(new RelayFault('unavailable', 'the node is stopping'))
+    for (const connection of this.#connections.values()) connection.close(new RelayFault('unavailable', 'the node is stopping'))
     const deadline = AbortSignal.timeout(CLOSE_PATIENCE_MILLIS)
-    const hungUp = [...this.#webSockets].map(webSocket => once(webSocket, 'close', { signal: deadline }))
+    const hungUp = [...this.#connections.keys()].map(webSocket => once(webSocket, 'close', { signal: deadline }))
     await Promise.allSettled(hungUp)
-    for (const webSocket of this.#webSockets) webSocket.terminate()
+    for (const webSocket of this.#connections.keys()) webSocket.terminate()
     this.#sockets.close()
   }
 
@@ -49,13 +48,8 @@ export class SignalingServer {
       return
     }
     this.#sockets.handleUpgrade(request, socket, head, webSocket => {
-      const connection = new SignalingConnection(webSocket, this.#host)
-      this.#connections.add(connection)
-      this.#webSockets.add(webSocket)
-      webSocket.once('close', () => {
-        this.#connections.delete(connection)
-        this.#webSockets.delete(webSocket)
-      })
+      this.#connections.set(webSocket, new SignalingConnection(webSocket, this.#host))
+      webSocket.once('close', () => this.#connections.delete(webSocket))
     })
   }
 

@@ -8,7 +8,7 @@ import { InvitationIssuer } from '../../relay/access/invitation.ts'
 import { ConsultationId, MemberId } from '../../relay/wire/ids.ts'
 import { loadInvitationKey } from '../../sfu/invitation-key.ts'
 import { invitationLink } from '../../sfu/node.ts'
-import { freePort } from '../harness/free-port.ts'
+import { findFreePorts } from '../../bench/free-ports.ts'
 import { mutatedMessage, randomSource } from '../harness/mutation.ts'
 import { RawClient } from '../harness/raw-client.ts'
 
@@ -20,13 +20,13 @@ const ALLOWANCE = 24 * 1024 * 1024
 
 const root = join(import.meta.dirname, '../..')
 const stateDir = t.testdir()
-const port = await freePort()
+const port = await findFreePorts(1)
 const origin = `http://127.0.0.1:${port}`
 const node = spawn(
   process.execPath,
   // A small heap makes the collector run, so that what is left is what is held.
   ['--max-old-space-size=160', '--max-semi-space-size=8', join(root, 'scripts/kenkyo.ts'), 'node', '--listen-port', String(port), '--state-dir', stateDir, '--workers', '1',
-    '--rtc-base-port', String(24_000 + (process.pid % 1000)), '--log-level', 'error'],
+    '--rtc-base-port', String(await findFreePorts(1)), '--log-level', 'error'],
   { stdio: ['ignore', 'ignore', 'pipe'] },
 )
 const errors: string[] = []

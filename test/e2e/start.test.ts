@@ -4,8 +4,8 @@ import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { t } from 'tap'
 import { BrowserViewer } from '../../bench/chromium.ts'
+import { findFreePorts } from '../../bench/free-ports.ts'
 import { readPatternTile } from '../../clients/capture/pattern.ts'
-import { freePort } from '../harness/free-port.ts'
 import type { ChildProcess } from 'node:child_process'
 
 const START = join(import.meta.dirname, '../../scripts/start.ts')
@@ -14,7 +14,7 @@ const START = join(import.meta.dirname, '../../scripts/start.ts')
 async function start(stateDir: string, args: readonly string[]) {
   const child = spawn(process.execPath, [START, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, KENKYO_LISTEN_PORT: String(await freePort()), KENKYO_RTC_BASE_PORT: String(25_000 + (process.pid % 1000)), KENKYO_STATE_DIR: stateDir, KENKYO_WORKERS: '2' },
+    env: { ...process.env, KENKYO_LISTEN_PORT: String(await findFreePorts(1)), KENKYO_RTC_BASE_PORT: String(await findFreePorts(2)), KENKYO_STATE_DIR: stateDir, KENKYO_WORKERS: '2' },
   })
   let printed = ''
   const link = Promise.withResolvers<string>()

@@ -5,11 +5,8 @@ import { createLogger } from '../../relay/runtime/log.ts'
 import { ConsultationId, MemberId } from '../../relay/wire/ids.ts'
 import { NodeConfig } from '../../sfu/config.ts'
 import { KenkyoNode } from '../../sfu/node.ts'
-import { freePort } from './free-port.ts'
+import { findFreePorts } from '../../bench/free-ports.ts'
 import type { Role } from '../../relay/wire/signaling.ts'
-
-/** Where tests' media ports begin; below the kernel's ephemeral range, apart per process. */
-const mediaPort = (): number => 20_000 + (process.pid % 1000) * 10
 
 /** A node in this process, on free ports, with a state directory of its own. */
 export class NodeUnderTest implements AsyncDisposable {
@@ -23,9 +20,9 @@ export class NodeUnderTest implements AsyncDisposable {
 
   static async open(settings: Partial<NodeConfig> = {}): Promise<NodeUnderTest> {
     const stateDir = await mkdtemp(join(tmpdir(), 'kenkyo-test-'))
-    const listenPort = settings.listenPort ?? (await freePort())
+    const { workers = 1, listenPort = await findFreePorts(1), rtcBasePort = await findFreePorts(workers) } = settings
     const config = NodeConfig.parse({
-      workers: 1, statsIntervalSeconds: 0.5, logLevel: 'silent', rtcBasePort: mediaPort(), ...settings, stateDir, listenPort,
+      statsIntervalSeconds: 0.5, logLevel: 'silent', ...settings, workers, stateDir, listenPort, rtcBasePort,
     })
     return new NodeUnderTest(await KenkyoNode.open(config, createLogger({ level: config.logLevel, program: 'node' })), stateDir)
   }

@@ -1,8 +1,9 @@
+import { Backoff } from '../../../relay/wire/backoff.ts'
 import { RelayFault, toFault } from '../../../relay/wire/fault.ts'
 import type { FaultCode, RelayFault as Fault } from '../../../relay/wire/fault.ts'
 import type { RenditionId } from '../../../relay/wire/ids.ts'
+import { millis } from '../../../relay/wire/units.ts'
 import type { Invitation } from './invitation-link.ts'
-import { retryDelay } from './retry-delay.ts'
 import { ViewerSession } from './viewer-session.ts'
 import type { SessionListener } from './viewer-session.ts'
 
@@ -16,6 +17,9 @@ export interface ConnectionListener extends SessionListener {
 
 /** Codes that no repetition cures. */
 const FINAL: ReadonlySet<FaultCode> = new Set(['invitation_refused', 'invitation_expired', 'wrong_role'])
+
+/** Between attempts to join. */
+const RETRY = { first: millis(300), cap: millis(5000) }
 
 /** A socket that does not open in this time is given up. */
 const OPEN_TIMEOUT_MS = 5000
@@ -45,9 +49,9 @@ export class StandingSession {
   /** Joins, and joins again whenever the connection is lost, until it is refused for good or `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     this.#listener.connectionChanged('connecting')
-    let failedAttempts = 0
+    const backoff = new Backoff(RETRY)
     for (;;) {
-      const fault = await this.#stay(signal, () => (failedAttempts = 0))
+      const fault = await this.#stay(signal, () => backoff.succeeded())
       if (signal.aborted) return
       this.#listener.faulted(fault)
       if (FINAL.has(fault.code)) {
@@ -55,7 +59,7 @@ export class StandingSession {
         return
       }
       this.#listener.connectionChanged('reconnecting')
-      await pause(retryDelay(failedAttempts++, Math.random()), signal)
+      await pause(backoff.next(), signal)
     }
   }
 

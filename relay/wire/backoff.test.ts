@@ -1,5 +1,5 @@
 import { t } from 'tap'
-import { millis } from '../wire/units.ts'
+import { millis } from './units.ts'
 import { Backoff } from './backoff.ts'
 
 t.test('doubles its bound up to the cap, and starts over after success', async t => {

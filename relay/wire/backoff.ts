@@ -1,5 +1,5 @@
-import { millis } from '../wire/units.ts'
-import type { Millis } from '../wire/units.ts'
+import { millis } from './units.ts'
+import type { Millis } from './units.ts'
 
 /** How long to wait before trying again. */
 export interface BackoffOptions {
