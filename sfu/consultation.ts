@@ -1,4 +1,5 @@
 import { RelayFault } from '../relay/wire/fault.ts'
+import { checkStageTarget } from '../relay/wire/stage.ts'
 import { MediaRoom } from './media-room.ts'
 import { MicroscopeSession } from './microscope-session.ts'
 import { ViewerSession } from './viewer-session.ts'
@@ -6,6 +7,7 @@ import type { Admission } from '../relay/access/invitation.ts'
 import type { Logger } from '../relay/runtime/log.ts'
 import type { ConsultationId } from '../relay/wire/ids.ts'
 import type { Notification, Publication, RequestOf, SourceStatus } from '../relay/wire/signaling.ts'
+import type { StageState, StageTarget } from '../relay/wire/stage.ts'
 import type { PublishedMedia } from './published-media.ts'
 import type { MediaWorker } from './worker-pool.ts'
 
@@ -62,8 +64,8 @@ export class Consultation {
   /** The current publication as viewers are told of it. */
   get publication(): Publication | null {
     if (this.#published === undefined) return null
-    const { publicationId, pyramid } = this.#published
-    return { publicationId, pyramid, source: this.#source }
+    const { publicationId, pyramid, stage } = this.#published
+    return { publicationId, pyramid, source: this.#source, stage }
   }
 
   /** @throws {RelayFault} `overloaded` when the consultation is full. */
@@ -143,6 +145,31 @@ export class Consultation {
     const isNews = source.state !== known.state || source.fault !== known.fault || source.framesPerSecond !== known.framesPerSecond
     this.#source = source
     if (isNews) this.#announce({ type: 'sourceChanged', publicationId: published.publicationId, source })
+  }
+
+  /**
+   * Passes a viewer's command on to the microscope.
+   *
+   * @throws {RelayFault} `wrong_state` when nothing that can be steered is published; `out_of_range`.
+   */
+  moveStage(target: StageTarget): void {
+    const published = this.#published
+    if (published?.stage == null) throw new RelayFault('wrong_state', 'this microscope cannot be steered')
+    checkStageTarget(published.stage, target)
+    this.#microscope?.notify({ type: 'stageCommanded', publicationId: published.publicationId, target })
+  }
+
+  /**
+   * Takes the microscope's word on its stage and tells everybody.
+   *
+   * @throws {RelayFault} `wrong_state` when it published none; `out_of_range` for an objective it has not.
+   */
+  reportStage(state: StageState): void {
+    const published = this.#published
+    if (published?.stage == null) throw new RelayFault('wrong_state', 'this microscope published no stage')
+    checkStageTarget(published.stage, { objective: state.objective })
+    published.stage = { ...published.stage, state }
+    for (const viewer of this.#viewers) viewer.notify({ type: 'stageChanged', publicationId: published.publicationId, state })
   }
 
   /** Ends every session with the given reason. */

@@ -1,6 +1,7 @@
 import { RelayFault } from '../relay/wire/fault.ts'
 import { Session } from './session.ts'
 import type { Admission } from '../relay/access/invitation.ts'
+import type { PublicationId } from '../relay/wire/ids.ts'
 import type { ReplyData, RequestOf } from '../relay/wire/signaling.ts'
 import type { Consultation, Notify } from './consultation.ts'
 import type { SessionRequest } from './session.ts'
@@ -20,6 +21,14 @@ export class MicroscopeSession extends Session {
         return this.#publish(request)
       case 'reportSource':
         return this.#reportSource(request)
+      case 'reportUplink':
+        this.#requirePublication(request.publicationId)
+        return {}
+      case 'reportStage':
+        this.#requirePublication(request.publicationId)
+        this.#consultation.reportStage(request.state)
+        return {}
+      case 'moveStage':
       case 'createTransport':
       case 'connectTransport':
       case 'restartIce':
@@ -41,10 +50,13 @@ export class MicroscopeSession extends Session {
   }
 
   #reportSource(request: RequestOf<'reportSource'>): ReplyData<'reportSource'> {
-    if (this.#consultation.published?.publicationId !== request.publicationId) {
-      throw new RelayFault('wrong_state', 'that publication is over')
-    }
+    this.#requirePublication(request.publicationId)
     this.#consultation.reportSource(request.source)
     return {}
+  }
+
+  /** @throws {RelayFault} `wrong_state` when it is not the current one. */
+  #requirePublication(publicationId: PublicationId): void {
+    if (this.#consultation.published?.publicationId !== publicationId) throw new RelayFault('wrong_state', 'that publication is over')
   }
 }

@@ -5,6 +5,7 @@ import { parseOffer, writeAnswer } from './sdp-bridge.ts'
 import type { RenditionId } from '../relay/wire/ids.ts'
 import type { Pyramid } from '../relay/wire/pyramid.ts'
 import type { RequestOf } from '../relay/wire/signaling.ts'
+import type { Stage } from '../relay/wire/stage.ts'
 import type { OfferedTrack, ParsedOffer } from './sdp-bridge.ts'
 import type { Producer, WebRtcTransport } from 'mediasoup/types'
 
@@ -44,11 +45,14 @@ export class PublishedMedia {
   readonly producers: ReadonlyMap<RenditionId, Producer>
   /** SDP text for the microscope. */
   readonly answer: string
+  /** What can be steered, and where it is by the microscope's last word. */
+  stage: Stage | null
   readonly #closed = Promise.withResolvers<RelayFault>()
 
-  private constructor(pyramid: Pyramid, transport: WebRtcTransport, producers: Map<RenditionId, Producer>, answer: string) {
+  private constructor({ pyramid, stage }: RequestOf<'publish'>, transport: WebRtcTransport, producers: Map<RenditionId, Producer>, answer: string) {
     this.publicationId = PublicationId.parse(randomUUID())
     this.pyramid = pyramid
+    this.stage = stage
     this.transport = transport
     this.producers = producers
     this.answer = answer
@@ -78,7 +82,7 @@ export class PublishedMedia {
           return [renditionId, producer] as const
         }),
       )
-      return new PublishedMedia(request.pyramid, transport, new Map(producers), answer)
+      return new PublishedMedia(request, transport, new Map(producers), answer)
     } catch (error) {
       transport.close()
       // mediasoup's ORTC validation speaks in plain errors.

@@ -39,8 +39,14 @@ export class ViewerSession extends Session {
         return this.#subscribe(request)
       case 'watch':
         return this.#watch(request)
+      case 'moveStage':
+        this.#published(request.publicationId)
+        this.#consultation.moveStage(request.target)
+        return {}
       case 'publish':
       case 'reportSource':
+      case 'reportUplink':
+      case 'reportStage':
         throw this.wrongRole(request)
       default:
         return request satisfies never
@@ -76,7 +82,7 @@ export class ViewerSession extends Session {
       throw new RelayFault('wrong_state', 'subscribe to that publication first')
     }
     await media.watch(request.renditions)
-    return { watching: request.renditions }
+    return { flowing: request.renditions, withheld: [] }
   }
 
   #transport(transportId: TransportId): ViewerMedia {

@@ -28,7 +28,7 @@ t.test('publishes, subscribes and watches', async t => {
   t.same((consumers as { renditionId: string }[]).map(({ renditionId }) => renditionId).sort(), SMALL_PYRAMID.renditions.map(({ id }) => id).sort())
   t.same(undecodable, [])
   t.same(await viewer.ok('connectTransport', { transportId, dtlsParameters: DTLS_PARAMETERS }), {})
-  t.same(await viewer.ok('watch', { publicationId, renditions: ['overview', 'tile-1-1'] }), { watching: ['overview', 'tile-1-1'] })
+  t.same(await viewer.ok('watch', { publicationId, renditions: ['overview', 'tile-1-1'], prefetch: [] }), { flowing: ['overview', 'tile-1-1'], withheld: [] })
   t.match(await viewer.ok('restartIce', { transportId }), { iceParameters: { iceLite: true } })
   const source = { state: 'slow', framesPerSecond: 12, fault: 'encoder_slow' }
   await microscope.ok('reportSource', { publicationId, source })
@@ -53,18 +53,21 @@ t.test('answers an offer with one recvonly section for each rendition', async t 
 const UNKNOWN = randomUUID()
 /** For every request type: parameters that are well-formed, for a session that has only joined. */
 const WELL_FORMED: Record<string, object> = {
-  join: { protocol: 1, invitation: 'x.y.z' },
+  join: { protocol: 2, invitation: 'x.y.z' },
   createTransport: {},
   connectTransport: { transportId: UNKNOWN, dtlsParameters: DTLS_PARAMETERS },
   restartIce: { transportId: UNKNOWN },
   subscribe: { transportId: UNKNOWN, publicationId: UNKNOWN, rtpCapabilities: RTP_CAPABILITIES },
-  watch: { publicationId: UNKNOWN, renditions: ['overview'] },
+  watch: { publicationId: UNKNOWN, renditions: ['overview'], prefetch: [] },
   publish: publishParameters(),
   reportSource: { publicationId: UNKNOWN, source: { state: 'live', framesPerSecond: 30 } },
+  reportUplink: { publicationId: UNKNOWN, bitsPerSecond: 40_000_000 },
+  reportStage: { publicationId: UNKNOWN, state: { x: 0, y: 0, focus: 0, objective: '20x', isMoving: false, rtpTimestamp: null } },
+  moveStage: { publicationId: UNKNOWN, target: { x: 10 } },
   leave: {},
 }
-const VIEWER_ONLY = ['createTransport', 'connectTransport', 'restartIce', 'subscribe', 'watch']
-const MICROSCOPE_ONLY = ['publish', 'reportSource']
+const VIEWER_ONLY = ['createTransport', 'connectTransport', 'restartIce', 'subscribe', 'watch', 'moveStage']
+const MICROSCOPE_ONLY = ['publish', 'reportSource', 'reportUplink', 'reportStage']
 
 for (const [type, parameters] of Object.entries(WELL_FORMED)) {
   t.test(`refuses a bad ${type} with a code, and lives on`, async t => {
@@ -179,16 +182,16 @@ t.test('lets one microscope in, and the same one again', async t => {
 t.test('refuses watching what is not offered, and what is over', async t => {
   const { microscope, publicationId } = await published()
   await using viewer = await RawClient.join(viewerLink)
-  t.equal(await viewer.refusal('watch', { publicationId, renditions: ['overview'] }), 'wrong_state')
+  t.equal(await viewer.refusal('watch', { publicationId, renditions: ['overview'], prefetch: [] }), 'wrong_state')
   const { transportId } = await viewer.ok('createTransport')
   t.equal(await viewer.refusal('subscribe', { transportId: UNKNOWN, publicationId, rtpCapabilities: RTP_CAPABILITIES }), 'not_found')
   t.equal(await viewer.refusal('subscribe', { transportId, publicationId: UNKNOWN, rtpCapabilities: RTP_CAPABILITIES }), 'wrong_state')
   await viewer.ok('subscribe', { transportId, publicationId, rtpCapabilities: RTP_CAPABILITIES })
   t.equal(await viewer.refusal('subscribe', { transportId, publicationId, rtpCapabilities: RTP_CAPABILITIES }), 'wrong_state')
-  t.equal(await viewer.refusal('watch', { publicationId, renditions: ['tile-7-7'] }), 'not_found')
+  t.equal(await viewer.refusal('watch', { publicationId, renditions: ['tile-7-7'], prefetch: [] }), 'not_found')
   await microscope[Symbol.asyncDispose]()
   await viewer.find(({ type }) => type === 'publicationChanged')
-  t.equal(await viewer.refusal('watch', { publicationId, renditions: ['overview'] }), 'wrong_state')
+  t.equal(await viewer.refusal('watch', { publicationId, renditions: ['overview'], prefetch: [] }), 'wrong_state')
 })
 
 t.test('says which renditions a viewer cannot decode', async t => {

@@ -98,7 +98,7 @@ export class Receiver {
     const wanted = new Set(renditions)
     // What leaves is cut off in the middle of a frame, so it stops counting first.
     this.#judge.expect([...this.#judge.expected].filter(id => wanted.has(id)))
-    await this.#signaling.request('watch', { publicationId: this.#publication.publicationId, renditions: [...wanted] })
+    await this.#signaling.request('watch', { publicationId: this.#publication.publicationId, renditions: [...wanted], prefetch: [] })
     this.#judge.expect([...wanted])
   }
 

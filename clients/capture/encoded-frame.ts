@@ -1,4 +1,6 @@
 import type { RenditionId } from '../../relay/wire/ids.ts'
+import type { Demand } from '../../relay/wire/signaling.ts'
+import type { Stage, StageState, StageTarget } from '../../relay/wire/stage.ts'
 import type { Pyramid } from '../../relay/wire/pyramid.ts'
 import type { RelayFault } from '../../relay/wire/fault.ts'
 import type { RtpTimestamp } from '../../relay/wire/units.ts'
@@ -29,8 +31,30 @@ export type SourceEnd =
 export interface FrameSource extends AsyncDisposable {
   /** Settles once, with the reason. Never rejects. */
   readonly closed: Promise<SourceEnd>
+  /**
+   * Only these renditions need to be made from now on; those that are woken begin with a keyframe at once.
+   * Absent where one encoder makes all of them, whether wanted or not: then only sending is saved.
+   */
+  demand?(demand: Demand): void
   /** Idempotent. Never rejects. */
   close(): Promise<void>
+}
+
+/** Where a stage is, and the image that shows it. */
+export interface StagePosition {
+  readonly state: Omit<StageState, 'rtpTimestamp'>
+  /** Of the first image taken there; undefined before there is one. */
+  readonly mediaTicks: number | undefined
+}
+
+/** A microscope that obeys. */
+export interface StageControl {
+  /** What it can do; the position in it is that of the last {@link onPosition}. */
+  readonly stage: Stage
+  /** Goes there as fast as it can; a later command replaces an earlier one. Values are within its travel. */
+  command(target: StageTarget): void
+  /** Called whenever the position changed. One listener; a later one replaces it. */
+  onPosition(listener: (position: StagePosition) => void): void
 }
 
 /** A source that was looked at and can be opened, again and again. */
@@ -38,6 +62,8 @@ export interface SourcePlan {
   readonly pyramid: Pyramid
   /** Names the kind of source for log lines: never a path. */
   readonly kind: string
+  /** For sources that can be steered. */
+  readonly stage?: StageControl
   /** @throws {RelayFault} when it cannot start now. */
   open(onFrame: (frame: EncodedFrame) => void, signal: AbortSignal): Promise<FrameSource>
 }

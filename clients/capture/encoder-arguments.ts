@@ -1,5 +1,6 @@
 import { OVERVIEW, WHOLE } from '../../relay/wire/ids.ts'
 import { bitsPerSecond } from '../../relay/wire/units.ts'
+import { middlePosition } from '../../relay/wire/pyramid.ts'
 import type { Pyramid, Rendition } from '../../relay/wire/pyramid.ts'
 import type { BitsPerSecond } from '../../relay/wire/units.ts'
 import type { IngestTrack } from './rtp-ingest.ts'
@@ -13,9 +14,6 @@ export interface EncoderSettings {
   readonly preset?: string | undefined
   /** Threads per encoder instance. */
   readonly threads: number
-  readonly tileBitrate?: BitsPerSecond | undefined
-  readonly overviewBitrate?: BitsPerSecond | undefined
-  readonly wholeBitrate?: BitsPerSecond | undefined
 }
 
 /** One output of ffmpeg. */
@@ -40,16 +38,18 @@ interface RenditionProfile {
 }
 
 /**
- * At 30 frames per second 36 HD tiles have 83 Mbit/s, the overview of 1920x1080 7, `whole` 40.
+ * At 30 frames per second 36 HD tiles have 83 Mbit/s, 9 middle tiles of the same size 25, the overview
+ * of 1920x1080 5, `whole` 40.
  *
  * Tiles are switched on and off by viewports, so their keyframes come often; the buffer caps one at
  * about 100 packets, fewer than the 128 that werift can send again. The overview shows sixteen times
- * the detail per pixel and is switched on once: it spends less on keyframes. Keyframes of `whole`
- * must stay well below the 2,048 packets that browsers assemble.
+ * the detail per pixel, but flows to every viewer all the time: it is switched on once, and spends less
+ * on keyframes. Keyframes of `whole` must stay well below the 2,048 packets that browsers assemble.
  */
 const PROFILES = {
   tile: { bitsPerPixelSecond: 2.5, gopSeconds: 0.33, bufferSeconds: 0.4 },
-  overview: { bitsPerPixelSecond: 3.4, gopSeconds: 0.67, bufferSeconds: 0.6 },
+  middle: { bitsPerPixelSecond: 3, gopSeconds: 0.33, bufferSeconds: 0.4 },
+  overview: { bitsPerPixelSecond: 2.5, gopSeconds: 1, bufferSeconds: 0.6 },
   whole: { bitsPerPixelSecond: 1.2, gopSeconds: 1, bufferSeconds: 0.5 },
 } as const satisfies Record<string, RenditionProfile>
 
@@ -61,24 +61,35 @@ const PACKET_BYTES = 1180
 
 type RenditionKind = keyof typeof PROFILES
 
-const kindOf = ({ id }: Rendition): RenditionKind => (id === WHOLE ? 'whole' : id === OVERVIEW ? 'overview' : 'tile')
+function kindOf({ id }: Pick<Rendition, 'id'>): RenditionKind {
+  if (id === WHOLE) return 'whole'
+  if (id === OVERVIEW) return 'overview'
+  return middlePosition(id) === undefined ? 'tile' : 'middle'
+}
 
 /** Frames between two keyframes of a rendition. */
 export const gopFrames = (rendition: Rendition, framesPerSecond: number): number =>
   Math.max(1, Math.floor(framesPerSecond * PROFILES[kindOf(rendition)].gopSeconds))
 
-/** The rate at which one rendition is encoded: what was asked for, else in proportion to its pixels. */
-export function renditionBitrate(rendition: Rendition, framesPerSecond: number, settings: EncoderSettings): BitsPerSecond {
+/** The rates that somebody asked for; each other one follows from a rendition's pixels. */
+export interface AskedBitrates {
+  readonly tileBitrate?: BitsPerSecond | undefined
+  readonly overviewBitrate?: BitsPerSecond | undefined
+  readonly wholeBitrate?: BitsPerSecond | undefined
+}
+
+/** The rate at which one rendition is to be encoded: what was asked for, else in proportion to its pixels. */
+export function renditionBitrate(rendition: Omit<Rendition, 'bitsPerSecond'>, framesPerSecond: number, asked: AskedBitrates): BitsPerSecond {
   const kind = kindOf(rendition)
-  const asked = { tile: settings.tileBitrate, overview: settings.overviewBitrate, whole: settings.wholeBitrate }[kind]
+  const rate = { tile: asked.tileBitrate, middle: asked.tileBitrate, overview: asked.overviewBitrate, whole: asked.wholeBitrate }[kind]
   // Twice the frames do not need twice the bits: they differ less.
   const pixels = rendition.width * rendition.height * Math.sqrt(framesPerSecond / 30)
-  return asked ?? bitsPerSecond(Math.round(pixels * PROFILES[kind].bitsPerPixelSecond))
+  return rate ?? bitsPerSecond(Math.round(pixels * PROFILES[kind].bitsPerPixelSecond))
 }
 
 /** What every encoder is told of its rate. */
-function rateOptions(rendition: Rendition, framesPerSecond: number, settings: EncoderSettings): readonly string[] {
-  const rate = renditionBitrate(rendition, framesPerSecond, settings)
+function rateOptions(rendition: Rendition, framesPerSecond: number): readonly string[] {
+  const rate = rendition.bitsPerSecond
   const buffer = Math.round(rate * PROFILES[kindOf(rendition)].bufferSeconds)
   return ['-b:v', String(rate), '-maxrate', String(rate), '-bufsize', String(buffer), '-g', String(gopFrames(rendition, framesPerSecond))]
 }
@@ -137,7 +148,7 @@ function h264Options(pyramid: Pyramid, rendition: Rendition, index: number, sett
     '-c:v', settings.encoder,
     ...encoderFamilyOptions(rendition, settings),
     '-threads', String(settings.threads),
-    ...rateOptions(rendition, pyramid.framesPerSecond, settings),
+    ...rateOptions(rendition, pyramid.framesPerSecond),
     '-bf', '0',
     // Staggered over the renditions, so that keyframes of dozens of tiles never leave together.
     '-force_key_frames', `expr:eq(mod(n,${gop}),${index % gop})`,
@@ -178,7 +189,7 @@ function vp9Options(pyramid: Pyramid, rendition: Rendition, settings: EncoderSet
     '-lag-in-frames', '0',
     '-auto-alt-ref', '0',
     '-threads', String(Math.max(2, settings.threads)),
-    ...rateOptions(rendition, pyramid.framesPerSecond, settings),
+    ...rateOptions(rendition, pyramid.framesPerSecond),
     // Percent of the mean frame: at the default rate at most 1 MB.
     '-max-intra-rate', '600',
   ]

@@ -46,6 +46,7 @@ function withSourceOptions(command: Command): Command {
     .option('--columns <n>', 'columns of tiles, 1 to 8 (default: tiles near 1280 wide)')
     .option('--rows <n>', 'rows of tiles, 1 to 8 (default: tiles near 720 high)')
     .option('--overview-width <pixels>', 'width of the overview (default 1920)')
+    .option('--middle <level>', 'also publish tiles at half resolution, for narrow lines: auto, half or none (default auto: from 4 columns or rows)')
     .option('--tile-bitrate <bit/s>', 'of each tile (default: by its pixels, 2.3 Mbit/s for 1280x720)')
     .option('--overview-bitrate <bit/s>', 'of the overview (default: by its pixels, 7 Mbit/s for 1920x1080)')
     .option('--whole <codec>', 'also publish the whole image in one stream: none or vp9 (default none)')

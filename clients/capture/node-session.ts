@@ -78,7 +78,7 @@ export class NodeSession implements AsyncDisposable {
           pyramid,
           usesLoopback: address.isLoopback,
           exchange: async ({ sdp, tracks }) => {
-            const reply = await signaling.request('publish', { pyramid, sdp, tracks })
+            const reply = await signaling.request('publish', { pyramid, sdp, tracks, stage: null })
             publicationId = reply.publicationId
             return reply.sdp
           },

@@ -170,7 +170,7 @@ export class RecordingWriter implements AsyncDisposable {
       throw new RelayFault('bad_recording', `the source ended after ${this.progress} of ${this.#frameCount} frames`)
     }
     const renditions = Array.from(this.#files.values(), file => file.entry)
-    const manifest: RecordingManifest = { version: 1, pyramid: this.#pyramid, frameCount: this.#frameCount, renditions }
+    const manifest: RecordingManifest = { version: 2, pyramid: this.#pyramid, frameCount: this.#frameCount, renditions }
     await writeFile(join(this.#temporary, MANIFEST_FILE), `${JSON.stringify(manifest, undefined, 2)}\n`)
     await rm(this.#destination, { recursive: true, force: true })
     await rename(this.#temporary, this.#destination)

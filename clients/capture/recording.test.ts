@@ -65,7 +65,7 @@ t.test('refuses recordings that are damaged in any way', async t => {
   const damages: Readonly<Record<string, (directory: string) => Promise<unknown>>> = {
     'no manifest': directory => rm(join(directory, MANIFEST_FILE)),
     'a manifest that is not JSON': directory => writeFile(join(directory, MANIFEST_FILE), '{'),
-    'another version': directory => edit(directory, manifest => ({ ...manifest, version: 2 })),
+    'another version': directory => edit(directory, manifest => ({ ...manifest, version: 1 })),
     'a path in a file name': directory => edit(directory, manifest => ({ ...manifest, renditions: manifest.renditions.map(entry => ({ ...entry, file: '../x.rtpdump' })) })),
     'another frame count': directory => edit(directory, manifest => ({ ...manifest, frameCount: FRAMES + 1 })),
     'one rendition less': directory => edit(directory, manifest => ({ ...manifest, renditions: [manifest.renditions[0], manifest.renditions[0]] })),

@@ -29,7 +29,7 @@ const RecordedRendition = z.strictObject({
  * clock that begins at 0, and the sequence numbers of each begin at 0.
  */
 export const RecordingManifest = z.strictObject({
-  version: z.literal(1),
+  version: z.literal(2),
   pyramid: Pyramid,
   frameCount: z.int().min(1).max(100_000),
   renditions: z

@@ -25,6 +25,8 @@ export const SourceSettings = z.strictObject({
   columns: grid.optional(),
   rows: grid.optional(),
   overviewWidth: pixels.default(1920),
+  /** Tiles at half resolution, for lines that cannot carry every tile in view. */
+  middle: z.enum(['auto', 'half', 'none']).default('auto'),
   /** Bits per second; without them, in proportion to the pixels. */
   tileBitrate: bitrate.optional(),
   overviewBitrate: bitrate.optional(),
@@ -65,9 +67,6 @@ export const encoderSettings = (settings: SourceSettings): EncoderSettings => ({
   encoderOptions: settings.encoderOptions,
   preset: settings.preset,
   threads: settings.threads,
-  tileBitrate: settings.tileBitrate,
-  overviewBitrate: settings.overviewBitrate,
-  wholeBitrate: settings.wholeBitrate,
 })
 
 /**

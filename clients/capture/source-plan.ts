@@ -1,6 +1,7 @@
 import { planPyramid } from '../../relay/wire/pyramid.ts'
 import { MAX_GRID } from '../../relay/wire/ids.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
+import { renditionBitrate } from './encoder-arguments.ts'
 import { findFfmpeg } from './ffmpeg-binaries.ts'
 import { FfmpegEncoder } from './ffmpeg-encoder.ts'
 import { patternStream } from './pattern-stream.ts'
@@ -26,6 +27,8 @@ export interface SourceContext {
 /** The size a tile is made near to, in pixels: an HD viewport touches few of them, and HD decoders are everywhere. */
 const TILE_WIDTH = 1280
 const TILE_HEIGHT = 720
+/** Grids of so many tiles in either direction have middle tiles, too. */
+const MIDDLE_FROM_TILES = 4
 
 const nearest = (length: number, tile: number): number => Math.min(MAX_GRID, Math.max(1, Math.round(length / tile)))
 
@@ -33,14 +36,23 @@ const nearest = (length: number, tile: number): number => Math.min(MAX_GRID, Mat
 const toImage = (width: number, height: number, framesPerSecond: number): string =>
   `fps=${framesPerSecond},scale=${width}:${height}:flags=bicubic:out_color_matrix=bt709:out_range=tv,format=yuv420p,setsar=1`
 
+/** Whether middle tiles are published: by default where an overview shows less than a third of the detail. */
+function hasMiddle(settings: SourceSettings, columns: number, rows: number): boolean {
+  return settings.middle === 'half' || (settings.middle === 'auto' && Math.max(columns, rows) >= MIDDLE_FROM_TILES)
+}
+
 /** Lays out the pyramid for an image of the given size. */
 function pyramidFor(settings: SourceSettings, width: number, height: number, framesPerSecond: number): Pyramid {
+  const columns = settings.columns ?? nearest(width, TILE_WIDTH)
+  const rows = settings.rows ?? nearest(height, TILE_HEIGHT)
   return planPyramid({
     width,
     height,
     framesPerSecond,
-    columns: settings.columns ?? nearest(width, TILE_WIDTH),
-    rows: settings.rows ?? nearest(height, TILE_HEIGHT),
+    columns,
+    rows,
+    middle: hasMiddle(settings, columns, rows) ? { columns: Math.ceil(columns / 2), rows: Math.ceil(rows / 2) } : undefined,
+    bitrateOf: rendition => renditionBitrate(rendition, framesPerSecond, settings),
     overviewWidth: settings.overviewWidth,
     whole: settings.whole === 'vp9' ? 'VP9' : undefined,
   })

@@ -15,6 +15,7 @@ export const FAULT_CODES = [
   'wrong_state',
   'conflict',
   'not_found',
+  'out_of_range',
   // What it asked for.
   'unsupported_media',
   'timeout',

@@ -31,12 +31,12 @@ export type TransportId = z.infer<typeof TransportId>
 export const MAX_GRID = 8
 
 /**
- * One encoded version of the live image: `overview`, `whole`, or `tile-<column>-<row>`, counted from
- * the top left corner.
+ * One encoded version of the live image: `overview`, `whole`, `tile-<column>-<row>` at full resolution,
+ * or `middle-<column>-<row>` at half of it; each grid is counted from the top left corner.
  */
 export const RenditionId = z
   .string()
-  .regex(/^(overview|whole|tile-[0-7]-[0-7])$/, 'expected "overview", "whole" or "tile-<column>-<row>"')
+  .regex(/^(overview|whole|(tile|middle)-[0-7]-[0-7])$/, 'expected "overview", "whole", "tile-<column>-<row>" or "middle-<column>-<row>"')
   .brand('RenditionId')
 export type RenditionId = z.infer<typeof RenditionId>
 
@@ -45,3 +45,9 @@ export const WHOLE = 'whole' as RenditionId
 
 /** The id of the tile in the given column and row, both counted from 0. */
 export const tileId = (column: number, row: number): RenditionId => RenditionId.parse(`tile-${column}-${row}`)
+
+/** The id of the middle tile in the given column and row of the middle grid, both counted from 0. */
+export const middleId = (column: number, row: number): RenditionId => RenditionId.parse(`middle-${column}-${row}`)
+
+/** More renditions than this no publication has: both grids, the overview and `whole`. */
+export const MAX_RENDITIONS = 2 * MAX_GRID * MAX_GRID + 2

@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { RelayFault } from './fault.ts'
-import { MAX_GRID, OVERVIEW, RenditionId, tileId, WHOLE } from './ids.ts'
+import { MAX_GRID, MAX_RENDITIONS, middleId, OVERVIEW, RenditionId, tileId, WHOLE } from './ids.ts'
+import { bitsPerSecond } from './units.ts'
+import type { BitsPerSecond } from './units.ts'
 
 const evenPixels = z.int().min(2).max(16_384).multipleOf(2)
 
@@ -23,50 +25,36 @@ export const Rendition = z.strictObject({
   codec: z.enum(RENDITION_CODECS),
   /** The region it shows. */
   region: ImageRect,
-  /** Encoded size in pixels: equal to the region's for tiles, smaller for the overview. */
+  /** Encoded size in pixels: equal to the region's for tiles, half of it for middle tiles, smaller for the overview. */
   width: evenPixels,
   height: evenPixels,
+  /** The mean rate it is encoded at; what admitting it to a line is reckoned with. */
+  bitsPerSecond: z.int().min(1).max(1e9),
 })
 export type Rendition = z.infer<typeof Rendition>
 
+const gridLength = z.int().min(1).max(MAX_GRID)
+
 /**
- * The live image as it is published: an overview, a grid of tiles at full resolution, optionally the
- * whole image in one stream. The tiles cover the image exactly, without gap or overlap.
+ * The live image as it is published: an overview, a grid of tiles at full resolution, optionally a
+ * coarser grid of middle tiles at half resolution, and optionally the whole image in one stream. The
+ * tiles of each grid cover the image exactly, without gap or overlap.
  */
 export const Pyramid = z
   .strictObject({
     width: evenPixels,
     height: evenPixels,
     framesPerSecond: z.number().gt(0).max(240),
-    columns: z.int().min(1).max(MAX_GRID),
-    rows: z.int().min(1).max(MAX_GRID),
-    renditions: z.array(Rendition).min(2).max(MAX_GRID * MAX_GRID + 2),
+    columns: gridLength,
+    rows: gridLength,
+    /** The grid of middle tiles, or null where there are none. */
+    middle: z.strictObject({ columns: gridLength, rows: gridLength }).nullable(),
+    renditions: z.array(Rendition).min(2).max(MAX_RENDITIONS),
   })
   .superRefine((pyramid, context) => {
     // Refinements also see values that the fields' own checks have refused: nothing here may count up to them.
-    if (!isGrid(pyramid)) return
-    const fault = (message: string): void => {
-      context.addIssue({ code: 'custom', message })
-    }
-    const ids = new Set(pyramid.renditions.map(rendition => rendition.id))
-    if (ids.size !== pyramid.renditions.length) fault('two renditions have the same id')
-    const full: ImageRect = { x: 0, y: 0, width: pyramid.width, height: pyramid.height }
-    for (const rendition of pyramid.renditions) {
-      const tile = tilePosition(rendition.id)
-      const expected = tile === undefined ? full : tileRegion(pyramid, tile.column, tile.row)
-      if (tile !== undefined && (tile.column >= pyramid.columns || tile.row >= pyramid.rows)) {
-        fault(`${rendition.id} is outside the grid`)
-      } else if (!sameRect(rendition.region, expected)) {
-        fault(`${rendition.id} does not cover its region of the image`)
-      }
-      const isNative = rendition.width === rendition.region.width && rendition.height === rendition.region.height
-      if (rendition.id !== OVERVIEW && !isNative) fault(`${rendition.id} is not encoded at full resolution`)
-      if (rendition.width > rendition.region.width || rendition.height > rendition.region.height) fault(`${rendition.id} is larger than its region`)
-    }
-    if (!ids.has(OVERVIEW)) fault('there is no overview')
-    for (const { column, row } of gridPositions(pyramid)) {
-      if (!ids.has(tileId(column, row))) fault(`${tileId(column, row)} is missing`)
-    }
+    if (!isGrid(pyramid) || (pyramid.middle !== null && !isGrid(pyramid.middle))) return
+    for (const message of pyramidFaults(pyramid)) context.addIssue({ code: 'custom', message })
   })
 export type Pyramid = z.infer<typeof Pyramid>
 
@@ -75,6 +63,39 @@ interface Grid {
   readonly height: number
   readonly columns: number
   readonly rows: number
+}
+
+/** A grid of tiles, of either resolution, over the image of a pyramid. */
+const gridOf = ({ width, height }: Pick<Pyramid, 'width' | 'height'>, { columns, rows }: Pick<Grid, 'columns' | 'rows'>): Grid => ({ width, height, columns, rows })
+
+/** What is wrong with a pyramid whose grids are within bounds. */
+function* pyramidFaults(pyramid: Pyramid): Generator<string> {
+  const ids = new Set(pyramid.renditions.map(rendition => rendition.id))
+  if (ids.size !== pyramid.renditions.length) yield 'two renditions have the same id'
+  for (const rendition of pyramid.renditions) yield* renditionFaults(pyramid, rendition)
+  if (!ids.has(OVERVIEW)) yield 'there is no overview'
+  const expected = [...gridPositions(pyramid)].map(({ column, row }) => tileId(column, row))
+  if (pyramid.middle !== null) expected.push(...[...gridPositions(pyramid.middle)].map(({ column, row }) => middleId(column, row)))
+  for (const id of expected) if (!ids.has(id)) yield `${id} is missing`
+}
+
+function* renditionFaults(pyramid: Pyramid, rendition: Rendition): Generator<string> {
+  const { id, region, width, height } = rendition
+  const tile = tilePosition(id)
+  const middle = middlePosition(id)
+  const position = tile ?? middle
+  const grid = tile === undefined ? pyramid.middle : pyramid
+  if (position !== undefined && (grid === null || position.column >= grid.columns || position.row >= grid.rows)) {
+    yield `${id} is outside the grid`
+    return
+  }
+  const whole: ImageRect = { x: 0, y: 0, width: pyramid.width, height: pyramid.height }
+  const expected = position === undefined || grid === null ? whole : tileRegion(gridOf(pyramid, grid), position.column, position.row)
+  if (!sameRect(region, expected)) yield `${id} does not cover its region of the image`
+  const isReduced = id === OVERVIEW || middle !== undefined
+  if (!isReduced && (width !== region.width || height !== region.height)) yield `${id} is not encoded at full resolution`
+  if (middle !== undefined && (width !== halved(region.width) || height !== halved(region.height))) yield `${id} is not encoded at half resolution`
+  if (width > region.width || height > region.height) yield `${id} is larger than its region`
 }
 
 const isGridLength = (length: number): boolean => Number.isInteger(length) && length >= 1 && length <= MAX_GRID
@@ -108,23 +129,51 @@ export function* gridPositions(grid: Pick<Grid, 'columns' | 'rows'>): Generator<
   }
 }
 
-/** The position of a tile in the grid, or undefined when the rendition is not a tile. */
-export function tilePosition(id: RenditionId): { readonly column: number; readonly row: number } | undefined {
-  const match = /^tile-(\d)-(\d)$/.exec(id)
+/** A place in a grid of tiles. */
+export interface GridPosition {
+  readonly column: number
+  readonly row: number
+}
+
+const TILE_ID = /^tile-(\d)-(\d)$/
+const MIDDLE_ID = /^middle-(\d)-(\d)$/
+
+function positionIn(pattern: RegExp, id: RenditionId): GridPosition | undefined {
+  const match = pattern.exec(id)
   return match === null ? undefined : { column: Number(match[1]), row: Number(match[2]) }
 }
+
+/** The position of a tile in the grid, or undefined when the rendition is not a tile at full resolution. */
+export const tilePosition = (id: RenditionId): GridPosition | undefined => positionIn(TILE_ID, id)
+
+/** The position of a middle tile in the middle grid, or undefined when the rendition is not one. */
+export const middlePosition = (id: RenditionId): GridPosition | undefined => positionIn(MIDDLE_ID, id)
+
+/** Half a length, as an even number of pixels. */
+const halved = (length: number): number => 2 * Math.ceil(length / 4)
+
+/** What stained tissue in motion takes as H.264, in bits per pixel and second. */
+const TYPICAL_BITS_PER_PIXEL_SECOND = 2.5
+
+/** The rate that a rendition is reckoned with where nobody says at which it is encoded. */
+export const typicalBitrate = ({ width, height }: Pick<Rendition, 'width' | 'height'>): BitsPerSecond =>
+  bitsPerSecond(width * height * TYPICAL_BITS_PER_PIXEL_SECOND)
 
 /** What {@link planPyramid} needs to know of an image. */
 export interface PyramidPlan extends Grid {
   readonly framesPerSecond: number
   /** Encoded width of the overview in pixels; its height follows from the image's shape. */
   readonly overviewWidth: number
+  /** Also publish middle tiles at half resolution: the grid they form. */
+  readonly middle?: { readonly columns: number; readonly rows: number } | undefined
+  /** The mean rate at which a rendition will be encoded; {@link typicalBitrate} where it is not known. */
+  readonly bitrateOf?: (rendition: Omit<Rendition, 'bitsPerSecond'>) => BitsPerSecond
   /** Also publish the whole image in one stream of this codec. */
   readonly whole?: RenditionCodec | undefined
 }
 
 /**
- * Lays out the renditions of an image: overview first, then tiles row by row, then `whole`.
+ * Lays out the renditions of an image: overview first, then tiles row by row, then middle tiles, then `whole`.
  *
  * @throws {RelayFault} `bad_config` when the image cannot be cut that way (odd size, tiles too small).
  */
@@ -132,19 +181,22 @@ export function planPyramid(plan: PyramidPlan): Pyramid {
   const region: ImageRect = { x: 0, y: 0, width: plan.width, height: plan.height }
   const overviewWidth = Math.min(plan.overviewWidth, plan.width)
   const overviewHeight = 2 * Math.round((overviewWidth * plan.height) / plan.width / 2)
-  const { width, height, columns, rows, framesPerSecond } = plan
-  if (!isGrid(plan)) {
+  const { width, height, columns, rows, framesPerSecond, middle = null } = plan
+  if (!isGrid(plan) || (middle !== null && !isGrid(middle))) {
     throw new RelayFault('bad_config', `a grid of ${columns}x${rows} tiles is outside 1x1 to ${MAX_GRID}x${MAX_GRID}`)
   }
-  const renditions: Rendition[] = [
-    { id: OVERVIEW, codec: 'H264', region, width: overviewWidth, height: overviewHeight },
-  ]
+  const layout: Omit<Rendition, 'bitsPerSecond'>[] = [{ id: OVERVIEW, codec: 'H264', region, width: overviewWidth, height: overviewHeight }]
   for (const { column, row } of gridPositions(plan)) {
     const tile = tileRegion(plan, column, row)
-    renditions.push({ id: tileId(column, row), codec: 'H264', region: tile, width: tile.width, height: tile.height })
+    layout.push({ id: tileId(column, row), codec: 'H264', region: tile, width: tile.width, height: tile.height })
   }
-  if (plan.whole !== undefined) renditions.push({ id: WHOLE, codec: plan.whole, region, width, height })
-  const result = Pyramid.safeParse({ width, height, framesPerSecond, columns, rows, renditions })
+  for (const { column, row } of middle === null ? [] : gridPositions(middle)) {
+    const tile = tileRegion(gridOf(plan, middle ?? plan), column, row)
+    layout.push({ id: middleId(column, row), codec: 'H264', region: tile, width: halved(tile.width), height: halved(tile.height) })
+  }
+  if (plan.whole !== undefined) layout.push({ id: WHOLE, codec: plan.whole, region, width, height })
+  const renditions = layout.map((rendition): Rendition => ({ ...rendition, bitsPerSecond: Math.round((plan.bitrateOf ?? typicalBitrate)(rendition)) }))
+  const result = Pyramid.safeParse({ width, height, framesPerSecond, columns, rows, middle, renditions })
   if (!result.success) {
     throw new RelayFault('bad_config', `cannot cut ${width}x${height} into ${columns}x${rows}: ${z.prettifyError(result.error)}`)
   }

@@ -6,12 +6,13 @@
  */
 import { z } from 'zod'
 import { FAULT_CODES, RelayFault } from './fault.ts'
-import { ConsultationId, ConsumerId, MAX_GRID, MemberId, ProducerId, PublicationId, RenditionId, SessionId, TransportId } from './ids.ts'
+import { ConsultationId, ConsumerId, MAX_RENDITIONS, MemberId, ProducerId, PublicationId, RenditionId, SessionId, TransportId } from './ids.ts'
 import { Pyramid } from './pyramid.ts'
+import { Stage, StageState, StageTarget } from './stage.ts'
 import { DtlsParameters, IceCandidate, IceParameters, RtpCapabilities, RtpParameters } from './webrtc.ts'
 
 /** The version of this protocol; a client that speaks another one is refused at joining. */
-export const PROTOCOL_VERSION = 1
+export const PROTOCOL_VERSION = 2
 
 /** The path of the signaling WebSocket on the node's HTTP origin. */
 export const SIGNALING_PATH = '/signaling'
@@ -56,11 +57,16 @@ export const Publication = z.strictObject({
   publicationId: PublicationId,
   pyramid: Pyramid,
   source: SourceStatus,
+  /** What can be steered of the microscope, and where it is; null for one that cannot be steered. */
+  stage: Stage.nullable(),
 })
 export type Publication = z.infer<typeof Publication>
 
 const requestId = z.uint32()
-const renditionIds = z.array(RenditionId).max(MAX_GRID * MAX_GRID + 2)
+const renditionIds = z.array(RenditionId).max(MAX_RENDITIONS)
+
+/** A rate that somebody claims or estimates for a line. What is outside is no line that media can use, or no claim to believe. */
+export const LineRate = z.int().min(100_000).max(10_000_000_000)
 
 /** The first request on every socket. Grants the session that all others need. */
 export const Join = z.strictObject({
@@ -94,12 +100,21 @@ export const Subscribe = z.strictObject({
   rtpCapabilities: RtpCapabilities,
 })
 
-/** Viewer: exactly these renditions shall flow from now on; all others are paused. One message per viewport change. */
+/**
+ * Viewer: exactly these renditions are wanted from now on; all others are paused. One message per
+ * viewport change. Where a line cannot carry them all, the reply and later `flowChanged` notifications
+ * say what flows instead.
+ */
 export const Watch = z.strictObject({
   type: z.literal('watch'),
   requestId,
   publicationId: PublicationId,
+  /** The most important first: what is under the pointer is never withheld. */
   renditions: renditionIds,
+  /** What may come into view next, the most likely first. Flows only where nothing has to give way for it. */
+  prefetch: renditionIds,
+  /** What the viewer's line is known to carry; without it the node finds out. */
+  downlinkBitsPerSecond: LineRate.optional(),
 })
 
 /** Microscope: publish a pyramid by SDP offer; every rendition is one media section of it. @see RFC 8829, RFC 8843 */
@@ -111,8 +126,9 @@ export const Publish = z.strictObject({
   tracks: z
     .array(z.strictObject({ mid: z.string().min(1).max(32), renditionId: RenditionId }))
     .min(1)
-    .max(MAX_GRID * MAX_GRID + 2),
+    .max(MAX_RENDITIONS),
   sdp: z.string().min(1).max(192 * 1024),
+  stage: Stage.nullable(),
 })
 
 /** Microscope: how its source is doing; sent on change and at least every 5 seconds. */
@@ -121,6 +137,30 @@ export const ReportSource = z.strictObject({
   requestId,
   publicationId: PublicationId,
   source: SourceStatus,
+})
+
+/** Microscope: what its line to the node carries, as estimated from transport-wide feedback; sent when it changes. */
+export const ReportUplink = z.strictObject({
+  type: z.literal('reportUplink'),
+  requestId,
+  publicationId: PublicationId,
+  bitsPerSecond: LineRate,
+})
+
+/** Viewer: move the stage, the focus or the objective. Where it gets to, `stageChanged` tells. */
+export const MoveStage = z.strictObject({
+  type: z.literal('moveStage'),
+  requestId,
+  publicationId: PublicationId,
+  target: StageTarget,
+})
+
+/** Microscope: where the stage is now; sent whenever it changes. */
+export const ReportStage = z.strictObject({
+  type: z.literal('reportStage'),
+  requestId,
+  publicationId: PublicationId,
+  state: StageState,
 })
 
 /** Either: end the session. */
@@ -136,6 +176,9 @@ export const ClientRequest = z.discriminatedUnion('type', [
   Watch,
   Publish,
   ReportSource,
+  ReportUplink,
+  MoveStage,
+  ReportStage,
   Leave,
 ])
 export type ClientRequest = z.infer<typeof ClientRequest>
@@ -153,6 +196,22 @@ export const ConsumerOffer = z.strictObject({
   rtpParameters: RtpParameters,
 })
 export type ConsumerOffer = z.infer<typeof ConsumerOffer>
+
+/** Whose line a rendition is withheld for: the microscope's to the node, or the node's to this viewer. */
+export const WITHHELD_CAUSES = ['uplink', 'downlink'] as const
+
+/** A rendition that was asked for and does not flow. */
+export const Withheld = z.strictObject({ renditionId: RenditionId, cause: z.enum(WITHHELD_CAUSES) })
+export type Withheld = z.infer<typeof Withheld>
+
+const flow = {
+  /** What flows to this viewer now: of what it asked for, and what takes the place of what is withheld. */
+  flowing: renditionIds,
+  withheld: z.array(Withheld).max(MAX_RENDITIONS),
+}
+/** What flows to one viewer, and what does not although it asked for it. */
+export const Flow = z.strictObject(flow)
+export type Flow = z.infer<typeof Flow>
 
 /** What each request is answered with when it succeeds. */
 export const REPLY_DATA = {
@@ -178,9 +237,12 @@ export const REPLY_DATA = {
     /** Renditions that this viewer's capabilities cannot decode. */
     undecodable: renditionIds,
   }),
-  watch: z.strictObject({ watching: renditionIds }),
+  watch: Flow,
   publish: z.strictObject({ publicationId: PublicationId, sdp: z.string() }),
   reportSource: Nothing,
+  reportUplink: Nothing,
+  moveStage: Nothing,
+  reportStage: Nothing,
   leave: Nothing,
 } as const satisfies Record<RequestType, z.ZodType>
 /** The data of a successful reply, by request type. */
@@ -206,6 +268,36 @@ export const SourceChanged = z.strictObject({
   source: SourceStatus,
 })
 
+/** Viewer: other renditions flow now than before, because a line carries less or more. */
+export const FlowChanged = z.strictObject({ type: z.literal('flowChanged'), publicationId: PublicationId, ...flow })
+
+/** How much of a rendition is wanted: every frame, or its keyframes alone. */
+export const CADENCES = ['full', 'key'] as const
+export type Cadence = (typeof CADENCES)[number]
+
+/** One rendition that somebody watches. */
+export const DemandedRendition = z.strictObject({ renditionId: RenditionId, cadence: z.enum(CADENCES) })
+
+/** What the node wants of a microscope: the union over all viewers. */
+export const Demand = z.strictObject({
+  /** Grows with every change; an older one than the last is void. */
+  serial: z.uint32(),
+  /** The most important first. Nothing else shall be sent. */
+  renditions: z.array(DemandedRendition).max(MAX_RENDITIONS),
+  /** Of these, nobody had any until now: they shall begin at once, with a keyframe. */
+  woken: renditionIds,
+})
+export type Demand = z.infer<typeof Demand>
+
+/** Microscope: these renditions shall be sent from now on. */
+export const DemandChanged = z.strictObject({ type: z.literal('demandChanged'), publicationId: PublicationId, demand: Demand })
+
+/** Viewer: the stage moved, or is about to. */
+export const StageChanged = z.strictObject({ type: z.literal('stageChanged'), publicationId: PublicationId, state: StageState })
+
+/** Microscope: somebody steers. */
+export const StageCommanded = z.strictObject({ type: z.literal('stageCommanded'), publicationId: PublicationId, target: StageTarget })
+
 /** Proof of life. A browser cannot see WebSocket pings. */
 export const Heartbeat = z.strictObject({ type: z.literal('heartbeat') })
 
@@ -218,7 +310,17 @@ export const Closing = z.strictObject({ type: z.literal('closing'), fault: WireF
 /** Everything a node may send. */
 export const NodeMessage = z.union([
   z.discriminatedUnion('ok', [ReplyOk, ReplyFault]),
-  z.discriminatedUnion('type', [PublicationChanged, SourceChanged, Heartbeat, Refused, Closing]),
+  z.discriminatedUnion('type', [
+    PublicationChanged,
+    SourceChanged,
+    FlowChanged,
+    DemandChanged,
+    StageChanged,
+    StageCommanded,
+    Heartbeat,
+    Refused,
+    Closing,
+  ]),
 ])
 export type NodeMessage = z.infer<typeof NodeMessage>
 /** A message nobody asked for. */

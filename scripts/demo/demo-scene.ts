@@ -1,5 +1,6 @@
 /** What the demo shows: stained tissue under a stage that moves and rests, seen by a camera with grain. */
 import { planPyramid } from '../../relay/wire/pyramid.ts'
+import { renditionBitrate } from '../../clients/capture/encoder-arguments.ts'
 import type { EncoderInput } from '../../clients/capture/ffmpeg-encoder.ts'
 import type { Pyramid } from '../../relay/wire/pyramid.ts'
 
@@ -9,6 +10,7 @@ export const DEMO_SCENE = {
   height: 4320,
   columns: 6,
   rows: 6,
+  middle: { columns: 3, rows: 3 },
   framesPerSecond: 30,
   seconds: 3,
   field: { width: 9216, height: 5184 },
@@ -20,7 +22,7 @@ export const DEMO_SCENE = {
 export const STAGE_CYCLE_FRAMES = DEMO_SCENE.framesPerSecond * DEMO_SCENE.seconds
 
 /** The demo's renditions. */
-export const demoPyramid = (overviewWidth: number): Pyramid => planPyramid({ ...DEMO_SCENE, overviewWidth })
+export const demoPyramid = (overviewWidth: number): Pyramid => planPyramid({ ...DEMO_SCENE, overviewWidth, bitrateOf: rendition => renditionBitrate(rendition, DEMO_SCENE.framesPerSecond, {}) })
 
 /**
  * The stage rests, glides to another place, rests, and glides back.

@@ -15,7 +15,7 @@ import { drawField } from './field.ts'
 import type { SourcePlan } from '../../clients/capture/encoded-frame.ts'
 
 /** Change it with anything that changes what the recordings show. */
-const VERSION = 2
+const VERSION = 3
 
 /** Whom to tell, and when to stop. */
 export interface MakeOptions {

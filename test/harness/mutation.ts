@@ -17,10 +17,13 @@ const SEEDS: readonly object[] = [
   { type: 'connectTransport', transportId: ID, dtlsParameters: DTLS_PARAMETERS },
   { type: 'restartIce', transportId: ID },
   { type: 'subscribe', transportId: ID, publicationId: ID, rtpCapabilities: RTP_CAPABILITIES },
-  { type: 'watch', publicationId: ID, renditions: ['overview', 'tile-0-0'] },
+  { type: 'watch', publicationId: ID, renditions: ['overview', 'tile-0-0'], prefetch: ['tile-1-0'] },
   { type: 'publish', ...publishParameters() },
   { type: 'reportSource', publicationId: ID, source: { state: 'live', framesPerSecond: 30 } },
-  { type: 'join', protocol: 1, invitation: 'a.b.c' },
+  { type: 'reportUplink', publicationId: ID, bitsPerSecond: 40_000_000 },
+  { type: 'moveStage', publicationId: ID, target: { x: 10, focus: -1, objective: '20x' } },
+  { type: 'reportStage', publicationId: ID, state: { x: 0, y: 0, focus: 0, objective: '20x', isMoving: false, rtpTimestamp: 1 } },
+  { type: 'join', protocol: 2, invitation: 'a.b.c' },
 ]
 const VALUES: readonly unknown[] = [null, true, -1, 0, 2 ** 53, 1e308, '', 'x', '\u0000', 'overview', [], {}, [[[[]]]], '🩻'.repeat(50), { __proto__: null }]
 

@@ -38,6 +38,7 @@ export const publishParameters = (pyramid: Pyramid = SMALL_PYRAMID) => ({
   pyramid,
   tracks: pyramid.renditions.map(({ id: renditionId }, mid) => ({ mid: String(mid), renditionId })),
   sdp: offerFor(pyramid),
+  stage: null,
 })
 
 /** What software Chromium says it can decode, abridged. */

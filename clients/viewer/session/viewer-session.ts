@@ -91,6 +91,10 @@ export class ViewerSession {
       case 'refused':
         this.#listener.faulted(new RelayFault(notification.fault.code, notification.fault.message))
         break
+      case 'flowChanged':
+      case 'stageChanged':
+      case 'demandChanged':
+      case 'stageCommanded':
       case 'heartbeat':
       case 'closing':
         break
@@ -156,7 +160,7 @@ export class ViewerSession {
       this.#tell(queue, reception)
     }
     const { publicationId } = reception.publication
-    this.#client.request('watch', { publicationId, renditions: [...renditions] }).then(
+    this.#client.request('watch', { publicationId, renditions: [...renditions], prefetch: [] }).then(
       () => answered(true),
       (error: unknown) => {
         const fault = toFault(error)
