@@ -1,7 +1,7 @@
-// Brings in what this machine lacks to run (`start`) or to test (`test`) the project: npm packages,
+// Brings in what this machine lacks to run (`start`), to test (`test`) or to measure (`bench`) the project: npm packages,
 // Node 24, ffmpeg, mediasoup's worker, Debian packages, the built viewer. It needs no package itself
 // and runs on Node 20. When nothing is missing it only looks, which takes a fraction of a second.
-import { installDebianPackages, START_PACKAGES, TEST_PACKAGES } from './setup/debian-packages.mjs'
+import { BENCH_PACKAGES, installDebianPackages, START_PACKAGES, TEST_PACKAGES } from './setup/debian-packages.mjs'
 import { findFfmpeg } from './setup/ffmpeg.mjs'
 import { holdLock } from './setup/lock.mjs'
 import { buildWorker, findWorker, WORKER_BUILD_PACKAGES } from './setup/mediasoup-worker.mjs'
@@ -26,11 +26,11 @@ async function setUp(packages) {
   await buildViewer()
 }
 
-const PURPOSES = { start: START_PACKAGES, test: [...START_PACKAGES, ...TEST_PACKAGES] }
+const PURPOSES = { start: START_PACKAGES, test: [...START_PACKAGES, ...TEST_PACKAGES], bench: [...START_PACKAGES, ...TEST_PACKAGES, ...BENCH_PACKAGES] }
 const packages = PURPOSES[process.argv[2] ?? '']
 
 try {
-  if (!packages) throw new SetupFailure('usage: node scripts/setup.mjs start|test')
+  if (!packages) throw new SetupFailure('usage: node scripts/setup.mjs start|test|bench')
   await setUp(packages)
 } catch (error) {
   if (!(error instanceof SetupFailure)) throw error
