@@ -25,6 +25,14 @@ export interface ViewerWindow {
   readonly locale?: string
 }
 
+/** Which Chromium is started, where it is not the usual one. */
+export interface ChromiumLaunch {
+  /** A program, or a script that becomes it somewhere else. */
+  readonly executablePath?: string
+  /** On top of the usual ones. */
+  readonly args?: readonly string[]
+}
+
 /** Pixels read back from the viewer's canvas, and what was on it. */
 export interface CanvasPixels extends Omit<CapturedPixels, 'data'> {
   /** RGBA, rows from the top. */
@@ -54,11 +62,12 @@ export class BrowserViewer implements AsyncDisposable {
    *
    * @throws {RelayFault} `unavailable` when there is no Chromium.
    */
-  static async open(link: string, { width, height, deviceScaleFactor = 1, locale = 'en-US' }: ViewerWindow): Promise<BrowserViewer> {
+  static async open(link: string, { width, height, deviceScaleFactor = 1, locale = 'en-US' }: ViewerWindow, launch: ChromiumLaunch = {}): Promise<BrowserViewer> {
+    const { executablePath = chromiumPath(), args = [] } = launch
     // Whoever opened it closes it; playwright's own handling of signals would end this process before other scopes.
     const own = { handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false }
-    const browser = await chromium.launch({ executablePath: chromiumPath(), headless: true, args: CHROMIUM_ARGUMENTS, ...own }).catch((cause: unknown) => {
-      throw new RelayFault('unavailable', `Chromium does not start from ${chromiumPath()}`, { cause })
+    const browser = await chromium.launch({ executablePath, headless: true, args: [...CHROMIUM_ARGUMENTS, ...args], ...own }).catch((cause: unknown) => {
+      throw new RelayFault('unavailable', `Chromium does not start from ${executablePath}`, { cause })
     })
     const page = await browser.newPage({ viewport: { width, height }, deviceScaleFactor, locale })
     const viewer = new BrowserViewer(browser, page)

@@ -18,6 +18,8 @@ export interface ProgramOptions {
   readonly name: string
   readonly command: string
   readonly args: readonly string[]
+  /** Words before the command that say where it runs and end by becoming it, such as `ip netns exec NAME`. */
+  readonly enter?: readonly string[]
   /** On top of this process's own. */
   readonly environment?: Readonly<Record<string, string>>
   readonly cwd?: string
@@ -73,7 +75,8 @@ export class ChildProgram implements AsyncDisposable {
 
   /** @throws {RelayFault} `unavailable` when the program cannot be started at all. */
   static async start(options: ProgramOptions): Promise<ChildProgram> {
-    const child = spawn(options.command, options.args, {
+    const [command = options.command, ...args] = [...(options.enter ?? []), options.command, ...options.args]
+    const child = spawn(command, args, {
       stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...(options.onMessage === undefined ? [] : (['ipc'] as const))],
       env: { ...process.env, ...options.environment },
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),

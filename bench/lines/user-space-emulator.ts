@@ -49,13 +49,12 @@ export class UserSpaceEmulator implements LineEmulator {
   /** @throws {RelayFault} `unavailable` or `timeout`, quoting its last words. */
   static async open({ enter, ownAddress, wireAddress, lines, seed, signal }: UserSpaceEmulatorOptions): Promise<UserSpaceEmulator> {
     const priority = PRIORITIES.find(({ words }) => isGranted(words))
-    const [command = process.execPath, ...args] = [...enter, ...(priority?.words ?? []), process.execPath, MAIN]
     const ready = Promise.withResolvers<undefined>()
     const pending = new Map<number, Pending>()
     await using scope = new AsyncDisposableStack()
     const program = scope.use(
       await ChildProgram.start({
-        name: 'line emulator', command, args,
+        name: 'line emulator', command: process.execPath, args: [MAIN], enter: [...enter, ...(priority?.words ?? [])],
         onMessage(raw) {
           const message = EmulatorMessage.parse(raw)
           if (message.type === 'ready') ready.resolve(undefined)
