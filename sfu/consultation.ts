@@ -122,7 +122,7 @@ export class Consultation {
    */
   async publish(by: MicroscopeSession, request: RequestOf<'publish'>): Promise<PublishedMedia> {
     const room = await this.room()
-    const published = await room.publish(request)
+    const published = await room.publish(request, demand => by.notify({ type: 'demandChanged', publicationId: published.publicationId, demand }))
     if (this.#microscope !== by) {
       published.close(new RelayFault('conflict', 'this microscope has left'))
       throw new RelayFault('conflict', 'this microscope has left')
@@ -134,6 +134,7 @@ export class Consultation {
     void published.closed.then(reason => this.#publicationClosed(published, reason))
     this.#log.info({ publicationId: published.publicationId, renditions: published.producers.size }, 'publication opened')
     this.#announce({ type: 'publicationChanged', publication: this.publication })
+    published.flow.open()
     return published
   }
 

@@ -2,7 +2,7 @@ import { RelayFault } from '../relay/wire/fault.ts'
 import { MEDIA_CODECS } from './media-codecs.ts'
 import { PublishedMedia } from './published-media.ts'
 import { ViewerMedia } from './viewer-media.ts'
-import type { RequestOf } from '../relay/wire/signaling.ts'
+import type { Demand, Flow, RequestOf } from '../relay/wire/signaling.ts'
 import type { MediaWorker, WorkerTenant } from './worker-pool.ts'
 import type { Router, WebRtcTransport } from 'mediasoup/types'
 
@@ -41,13 +41,15 @@ export class MediaRoom implements WorkerTenant {
   }
 
   /** @throws {RelayFault} `bad_message` or `unsupported_media`. */
-  async publish(request: RequestOf<'publish'>): Promise<PublishedMedia> {
-    return PublishedMedia.open(await this.#createTransport(), request)
+  async publish(request: RequestOf<'publish'>, onDemand: (demand: Demand) => void): Promise<PublishedMedia> {
+    return PublishedMedia.open(await this.#createTransport(), request, onDemand)
   }
 
-  /** A new receiving transport for one viewer. */
-  async createViewerMedia(): Promise<ViewerMedia> {
-    return new ViewerMedia(this.#router, await this.#createTransport())
+  /** A new receiving transport for one viewer, who hears through `onFlow` when a line changes what flows. */
+  async createViewerMedia(onFlow: (flow: Flow) => void): Promise<ViewerMedia> {
+    const transport = await this.#createTransport()
+    await transport.enableTraceEvent(['bwe'])
+    return new ViewerMedia(this.#router, transport, onFlow)
   }
 
   /** Closes every transport of the room. Idempotent; the first reason wins. */

@@ -1,9 +1,11 @@
 import { RelayFault } from '../relay/wire/fault.ts'
+import { bitsPerSecond } from '../relay/wire/units.ts'
 import { Session } from './session.ts'
 import type { Admission } from '../relay/access/invitation.ts'
 import type { PublicationId } from '../relay/wire/ids.ts'
 import type { ReplyData, RequestOf } from '../relay/wire/signaling.ts'
 import type { Consultation, Notify } from './consultation.ts'
+import type { PublishedMedia } from './published-media.ts'
 import type { SessionRequest } from './session.ts'
 
 /** A capture agent's stay: it publishes, and says how its source is doing. */
@@ -22,7 +24,7 @@ export class MicroscopeSession extends Session {
       case 'reportSource':
         return this.#reportSource(request)
       case 'reportUplink':
-        this.#requirePublication(request.publicationId)
+        this.#requirePublication(request.publicationId).flow.uplinkEstimated(bitsPerSecond(request.bitsPerSecond))
         return {}
       case 'reportStage':
         this.#requirePublication(request.publicationId)
@@ -56,7 +58,9 @@ export class MicroscopeSession extends Session {
   }
 
   /** @throws {RelayFault} `wrong_state` when it is not the current one. */
-  #requirePublication(publicationId: PublicationId): void {
-    if (this.#consultation.published?.publicationId !== publicationId) throw new RelayFault('wrong_state', 'that publication is over')
+  #requirePublication(publicationId: PublicationId): PublishedMedia {
+    const published = this.#consultation.published
+    if (published?.publicationId !== publicationId) throw new RelayFault('wrong_state', 'that publication is over')
+    return published
   }
 }

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto'
+import { systemClock } from '../relay/runtime/clock.ts'
 import { RelayFault } from '../relay/wire/fault.ts'
 import { PublicationId } from '../relay/wire/ids.ts'
+import { FlowControl } from './flow/flow-control.ts'
 import { parseOffer, writeAnswer } from './sdp-bridge.ts'
 import type { RenditionId } from '../relay/wire/ids.ts'
 import type { Pyramid } from '../relay/wire/pyramid.ts'
-import type { RequestOf } from '../relay/wire/signaling.ts'
+import type { Demand, RequestOf } from '../relay/wire/signaling.ts'
 import type { Stage } from '../relay/wire/stage.ts'
 import type { OfferedTrack, ParsedOffer } from './sdp-bridge.ts'
 import type { Producer, WebRtcTransport } from 'mediasoup/types'
@@ -15,6 +17,12 @@ const KEY_FRAME_REQUEST_DELAY_MILLIS = 500
 interface TrackPlan {
   readonly renditionId: RenditionId
   readonly track: OfferedTrack
+}
+
+interface OpenedMedia {
+  readonly transport: WebRtcTransport
+  readonly producers: ReadonlyMap<RenditionId, Producer>
+  readonly answer: string
 }
 
 /** Pairs the renditions of a pyramid with the media sections of an offer, one to one. */
@@ -43,20 +51,27 @@ export class PublishedMedia {
   readonly pyramid: Pyramid
   readonly transport: WebRtcTransport
   readonly producers: ReadonlyMap<RenditionId, Producer>
+  /** Decides what flows of it. */
+  readonly flow: FlowControl
   /** SDP text for the microscope. */
   readonly answer: string
   /** What can be steered, and where it is by the microscope's last word. */
   stage: Stage | null
   readonly #closed = Promise.withResolvers<RelayFault>()
 
-  private constructor({ pyramid, stage }: RequestOf<'publish'>, transport: WebRtcTransport, producers: Map<RenditionId, Producer>, answer: string) {
+  private constructor({ pyramid, stage }: RequestOf<'publish'>, media: OpenedMedia, onDemand: (demand: Demand) => void) {
+    const { transport, producers, answer } = media
     this.publicationId = PublicationId.parse(randomUUID())
     this.pyramid = pyramid
     this.stage = stage
+    this.flow = new FlowControl({ pyramid, clock: systemClock, onDemand })
     this.transport = transport
     this.producers = producers
     this.answer = answer
-    transport.observer.once('close', () => this.#closed.resolve(new RelayFault('unavailable', 'the media transport closed')))
+    transport.observer.once('close', () => {
+      this.flow.close()
+      this.#closed.resolve(new RelayFault('unavailable', 'the media transport closed'))
+    })
     transport.on('dtlsstatechange', state => {
       if (state === 'failed' || state === 'closed') this.close(new RelayFault('unavailable', `DTLS ${state}`))
     })
@@ -70,7 +85,7 @@ export class PublishedMedia {
    *
    * @throws {RelayFault} `bad_message` or `unsupported_media`; the transport is closed then.
    */
-  static async open(transport: WebRtcTransport, request: RequestOf<'publish'>): Promise<PublishedMedia> {
+  static async open(transport: WebRtcTransport, request: RequestOf<'publish'>, onDemand: (demand: Demand) => void): Promise<PublishedMedia> {
     try {
       const offer = parseOffer(request.sdp)
       const plans = pairTracks(request, offer)
@@ -82,7 +97,7 @@ export class PublishedMedia {
           return [renditionId, producer] as const
         }),
       )
-      return new PublishedMedia(request, transport, new Map(producers), answer)
+      return new PublishedMedia(request, { transport, producers: new Map(producers), answer }, onDemand)
     } catch (error) {
       transport.close()
       // mediasoup's ORTC validation speaks in plain errors.

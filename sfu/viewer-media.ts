@@ -1,22 +1,30 @@
 import { ConsumerId, ProducerId } from '../relay/wire/ids.ts'
 import { RelayFault } from '../relay/wire/fault.ts'
+import { bitsPerSecond } from '../relay/wire/units.ts'
 import type { RenditionId } from '../relay/wire/ids.ts'
-import type { ReplyData } from '../relay/wire/signaling.ts'
+import type { Flow, ReplyData, RequestOf } from '../relay/wire/signaling.ts'
 import type { RtpCapabilities as WireRtpCapabilities } from '../relay/wire/webrtc.ts'
+import type { FlowViewer } from './flow/flow-control.ts'
 import type { PublishedMedia } from './published-media.ts'
 import type { Consumer, DtlsParameters, Router, RtpCapabilities, WebRtcTransport } from 'mediasoup/types'
 
 /** One viewer's receiving transport and its consumers of one publication. */
-export class ViewerMedia {
+export class ViewerMedia implements FlowViewer {
   readonly transport: WebRtcTransport
   readonly #router: Router
+  readonly #onFlow: (flow: Flow) => void
   #published: PublishedMedia | undefined
   #consumers: ReadonlyMap<RenditionId, Consumer> = new Map()
   #isConnected = false
 
-  constructor(router: Router, transport: WebRtcTransport) {
+  constructor(router: Router, transport: WebRtcTransport, onFlow: (flow: Flow) => void) {
     this.#router = router
     this.transport = transport
+    this.#onFlow = onFlow
+    transport.observer.once('close', () => this.#published?.flow.leave(this))
+    transport.on('trace', trace => {
+      if (trace.type === 'bwe') this.#readEstimate(trace.info)
+    })
   }
 
   /** Consumers by rendition, paused ones included. */
@@ -74,21 +82,38 @@ export class ViewerMedia {
   }
 
   /**
-   * Lets exactly these renditions flow.
+   * Asks flow control for these renditions.
    *
-   * @throws {RelayFault} `not_found` when one of them was not offered; then nothing changes.
+   * @returns What flows, once it does.
+   * @throws {RelayFault} `wrong_state` before {@link subscribe}; `not_found` when one of them was not offered; then nothing changes.
    */
-  async watch(renditions: readonly RenditionId[]): Promise<void> {
-    const wanted = new Set(renditions)
-    for (const renditionId of wanted) {
+  async watch({ renditions, prefetch, downlinkBitsPerSecond }: RequestOf<'watch'>): Promise<Flow> {
+    if (this.#published === undefined) throw new RelayFault('wrong_state', 'subscribe first')
+    for (const renditionId of [...renditions, ...prefetch]) {
       if (!this.#consumers.has(renditionId)) throw new RelayFault('not_found', `${renditionId} is not offered to this viewer`)
     }
+    return this.#published.flow.want(this, { renditions, prefetch, downlinkBitsPerSecond })
+  }
+
+  flowChanged(flow: Flow): void {
+    this.#onFlow(flow)
+  }
+
+  async apply(renditions: readonly RenditionId[]): Promise<void> {
+    const wanted = new Set(renditions)
     const changed = [...this.#consumers].filter(([renditionId, consumer]) => wanted.has(renditionId) === consumer.paused)
-    await Promise.all(changed.map(([, consumer]) => (consumer.paused ? consumer.resume() : consumer.pause())))
+    // A consumer that closes meanwhile takes its flow along.
+    await Promise.allSettled(changed.map(([, consumer]) => (consumer.paused ? consumer.resume() : consumer.pause())))
   }
 
   /** Idempotent. */
   close(): void {
+    this.#published?.flow.leave(this)
     this.transport.close()
+  }
+
+  #readEstimate(info: unknown): void {
+    const available = (info as { readonly availableBitrate?: unknown }).availableBitrate
+    if (typeof available === 'number' && available > 0) this.#published?.flow.downlinkEstimated(this, bitsPerSecond(available))
   }
 }

@@ -2,7 +2,7 @@ import { RelayFault } from '../relay/wire/fault.ts'
 import { Session } from './session.ts'
 import type { Admission } from '../relay/access/invitation.ts'
 import type { PublicationId, TransportId } from '../relay/wire/ids.ts'
-import type { ReplyData, RequestOf } from '../relay/wire/signaling.ts'
+import type { Flow, ReplyData, RequestOf } from '../relay/wire/signaling.ts'
 import type { Consultation, Notify } from './consultation.ts'
 import type { PublishedMedia } from './published-media.ts'
 import type { SessionRequest } from './session.ts'
@@ -61,7 +61,7 @@ export class ViewerSession extends Session {
     this.#media?.close()
     this.#media = undefined
     const room = await this.#consultation.room()
-    const media = await room.createViewerMedia()
+    const media = await room.createViewerMedia(flow => this.#tellFlow(flow))
     // The member may have left while the worker was busy.
     if (this.isClosed) {
       media.close()
@@ -81,8 +81,12 @@ export class ViewerSession extends Session {
     if (media?.published === undefined || media.published !== this.#published(request.publicationId)) {
       throw new RelayFault('wrong_state', 'subscribe to that publication first')
     }
-    await media.watch(request.renditions)
-    return { flowing: request.renditions, withheld: [] }
+    return media.watch(request)
+  }
+
+  #tellFlow(flow: Flow): void {
+    const publicationId = this.#media?.published?.publicationId
+    if (publicationId !== undefined) this.notify({ type: 'flowChanged', publicationId, ...flow })
   }
 
   #transport(transportId: TransportId): ViewerMedia {

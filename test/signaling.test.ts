@@ -133,13 +133,13 @@ t.test('limits the rate of one socket only', async t => {
 t.test('knows expired, forged and foreign invitations', async t => {
   const expired = await RawClient.open(await under.invite('viewer', { lifetimeSeconds: -60 }))
   t.equal(await expired.refusal('join', expired.joinParameters()), 'invitation_expired')
-  t.equal(await expired.refusal('join', { protocol: 1, invitation: 'a.b.c' }), 'invitation_refused')
+  t.equal(await expired.refusal('join', { protocol: 2, invitation: 'a.b.c' }), 'invitation_refused')
   t.equal(await expired.refusal('join', { protocol: 99, invitation: 'a.b.c' }), 'bad_message')
   await expired[Symbol.asyncDispose]()
   await using stranger = await NodeUnderTest.open()
   const foreign = await RawClient.open(viewerLink)
   const token = new URLSearchParams(new URL(await stranger.invite('viewer')).hash.slice(1)).get('invitation')
-  t.equal(await foreign.refusal('join', { protocol: 1, invitation: token }), 'invitation_refused')
+  t.equal(await foreign.refusal('join', { protocol: 2, invitation: token }), 'invitation_refused')
   await foreign[Symbol.asyncDispose]()
 })
 

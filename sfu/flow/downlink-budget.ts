@@ -1,0 +1,68 @@
+import { bitsPerSecond, millis } from '../../relay/wire/units.ts'
+import type { BitsPerSecond, Millis } from '../../relay/wire/units.ts'
+
+/** What is reckoned with before anything was measured: more than any viewport needs. */
+export const INITIAL_DOWNLINK = bitsPerSecond(200e6)
+/** A line below this shows the overview and one tile, whatever it carries. */
+const FLOOR = bitsPerSecond(1e6)
+/** The estimate has to stay below what flows for so long before it counts. */
+const CONFIRM = millis(300)
+/** After a decrease, the line gets so long to drain. */
+const HOLD = millis(3000)
+/** How fast a budget that is used up grows, per second. */
+const GROWTH = 0.06
+/** Less of it in use says nothing about what more the line would carry. */
+const IN_USE = 0.75
+
+/** One reading of the congestion controller. */
+export interface BandwidthReading {
+  /** mediasoup's estimate of what the line carries. */
+  readonly available: BitsPerSecond
+  /** What is admitted to it now. */
+  readonly flowing: BitsPerSecond
+}
+
+/**
+ * What may be admitted to one viewer's line. Does no I/O and reads no clock.
+ *
+ * mediasoup's estimate never exceeds 1.35 times what flows, so that a small one says nothing while
+ * little flows: it counts as a limit only when it stays below what flows. From there the budget grows
+ * slowly while it is used up, tile by tile.
+ */
+export class DownlinkBudget {
+  #budget: BitsPerSecond
+  #claimed: BitsPerSecond | undefined
+  #shortSince: Millis | undefined
+  #decreasedAt = millis(-Infinity)
+  #readAt: Millis | undefined
+
+  constructor() {
+    this.#budget = INITIAL_DOWNLINK
+  }
+
+  /** What may be admitted now. */
+  get bitsPerSecond(): BitsPerSecond {
+    return bitsPerSecond(Math.min(this.#budget, this.#claimed ?? Infinity))
+  }
+
+  /** What the viewer says that its line carries; never more than that is admitted. */
+  claim(rate: BitsPerSecond | undefined): void {
+    this.#claimed = rate
+  }
+
+  /** Takes a reading. */
+  read({ available, flowing }: BandwidthReading, now: Millis): void {
+    const elapsed = Math.min(1000, now - (this.#readAt ?? now))
+    this.#readAt = now
+    const isShort = available < flowing * 0.95
+    if (!isShort) this.#shortSince = undefined
+    else this.#shortSince ??= now
+    if (this.#shortSince !== undefined && now - this.#shortSince >= CONFIRM && now - this.#decreasedAt >= CONFIRM) {
+      this.#budget = bitsPerSecond(Math.max(FLOOR, Math.min(this.#budget, available)))
+      this.#decreasedAt = now
+      return
+    }
+    if (isShort || now - this.#decreasedAt < HOLD || flowing < IN_USE * this.#budget) return
+    this.#budget = bitsPerSecond(Math.min(INITIAL_DOWNLINK, this.#budget * (1 + (GROWTH * elapsed) / 1000)))
+  }
+}
