@@ -5,12 +5,16 @@
 import type { FaultCode } from '../../relay/wire/fault.ts'
 import type { PublicationId, RenditionId, SessionId } from '../../relay/wire/ids.ts'
 import type { SourceStatus } from '../../relay/wire/signaling.ts'
+import type { Stage, StageState, StageTarget } from '../../relay/wire/stage.ts'
+import type { DrawnInstant } from './picture/draw-log.ts'
 import type { Freezes } from './picture/freeze-meter.ts'
 import type { PictureState, ShownInstant, UploadPath } from './picture/messages.ts'
 import type { Alignment } from './picture/picture.ts'
 import type { Truth } from './picture/truth.ts'
 import type { ConnectionState } from './session/standing-session.ts'
+import type { WithheldView } from './view/expectation.ts'
 import type { ViewMode } from './view/tile-demand.ts'
+import type { TileTiming } from './view/tile-timings.ts'
 import type { Rect, Size } from './view/viewport.ts'
 
 /** A part of the image, in image pixels, and its scale in device pixels per image pixel. */
@@ -18,9 +22,20 @@ export interface InspectedViewport extends Rect {
   readonly scale: number
 }
 
+/** Where the stage is, what it can do, and why the last command was not carried out. */
+export interface InspectedStage extends StageState, Pick<Stage, 'objectives' | 'travel'> {
+  readonly fault: InspectedFault | null
+}
+
+/** A failure, for programs and for people. */
+export interface InspectedFault {
+  readonly code: FaultCode
+  readonly message: string
+}
+
 /** What the viewer knows of itself now. Plain data. */
 export interface Inspection {
-  readonly version: 1
+  readonly version: 2
   readonly connection: ConnectionState
   readonly sessionId: SessionId | null
   readonly publicationId: PublicationId | null
@@ -37,6 +52,16 @@ export interface Inspection {
   readonly shown: ShownInstant | null
   readonly heldOut: readonly RenditionId[]
   readonly watching: readonly RenditionId[]
+  readonly prefetching: readonly RenditionId[]
+  readonly flowing: readonly RenditionId[]
+  readonly withheld: readonly WithheldView[]
+  readonly pointerRendition: RenditionId | null
+  readonly pointerIsNative: boolean
+  readonly tileTimings: readonly TileTiming[]
+  readonly tilesAbandoned: number
+  readonly tilesPending: number
+  readonly drawLog: readonly DrawnInstant[]
+  readonly stage: InspectedStage | null
   readonly framesPerSecond: number
   readonly framesDrawn: number
   readonly framesLate: number
@@ -53,7 +78,7 @@ export interface Inspection {
   readonly alignmentWaitMs: number
   readonly joinSeconds: number | null
   readonly whole: PictureState['whole']
-  readonly lastFault: { readonly code: FaultCode; readonly message: string } | null
+  readonly lastFault: InspectedFault | null
 }
 
 /** Pixels of the canvas together with what was on it when they were drawn. */
@@ -76,6 +101,8 @@ export interface KenkyoHandle {
   /** The whole field. */
   fit(): void
   mode(mode: ViewMode): void
+  /** Sends the stage there, unclamped; nothing where there is none. What comes of it, `inspect().stage` says. */
+  moveStage(target: StageTarget): void
   /** Reads back a part of the canvas, in canvas pixels; parts outside of it are cut off. */
   capturePixels(area: Rect): Promise<CapturedPixels>
 }

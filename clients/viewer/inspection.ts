@@ -1,4 +1,5 @@
-import type { CapturedPixels, InspectedViewport, Inspection, KenkyoHandle } from './inspect.ts'
+import type { RelayFault } from '../../relay/wire/fault.ts'
+import type { CapturedPixels, InspectedFault, InspectedStage, InspectedViewport, Inspection, KenkyoHandle } from './inspect.ts'
 import { visibleRect } from './view/viewport.ts'
 import type { Size, Viewport } from './view/viewport.ts'
 import type { Viewer } from './viewer.ts'
@@ -8,15 +9,39 @@ function inspectViewport(viewport: Viewport | null | undefined, image: Size | nu
   return { ...visibleRect(viewport, image, canvas), scale: viewport.scale }
 }
 
+const inspectFault = (fault: RelayFault | null): InspectedFault | null => fault && { code: fault.code, message: fault.message }
+
+function inspectStage({ stage: { stage, fault } }: Viewer): InspectedStage | null {
+  if (stage.value === null) return null
+  const { state, objectives, travel } = stage.value
+  return { ...state, objectives, travel, fault: inspectFault(fault.value) }
+}
+
+/** What is asked for, what comes of it, and how soon. */
+function inspectFlow({ plan, timings, drawLog, pointerIsNative }: Viewer) {
+  return {
+    watching: plan.demand.value.renditions,
+    prefetching: plan.demand.value.prefetch,
+    flowing: plan.told.value?.flowing ?? [],
+    withheld: plan.expectation.value.withheld,
+    pointerRendition: plan.pointerRendition.value,
+    pointerIsNative: pointerIsNative.value,
+    tileTimings: timings.finished,
+    tilesAbandoned: timings.abandoned,
+    tilesPending: timings.pending,
+    drawLog: drawLog.entries,
+  }
+}
+
 function inspectSession(viewer: Viewer) {
-  const fault = viewer.lastFault.value
   return {
     connection: viewer.connection.value,
     sessionId: viewer.sessionId.value,
     publicationId: viewer.publication.value?.publicationId ?? null,
     source: viewer.publication.value?.source ?? null,
     joinSeconds: viewer.joinSeconds.value,
-    lastFault: fault === null ? null : { code: fault.code, message: fault.message },
+    lastFault: inspectFault(viewer.lastFault.value),
+    stage: inspectStage(viewer),
     ...viewer.traffic.value,
   }
 }
@@ -42,13 +67,13 @@ function inspectPicture(viewer: Viewer) {
 
 function inspect(viewer: Viewer): Inspection {
   return {
-    version: 1,
+    version: 2,
     image: viewer.image.value,
     canvas: viewer.canvas.value,
     devicePixelRatio: viewer.devicePixelRatio.value,
     viewport: inspectViewport(viewer.viewport.value, viewer.image.value, viewer.canvas.value),
     mode: viewer.mode.value,
-    watching: viewer.watching.value,
+    ...inspectFlow(viewer),
     ...inspectSession(viewer),
     ...inspectPicture(viewer),
   }
@@ -70,6 +95,7 @@ export function createHandle(viewer: Viewer): KenkyoHandle {
     view: to => viewer.view(to),
     fit: () => viewer.fit(),
     mode: mode => viewer.setMode(mode),
+    moveStage: target => viewer.stage.moveTo(target),
     capturePixels: async (area): Promise<CapturedPixels> => {
       const { pixels, state, area: captured } = await viewer.capture(area)
       return {

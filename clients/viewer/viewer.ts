@@ -1,11 +1,14 @@
-import { computed, effect, signal } from '@preact/signals'
+import { batch, computed, effect, signal } from '@preact/signals'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { WHOLE } from '../../relay/wire/ids.ts'
-import type { RenditionId, SessionId } from '../../relay/wire/ids.ts'
+import type { SessionId } from '../../relay/wire/ids.ts'
+import { tilePosition } from '../../relay/wire/pyramid.ts'
 import type { Publication } from '../../relay/wire/signaling.ts'
+import type { StageState } from '../../relay/wire/stage.ts'
 import { bitsPerSecond, bytes, millis } from '../../relay/wire/units.ts'
 import { chooseLanguage } from './i18n.ts'
 import type { Language } from './i18n.ts'
+import { DrawLog } from './picture/draw-log.ts'
 import type { PictureFailure, PictureState } from './picture/messages.ts'
 import { Picture } from './picture/picture.ts'
 import type { Captured, PictureOptions } from './picture/picture.ts'
@@ -17,10 +20,13 @@ import { StandingSession } from './session/standing-session.ts'
 import type { ConnectionListener, ConnectionState } from './session/standing-session.ts'
 import { readTraffic, TrafficMeter } from './session/traffic-meter.ts'
 import type { Traffic } from './session/traffic-meter.ts'
-import { demandedRenditions } from './view/tile-demand.ts'
+import { StageControl } from './stage/stage-control.ts'
+import type { ToldFlow } from './view/expectation.ts'
 import type { ViewMode } from './view/tile-demand.ts'
+import { TileTimings } from './view/tile-timings.ts'
 import { fit, fitScale, pan, scaleAt, settle, zoomAt } from './view/viewport.ts'
 import type { Point, Rect, Size, Viewport } from './view/viewport.ts'
+import { WatchPlan } from './view/watch-plan.ts'
 
 const NO_TRAFFIC: Traffic = {
   bitsPerSecondReceived: bitsPerSecond(0),
@@ -53,8 +59,16 @@ export class Viewer implements ConnectionListener {
   readonly lastFault = signal<RelayFault | null>(null)
   readonly failure = signal<PictureFailure | RelayFault | null>(null)
   readonly language = signal<Language>(chooseLanguage(navigator.languages))
-  readonly watching = signal<readonly RenditionId[]>([])
   readonly hasWhole = computed(() => this.publication.value?.pyramid.renditions.some(({ id }) => id === WHOLE) === true)
+  readonly plan = new WatchPlan({ pyramid: computed(() => this.publication.value?.pyramid), viewport: this.viewport, canvas: this.canvas, mode: this.mode })
+  /** The tile under the pointer is drawn at full resolution. */
+  readonly pointerIsNative = computed(() => {
+    const id = this.plan.pointerRendition.value
+    return id !== null && tilePosition(id) !== undefined && this.drawn.value?.shown?.tiles.some(tile => tile.renditionId === id) === true
+  })
+  readonly timings = new TileTimings()
+  readonly drawLog = new DrawLog()
+  readonly stage = new StageControl(target => this.#session.moveStage(target))
   readonly picture: Picture
   readonly #session: StandingSession
   readonly #meter = new TrafficMeter()
@@ -63,14 +77,12 @@ export class Viewer implements ConnectionListener {
 
   constructor(invitation: Invitation, canvases: { main: HTMLCanvasElement; minimap: HTMLCanvasElement }, options: PictureOptions) {
     this.picture = new Picture(canvases.main, canvases.minimap, options, {
-      drawn: state => {
-        this.drawn.value = state
-        this.#updateTruth()
-      },
+      drawn: state => this.#pictureDrawn(state),
       failed: reason => this.#pictureFailed(reason),
     })
     this.#session = new StandingSession(invitation, this)
-    effect(() => this.#updateView())
+    effect(() => this.#updatePicture())
+    effect(() => this.#updateDemand())
   }
 
   /** Runs until the invitation is refused or `signal` aborts. */
@@ -89,7 +101,7 @@ export class Viewer implements ConnectionListener {
   currentTruth(): Truth {
     const drawn = this.drawn.value
     if (drawn === null) return NO_TRUTH
-    return this.truthOf(drawn, performance.timeOrigin + performance.now())
+    return this.truthOf(drawn, epochMs())
   }
 
   /** What was true of a drawn picture at a time, in milliseconds since the epoch. */
@@ -111,12 +123,21 @@ export class Viewer implements ConnectionListener {
     const image = this.image.value
     if (image === null) return
     this.#isFitted = true
-    this.viewport.value = fit(image, this.canvas.value)
+    this.#goTo(fit(image, this.canvas.value))
   }
 
   /** Puts an image point at the centre of the canvas. */
   view(to: Viewport): void {
-    this.#change((_viewport, image, canvas) => settle(to, image, canvas))
+    const image = this.image.value
+    if (image === null || this.viewport.value === null) return
+    const viewport = settle(to, image, this.canvas.value)
+    this.#isFitted = viewport.scale === fitScale(image, this.canvas.value)
+    this.#goTo(viewport)
+  }
+
+  /** Where the pointer is on the canvas, in device pixels; undefined while it is elsewhere. */
+  pointAt(at: Point | undefined): void {
+    this.plan.pointer.value = at
   }
 
   /** Zooms by a factor about a canvas point, in device pixels. */
@@ -168,6 +189,8 @@ export class Viewer implements ConnectionListener {
   publicationChanged(publication: Publication | null): void {
     this.picture.setPublication(publication?.pyramid ?? null)
     this.#meter.newConnection()
+    this.plan.told.value = undefined
+    this.stage.setStage(publication?.stage ?? null)
     this.publication.value = publication
     if (publication === null) return
     const { width, height } = publication.pyramid
@@ -180,6 +203,14 @@ export class Viewer implements ConnectionListener {
   sourceChanged(source: Publication['source']): void {
     const publication = this.publication.value
     if (publication !== null) this.publication.value = { ...publication, source }
+  }
+
+  stageChanged(state: StageState): void {
+    this.stage.setState(state)
+  }
+
+  flowChanged(flow: ToldFlow): void {
+    this.plan.told.value = flow
   }
 
   receiving(reception: Reception): void {
@@ -208,7 +239,17 @@ export class Viewer implements ConnectionListener {
     if (viewport === null || image === null) return
     const changed = next(viewport, image, canvas)
     this.#isFitted = changed.scale === fitScale(image, canvas)
-    this.viewport.value = changed
+    batch(() => {
+      this.viewport.value = changed
+      this.plan.moved(changed)
+    })
+  }
+
+  #goTo(viewport: Viewport): void {
+    batch(() => {
+      this.viewport.value = viewport
+      this.plan.jumped(viewport)
+    })
   }
 
   #settle(): void {
@@ -216,15 +257,24 @@ export class Viewer implements ConnectionListener {
     else this.#change((viewport, image, canvas) => settle(viewport, image, canvas))
   }
 
-  /** Tells worker and node whenever viewport, canvas, mode or pyramid changed. */
-  #updateView(): void {
-    const [viewport, canvas, mode] = [this.viewport.value, this.canvas.value, this.mode.value]
-    const pyramid = this.publication.value?.pyramid
-    if (viewport === null) return
-    const watched = pyramid === undefined ? [] : demandedRenditions(pyramid, { viewport, canvas, mode })
-    this.watching.value = watched
-    this.picture.setView(canvas, viewport, watched)
-    this.#session.watch(watched)
+  /** Tells the worker whenever viewport, canvas or what is expected changed. */
+  #updatePicture(): void {
+    const [viewport, canvas, { drawable, expected }] = [this.viewport.value, this.canvas.value, this.plan.expectation.value]
+    if (viewport !== null) this.picture.setView({ canvas, viewport, drawable, expected })
+  }
+
+  /** Tells the node whenever what is wanted changed. */
+  #updateDemand(): void {
+    const demand = this.plan.demand.value
+    this.timings.wanted(demand.renditions, epochMs())
+    this.#session.watch(demand)
+  }
+
+  #pictureDrawn(state: PictureState): void {
+    this.drawLog.take(state)
+    if (state.drawnAtMs !== null) this.timings.drawn(state.shown?.tiles.map(({ renditionId }) => renditionId) ?? [], state.drawnAtMs)
+    this.drawn.value = state
+    this.#updateTruth()
   }
 
   #updateTruth(): void {
@@ -242,3 +292,6 @@ export class Viewer implements ConnectionListener {
     else this.traffic.value = { ...this.traffic.value, bitsPerSecondReceived: bitsPerSecond(0) }
   }
 }
+
+/** Now, in milliseconds since the epoch on the page's monotonic clock. */
+const epochMs = (): number => performance.timeOrigin + performance.now()

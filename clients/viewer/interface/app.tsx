@@ -6,6 +6,9 @@ import type { InterfaceState } from './interface-state.ts'
 import { MinimapView } from './minimap.tsx'
 import { Notice } from './notice.tsx'
 import { Panel } from './panel.tsx'
+import { StagePanel } from './stage-panel.tsx'
+import { WithheldNotice } from './withheld-notice.tsx'
+import { WithheldOutline } from './withheld-outline.tsx'
 import type { Viewer } from '../viewer.ts'
 
 /** Everything around the picture. */
@@ -15,9 +18,14 @@ export function App(props: { readonly viewer: Viewer; readonly state: InterfaceS
   document.documentElement.lang = viewer.language.value
   return (
     <div class={state.isDimmed.value ? 'chrome dimmed' : 'chrome'}>
-      <Badge viewer={viewer} />
+      <WithheldOutline viewer={viewer} />
+      <div class="tidings">
+        <Badge viewer={viewer} />
+        <WithheldNotice viewer={viewer} />
+      </div>
       <Controls viewer={viewer} state={state} />
       <MinimapView viewer={viewer} canvas={minimap} />
+      <StagePanel viewer={viewer} />
       {state.isPanelOpen.value && <Panel viewer={viewer} />}
       {state.isHelpOpen.value && <Help language={viewer.language.value} onClose={() => state.toggle('isHelpOpen')} />}
       {failure !== null && <Notice failure={failure} language={viewer.language.value} />}

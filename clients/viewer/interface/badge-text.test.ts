@@ -19,6 +19,13 @@ t.test('says the kind of pixels with a number that does not round the truth away
   t.equal(formatBitRate(14_230_000), '14.2 Mbit/s')
 })
 
+t.test('names both where only the pointer has native pixels', async t => {
+  const upscaled = { kind: 'upscaled', pixels: 'upscaled', factor: 2, staleSeconds: 0 } as const
+  t.same(truthPhrase(upscaled, 'pointer'), { key: 'nativeAtPointer', n: '2' })
+  t.same(truthPhrase(upscaled, 'centre'), { key: 'nativeAtCentre', n: '2' })
+  t.same(truthPhrase({ kind: 'stale', pixels: 'upscaled', factor: 2, staleSeconds: 1 }, 'pointer'), { key: 'stale', n: '1.0' })
+})
+
 t.test('is silent when all is well', async t => {
   t.same(notePhrases(facts), [])
 })

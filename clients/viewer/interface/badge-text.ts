@@ -20,8 +20,18 @@ export interface BadgeFacts {
   readonly isApproximate: boolean
 }
 
-/** What the badge says first: what kind of pixels these are. */
-export function truthPhrase(truth: Truth): Phrase {
+/** Where native pixels are although the picture as a whole is not native. */
+export type NativePlace = 'pointer' | 'centre'
+
+/**
+ * What the badge says first: what kind of pixels these are, at the worst place.
+ *
+ * @param nativeAt - Where pixels are native nevertheless, if somewhere the eye is.
+ */
+export function truthPhrase(truth: Truth, nativeAt?: NativePlace): Phrase {
+  if (truth.kind === 'upscaled' && nativeAt !== undefined) {
+    return { key: nativeAt === 'pointer' ? 'nativeAtPointer' : 'nativeAtCentre', n: formatFactor(truth.factor) }
+  }
   switch (truth.kind) {
     case 'native':
     case 'none':

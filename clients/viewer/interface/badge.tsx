@@ -14,13 +14,15 @@ export function Badge({ viewer }: { readonly viewer: Viewer }): JSX.Element {
     isWhole: viewer.mode.value === 'whole',
     isApproximate: viewer.picture.alignment === 'approximate',
   })
+  const isNativeThere = viewer.pointerIsNative.value && viewer.drawn.value?.viewport?.scale === 1
+  const phrase = truthPhrase(truth, isNativeThere ? (viewer.plan.pointer.value === undefined ? 'centre' : 'pointer') : undefined)
   const say = ({ key, n }: Phrase): string => text(viewer.language.value, key, n)
   // Read aloud on change of kind only: seconds that tick by are for the eye.
-  const spoken = [truth.kind, ...notes.map(note => note.key)].map(key => spokenText(viewer.language.value, key)).join(', ')
+  const spoken = [phrase.key, ...notes.map(note => note.key)].map(key => spokenText(viewer.language.value, key)).join(', ')
   return (
     <div class={`badge ${truth.kind}`} data-kind={truth.kind}>
       <span class="mark" aria-hidden="true" />
-      <span aria-hidden="true">{say(truthPhrase(truth))}</span>
+      <span aria-hidden="true">{say(phrase)}</span>
       {notes.map(note => (
         <span class="note" aria-hidden="true" key={note.key}>
           {say(note)}

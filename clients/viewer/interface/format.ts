@@ -17,3 +17,13 @@ export function formatBitRate(bitsPerSecond: number): string {
 export function formatSize(size: { readonly width: number; readonly height: number }): string {
   return `${size.width} × ${size.height}`
 }
+
+/** A place on the slide: micrometres up to a millimetre, then millimetres to the micrometre. */
+export function formatPlace(micrometres: number): string {
+  return Math.abs(micrometres) < 1000 ? `${micrometres.toFixed(1)} µm` : `${(micrometres / 1000).toFixed(3)} mm`
+}
+
+/** A step with its sign. */
+export function formatStep(step: number): string {
+  return step < 0 ? `−${-step}` : `+${step}`
+}

@@ -2,7 +2,7 @@ import type { JSX } from 'preact'
 import { text } from '../i18n.ts'
 import type { Language } from '../i18n.ts'
 
-const LINES = ['helpWheel', 'helpDrag', 'helpDouble', 'helpKeys', 'helpTruth'] as const
+const LINES = ['helpWheel', 'helpDrag', 'helpDouble', 'helpKeys', 'helpStage', 'helpTruth'] as const
 
 /** What keys and gestures do. */
 export function Help({ language, onClose }: { readonly language: Language; readonly onClose: () => void }): JSX.Element {

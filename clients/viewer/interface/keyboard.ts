@@ -7,11 +7,37 @@ const ZOOM_STEP = 2 ** 0.5
 /** One step of an arrow key, as a share of the canvas. */
 const PAN_SHARE = 1 / 8
 
+/** Steps of the focus, in micrometres. */
+export const FOCUS_STEP = { fine: 1, coarse: 10 } as const
+
 type Action = (viewer: Viewer, state: InterfaceState) => void
 
 const panBy =
   (x: number, y: number): Action =>
   viewer => viewer.pan({ x: x * viewer.canvas.value.width * PAN_SHARE, y: y * viewer.canvas.value.height * PAN_SHARE })
+
+/** Moves the stage by a share of what the canvas shows; the picture goes where the same key alone would move it. */
+const stageBy =
+  (x: number, y: number): Action =>
+  viewer => {
+    const { width, height } = viewer.canvas.value
+    const micrometres = viewer.stage.micrometresPerPixel / (viewer.viewport.value?.scale ?? 1)
+    viewer.stage.moveBy({ ...(x === 0 ? {} : { x: x * width * PAN_SHARE * micrometres }), ...(y === 0 ? {} : { y: y * height * PAN_SHARE * micrometres }) })
+  }
+
+const focusBy =
+  (micrometres: number): Action =>
+  viewer => viewer.stage.moveBy({ focus: micrometres })
+
+/** What keys do to the stage with Shift or Alt held, by `KeyboardEvent.key` in lower case. */
+const STAGE_ACTIONS: Partial<Record<string, Action>> = {
+  arrowleft: stageBy(-1, 0),
+  arrowright: stageBy(1, 0),
+  arrowup: stageBy(0, -1),
+  arrowdown: stageBy(0, 1),
+  pageup: focusBy(FOCUS_STEP.coarse),
+  pagedown: focusBy(-FOCUS_STEP.coarse),
+}
 
 /** What each key does, by `KeyboardEvent.key` in lower case. */
 const ACTIONS: Partial<Record<string, Action>> = {
@@ -19,6 +45,8 @@ const ACTIONS: Partial<Record<string, Action>> = {
   arrowright: panBy(-1, 0),
   arrowup: panBy(0, 1),
   arrowdown: panBy(0, -1),
+  pageup: focusBy(FOCUS_STEP.fine),
+  pagedown: focusBy(-FOCUS_STEP.fine),
   '+': viewer => viewer.zoom(ZOOM_STEP),
   '=': viewer => viewer.zoom(ZOOM_STEP),
   // The unshifted plus of a Japanese keyboard.
@@ -36,11 +64,13 @@ const ACTIONS: Partial<Record<string, Action>> = {
   escape: (_viewer, state) => (state.isHelpOpen.value = false),
 }
 
-/** Binds the keys; those with Ctrl, Alt or Meta stay the browser's. */
+/** Binds the keys; those with Ctrl or Meta stay the browser's, and those with Alt that do not move a stage. */
 export function bindKeyboard(viewer: Viewer, state: InterfaceState): void {
   globalThis.addEventListener('keydown', event => {
-    if (event.ctrlKey || event.altKey || event.metaKey) return
-    const action = ACTIONS[event.key.toLowerCase()]
+    if (event.ctrlKey || event.metaKey) return
+    const key = event.key.toLowerCase()
+    const forStage = (event.altKey || event.shiftKey) && viewer.stage.stage.value !== null ? STAGE_ACTIONS[key] : undefined
+    const action = forStage ?? (event.altKey ? undefined : ACTIONS[key])
     if (action === undefined) return
     event.preventDefault()
     action(viewer, state)

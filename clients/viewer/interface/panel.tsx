@@ -6,7 +6,7 @@ import { formatBitRate, formatSize } from './format.ts'
 
 function rows(viewer: Viewer): readonly (readonly [TextKey, string])[] {
   const say = (key: TextKey, n: number | string = ''): string => text(viewer.language.value, key, n)
-  const { image, canvas, viewport, drawn, traffic, watching, publication, joinSeconds, lastFault } = viewer
+  const { image, canvas, viewport, drawn, traffic, plan, publication, joinSeconds, lastFault } = viewer
   const state = drawn.value
   const declared = publication.value?.pyramid.framesPerSecond
   const { roundTripSeconds, lossRatio, bitsPerSecondReceived, decoders, srtpCipher } = traffic.value
@@ -21,7 +21,7 @@ function rows(viewer: Viewer): readonly (readonly [TextKey, string])[] {
     ['roundTrip', roundTripSeconds === null ? none : `${(roundTripSeconds * 1000).toFixed(0)} ms`],
     ['loss', `${(lossRatio * 100).toFixed(2)} %`],
     ['freezes', `${freezes.count} · ${say('longest', freezes.longestSeconds.toFixed(1))}`],
-    ['renditions', `${say('watched', watching.value.length)} · ${say('heldOut', state?.heldOut.length ?? 0)}`],
+    ['renditions', `${say('watched', plan.demand.value.renditions.length)} · ${say('heldOut', state?.heldOut.length ?? 0)}`],
     ['decoder', decoders.join(', ') || none],
     ['encryption', srtpCipher ?? none],
     ['upload', state === null ? none : `${state.upload} · ${state.renderer}`],

@@ -8,9 +8,10 @@ import type { Size, Viewport } from '../view/viewport.ts'
 import type { FrameHold, HeldFrame } from './frame-hold.ts'
 import { FrameTexture } from './frame-texture.ts'
 import type { AlignedInstant } from './instant-aligner.ts'
+import { layersOf } from './layers.ts'
 import type { ShownInstant } from './messages.ts'
 import type { Painter } from './painter.ts'
-import { covers, sharpnessOf } from './truth.ts'
+import { sharpnessOf } from './truth.ts'
 import type { Sharpness } from './truth.ts'
 
 /** What came out of one drawing. */
@@ -56,31 +57,30 @@ export class Composition {
     this.#instant = { rtpTimestamp: instant.rtpTimestamp, renditions: new Set([...earlier, ...instant.frames.keys()]) }
   }
 
-  /** Drops the textures of renditions that are no longer watched; the overview stays as an underlay. */
-  keepOnly(watched: ReadonlySet<RenditionId>): void {
+  /** Drops the textures of renditions that may no longer be drawn; the overview stays as an underlay. */
+  keepOnly(drawable: ReadonlySet<RenditionId>): void {
     for (const [id, texture] of this.#textures) {
-      if (watched.has(id) || id === OVERVIEW) continue
+      if (drawable.has(id) || id === OVERVIEW) continue
       texture.dispose()
       this.#textures.delete(id)
     }
   }
 
-  /** Draws the instant: tiles where there are some, the overview underneath where there are none. */
+  /**
+   * Draws the instant: native tiles on top of middle tiles, those on top of the overview. The overview may be
+   * of an earlier instant, where that of this one is missing; tiles never are.
+   */
   draw(painter: Painter, canvas: Size, viewport: Viewport): DrawnComposition {
     painter.begin(canvas, viewport)
     const visible = visibleRect(viewport, this.pyramid, canvas)
-    const isCurrent = (rendition: Rendition): boolean =>
-      this.#textures.has(rendition.id) && this.#instant?.renditions.has(rendition.id) === true
-    const current = this.pyramid.renditions.filter(isCurrent)
-    const tiles = current.filter(rendition => rendition.id !== OVERVIEW && overlaps(rendition.region, visible))
-    const overview = this.pyramid.renditions.find(rendition => rendition.id === OVERVIEW && this.#textures.has(OVERVIEW))
-    const underlay = covers(tiles, visible) ? undefined : overview
-    for (const rendition of underlay === undefined ? tiles : [underlay, ...tiles]) {
-      const texture = this.#textures.get(rendition.id)
-      if (texture !== undefined) painter.paint(texture, rendition.region)
+    const isDrawable = ({ id, region }: Rendition): boolean =>
+      this.#textures.has(id) && (id === OVERVIEW || (this.#instant?.renditions.has(id) === true && overlaps(region, visible)))
+    const { painted, worstDensity } = layersOf(visible, this.pyramid.renditions.filter(isDrawable))
+    for (const { id, region } of painted) {
+      const texture = this.#textures.get(id)
+      if (texture !== undefined) painter.paint(texture, region)
     }
-    const sharpness = sharpnessOf({ scale: viewport.scale, visible, current, underlay })
-    return { shown: this.#describe(tiles, underlay), sharpness }
+    return { shown: this.#describe(painted), sharpness: sharpnessOf(viewport.scale, worstDensity) }
   }
 
   /** The size of the `whole` rendition's last frame. */
@@ -94,12 +94,14 @@ export class Composition {
     this.#instant = undefined
   }
 
-  #describe(tiles: readonly Rendition[], underlay: Rendition | undefined): ShownInstant | null {
+  #describe(painted: readonly Rendition[]): ShownInstant | null {
     if (this.#instant === undefined) return null
     const { rtpTimestamp } = this.#instant
+    const hasOverview = painted.some(({ id }) => id === OVERVIEW)
+    const tiles = painted.filter(({ id }) => id !== OVERVIEW)
     return {
       rtpTimestamp,
-      overviewRtpTimestamp: underlay === undefined ? null : (this.#textures.get(OVERVIEW)?.rtpTimestamp ?? null),
+      overviewRtpTimestamp: hasOverview ? (this.#textures.get(OVERVIEW)?.rtpTimestamp ?? null) : null,
       tiles: tiles.map(({ id, region }) => ({ renditionId: id, rtpTimestamp, region })),
     }
   }

@@ -12,7 +12,7 @@ import type { HeldFrame } from './frame-hold.ts'
 import { FreezeMeter } from './freeze-meter.ts'
 import { InstantAligner } from './instant-aligner.ts'
 import type { AlignedInstant } from './instant-aligner.ts'
-import type { PictureState, UploadPath } from './messages.ts'
+import type { PictureState, PictureView, UploadPath } from './messages.ts'
 import type { Minimap } from './minimap.ts'
 import { Painter } from './painter.ts'
 import { RateMeter } from './rate-meter.ts'
@@ -31,7 +31,8 @@ export class Compositor {
   #upload: UploadPath
   #canvas: Size = { width: 1, height: 1 }
   #viewport: Viewport | undefined
-  #watched: ReadonlySet<RenditionId> = new Set()
+  #drawable: ReadonlySet<RenditionId> = new Set()
+  #expected: ReadonlySet<RenditionId> = new Set()
   /** Of the tracks connected now. */
   #composition: Composition | undefined
   /** The last picture of earlier tracks, drawn until the new ones deliver. */
@@ -40,6 +41,7 @@ export class Compositor {
   #next: AlignedInstant<HeldFrame> | undefined
   #drawn = NOTHING_DRAWN
   #heldOut: readonly RenditionId[] = []
+  #drawnAt: Millis | undefined
   #instantDrawnAt: Millis | undefined
   #framesDrawn = 0
   #framesLate = 0
@@ -69,13 +71,14 @@ export class Compositor {
     if (pyramid !== null && last !== undefined && (pyramid.width !== last.width || pyramid.height !== last.height)) this.#dropPrevious()
   }
 
-  setView(canvas: Size, viewport: Viewport, watched: readonly RenditionId[]): void {
+  setView({ canvas, viewport, drawable, expected }: PictureView): void {
     this.#canvas = canvas
     this.#viewport = viewport
-    this.#watched = new Set(watched)
-    this.#aligner.watch(watched)
-    this.#composition?.keepOnly(this.#watched)
-    this.#heldOut = this.#heldOut.filter(id => this.#watched.has(id))
+    this.#drawable = new Set(drawable)
+    this.#expected = new Set(expected)
+    this.#aligner.watch(drawable, expected)
+    this.#composition?.keepOnly(this.#drawable)
+    this.#heldOut = this.#heldOut.filter(id => this.#expected.has(id))
   }
 
   /** The page was hidden for a while. */
@@ -87,7 +90,7 @@ export class Compositor {
   async receive(id: RenditionId, rtpTimestamp: RtpTimestamp, frame: VideoFrame, clock: { now(): Millis; isCurrent(): boolean }): Promise<void> {
     if (id === OVERVIEW) this.#minimap.see(frame, clock.now())
     if (id === WHOLE) this.#wholeFrames++
-    if (!this.#watched.has(id)) {
+    if (!this.#aligner.admits(id, rtpTimestamp, clock.now())) {
       frame.close()
       return
     }
@@ -115,22 +118,23 @@ export class Compositor {
     return { isNew: show !== undefined, wakeAt }
   }
 
-  /** Draws the newest decided instant in the current view. */
-  draw(now: Millis): void {
+  /** Draws the newest decided instant in the current view. What was drawn is dated by when its commands were issued. */
+  draw(clock: { now(): Millis }): void {
     if (this.#viewport === undefined) return
     this.#resize()
     const isNew = this.#next !== undefined && this.#composition !== undefined && this.#next.rtpTimestamp !== this.#composition.rtpTimestamp
     try {
-      this.#takeNext(now)
+      this.#takeNext(clock.now())
       this.#drawn = this.#drawComposition(this.#viewport)
     } catch (error) {
       // A driver that cannot take a video frame as a texture may still take its planes.
       if (this.#upload === 'planes') throw error
       this.#upload = 'planes'
     }
+    this.#drawnAt = clock.now()
     if (!isNew) return
-    this.#freezes.drawn(now)
-    this.#instantDrawnAt = now
+    this.#freezes.drawn(this.#drawnAt)
+    this.#instantDrawnAt = this.#drawnAt
     this.#framesDrawn++
   }
 
@@ -146,6 +150,7 @@ export class Compositor {
       canvas: this.#canvas,
       viewport: this.#viewport ?? null,
       ...this.#drawn,
+      drawnAtMs: this.#drawnAt === undefined ? null : timeOriginMs + this.#drawnAt,
       instantDrawnAtMs: this.#instantDrawnAt === undefined ? null : timeOriginMs + this.#instantDrawnAt,
       heldOut: this.#heldOut,
       framesPerSecond: this.#drawRate.perSecond(now),
@@ -180,8 +185,8 @@ export class Compositor {
     this.#next = undefined
     const isNew = next.rtpTimestamp !== this.#composition.rtpTimestamp
     this.#composition.take(next)
-    this.#composition.keepOnly(this.#watched)
-    this.#heldOut = next.heldOut.filter(id => this.#watched.has(id))
+    this.#composition.keepOnly(this.#drawable)
+    this.#heldOut = next.heldOut.filter(id => this.#expected.has(id))
     if (isNew) this.#drawRate.count(now, next.waited)
     this.#dropPrevious()
   }

@@ -8,10 +8,10 @@ const [a, b, c] = [tileId(0, 0), tileId(1, 0), tileId(2, 0)]
 const FRAME_TICKS = 3000
 
 /** An aligner of strings, with what it released and a shorthand for arrivals. */
-function bench(watched: RenditionId[]) {
+function bench(watched: RenditionId[], expected = watched) {
   const released: string[] = []
   const aligner = new InstantAligner<string>(frame => released.push(frame))
-  aligner.watch(watched)
+  aligner.watch(watched, expected)
   const arrive = (id: RenditionId, frame: number, now: number) => {
     aligner.arrive(id, rtpTimestamp(frame * FRAME_TICKS), `${id}@${frame}`, millis(now))
     return aligner.step(millis(now))
@@ -111,6 +111,104 @@ t.test('a tile that leaves the view completes the instant and its frames are rel
   t.same(released, [`${b}@2`, `${b}@3`], 'frames still under way are released on arrival')
 })
 
+t.test('what a new tile catches up with is dropped, counts as nothing and delays nobody', async t => {
+  const { aligner, released, arrive } = steady([a, b])
+  for (let frame = 2; frame < 30; frame++) for (const id of [a, b]) arrive(id, frame, frame * 33)
+  released.length = 0
+  aligner.takeLate()
+  aligner.watch([a, b, c])
+  const now = 29 * 33 + 5
+  for (let frame = 10; frame < 25; frame++) {
+    t.notOk(aligner.admits(c, rtpTimestamp(frame * FRAME_TICKS), millis(now)), 'not even worth a copy')
+  }
+  t.same([aligner.takeLate(), [...aligner.steady]], [0, [a, b]])
+  arrive(a, 30, 990)
+  t.equal(arrive(b, 30, 991).show?.rtpTimestamp, 30 * FRAME_TICKS, 'the others go on undisturbed')
+  arrive(c, 27, 995)
+  t.notOk(aligner.steady.has(c), 'three instants behind, if only for 100 ms: it is still catching up')
+  arrive(c, 29, 1000)
+  t.ok(aligner.steady.has(c), 'one of the last two instants: it has caught up')
+  arrive(a, 31, 1023)
+  t.same(arrive(b, 31, 1024).show, undefined)
+  t.same(arrive(c, 31, 1030).show?.heldOut, [])
+  t.equal(aligner.takeLate(), 1, 'of the late frames only the one with which it was current already')
+})
+
+t.test('a new tile that is never quite current is waited for all the same, when it is so for long', async t => {
+  const { aligner, arrive } = steady([a])
+  aligner.watch([a, b])
+  let waitedSince: number | undefined
+  for (let frame = 2; frame < 30; frame++) {
+    arrive(a, frame, frame * 16)
+    arrive(b, frame - 4, frame * 16 + 1)
+    if (aligner.steady.has(b)) waitedSince ??= frame
+  }
+  t.ok(waitedSince !== undefined && waitedSince >= ALIGNMENT.laggingFrames)
+})
+
+t.test('a tile that has been in time and then only a little late is waited for as before', async t => {
+  const { aligner, arrive } = steady([a, b])
+  arrive(a, 2, 50)
+  aligner.step(millis(150))
+  t.notOk(aligner.steady.has(b))
+  for (let frame = 3; frame < 7; frame++) arrive(a, frame, 150 + frame)
+  arrive(b, 3, 200)
+  t.ok(aligner.steady.has(b), 'three instants behind, but within the deadline')
+  t.ok(aligner.takeLate() > 0)
+})
+
+t.test('what is withheld is not waited for; a frame of it that was under way is drawn with its own instant', async t => {
+  const { aligner, arrive, released } = steady([a, b])
+  aligner.watch([a, b], [a])
+  arrive(b, 2, 48)
+  const { show } = arrive(a, 2, 50)
+  t.same([[...show!.frames.keys()].sort(), show?.heldOut], [[a, b], []])
+  t.same(arrive(a, 3, 83).show?.heldOut, [], 'nothing is missing')
+  t.same(released, [])
+  aligner.watch([a, b], [a, b])
+  arrive(b, 4, 110)
+  t.same(arrive(a, 4, 116).show?.heldOut, [])
+})
+
+t.test('withholding a tile completes the instant that waits for it', async t => {
+  const { aligner, arrive } = steady([a, b])
+  t.same(arrive(a, 2, 50).show, undefined)
+  aligner.watch([a, b], [a])
+  t.equal(aligner.step(millis(51)).show?.rtpTimestamp, 2 * FRAME_TICKS)
+})
+
+t.test('what is fetched ahead is part of its instant without being waited for, and is waited for once it is visible', async t => {
+  const { aligner, arrive } = bench([a, b], [a])
+  arrive(a, 1, 0)
+  arrive(b, 1, 5)
+  t.same([...aligner.steady], [a])
+  t.equal(arrive(a, 2, 33).show?.rtpTimestamp, 2 * FRAME_TICKS, 'a alone completes it')
+  t.same([...arrive(b, 2, 38).show!.frames.keys()], [b], 'and b is added')
+  aligner.watch([a, b])
+  t.same([...aligner.steady], [a, b], 'it has kept pace all along')
+  t.same(arrive(a, 3, 66).show, undefined)
+  t.same(arrive(b, 3, 70).show?.heldOut, [])
+})
+
+t.test('an instant of which only unexpected frames came is never shown, and does not stay', async t => {
+  const { aligner, arrive, released } = bench([a, b], [a])
+  arrive(a, 1, 0)
+  t.same(arrive(b, 2, 33), { show: undefined, wakeAt: 133 })
+  t.same(aligner.step(millis(133)), { show: undefined, wakeAt: undefined })
+  t.same(released, [`${b}@2`])
+  for (let frame = 3; frame < 100; frame++) arrive(b, frame, 140)
+  t.ok(released.length >= 98 - ALIGNMENT.instants, 'their number is bounded')
+  t.equal(arrive(a, 100, 150).show?.rtpTimestamp, 100 * FRAME_TICKS)
+})
+
+t.test('a lost frame costs its own tile one instant', async t => {
+  const { aligner, arrive } = steady([a, b])
+  arrive(a, 2, 50)
+  arrive(a, 3, 83)
+  t.equal(arrive(b, 3, 84).show?.rtpTimestamp, 3 * FRAME_TICKS, 'the next complete instant overtakes the one with the gap')
+  t.same([...aligner.steady].sort(), [a, b])
+})
+
 t.test('follows the clock through its wrap-around', async t => {
   const { aligner } = bench([OVERVIEW])
   const show = (timestamp: number, now: number) => {
@@ -130,6 +228,27 @@ t.test('takes up a rebased clock, but not a forgotten frame of long ago', async 
   t.equal(arrive(a, 10_001, 33).show?.rtpTimestamp, 10_001 * FRAME_TICKS)
   t.equal(arrive(a, 5, 33 + ALIGNMENT.rebaseSilenceMs).show?.rtpTimestamp, 5 * FRAME_TICKS)
   t.equal(arrive(a, 6, 600).show?.rtpTimestamp, 6 * FRAME_TICKS)
+})
+
+t.test('does not take the old frames of a new tile for another clock, however seldom a source gives one', async t => {
+  const { aligner, arrive } = steady([a])
+  aligner.expectInterval(millis(1000))
+  arrive(a, 100, 100)
+  aligner.watch([a, b])
+  t.same(arrive(b, 10, 1000).show, undefined)
+  t.equal(arrive(a, 130, 1100).show?.rtpTimestamp, 130 * FRAME_TICKS)
+})
+
+t.test('catches up across the wrap-around of the clock', async t => {
+  const { aligner } = bench([a, b], [a, b])
+  const at = (id: RenditionId, timestamp: number, now: number) => {
+    aligner.arrive(id, rtpTimestamp(timestamp), 'frame', millis(now))
+    return aligner.step(millis(now)).show?.rtpTimestamp
+  }
+  for (let frame = -10; frame < 3; frame++) at(a, 2 ** 32 + frame * FRAME_TICKS, 1000 + frame * 33)
+  for (let frame = -8; frame < 0; frame++) t.notOk(aligner.admits(b, rtpTimestamp(2 ** 32 + frame * FRAME_TICKS), millis(1070)))
+  t.equal(aligner.takeLate(), 0)
+  t.equal(at(b, 2 * FRAME_TICKS, 1075), 2 * FRAME_TICKS)
 })
 
 t.test('holds a bounded number of instants, however fast they come', async t => {

@@ -8,6 +8,17 @@ import type { Sharpness } from './truth.ts'
 /** How decoded frames get into textures: as colour planes through memory, or directly on the GPU. */
 export type UploadPath = 'planes' | 'texture'
 
+/** What shall be on the canvas. */
+export interface PictureView {
+  /** In device pixels. */
+  readonly canvas: Size
+  readonly viewport: Viewport
+  /** Frames of these may be drawn; all others are dropped. */
+  readonly drawable: readonly RenditionId[]
+  /** Of these, an instant waits for those that keep pace. */
+  readonly expected: readonly RenditionId[]
+}
+
 /** What the page tells the worker that draws. */
 export type ToPicture =
   | { readonly type: 'start'; readonly canvas: OffscreenCanvas; readonly minimap: OffscreenCanvas; readonly upload: UploadPath | undefined }
@@ -16,11 +27,11 @@ export type ToPicture =
   | { readonly type: 'tracks'; readonly tracks: readonly { readonly renditionId: RenditionId; readonly readable: ReadableStream<VideoFrame> }[] }
   /** One frame, where the browser gives no streams of them. */
   | { readonly type: 'frame'; readonly renditionId: RenditionId; readonly rtpTimestamp: RtpTimestamp; readonly frame: VideoFrame | ImageBitmap }
-  | { readonly type: 'view'; readonly canvas: Size; readonly viewport: Viewport; readonly watched: readonly RenditionId[] }
+  | { readonly type: 'view'; readonly view: PictureView }
   | { readonly type: 'visibility'; readonly isVisible: boolean }
   | { readonly type: 'capture'; readonly captureId: number; readonly area: Rect }
 
-/** One tile (or `whole`) that is on the canvas. */
+/** One tile, of either resolution, or `whole`, of which something is to be seen on the canvas. */
 export interface ShownTile {
   readonly renditionId: RenditionId
   readonly rtpTimestamp: RtpTimestamp
@@ -44,7 +55,9 @@ export interface PictureState {
   readonly viewport: Viewport | null
   readonly shown: ShownInstant | null
   readonly sharpness: Sharpness
-  /** When the shown instant was first drawn, on the same clock. */
+  /** When the last drawing had been issued, on the same clock. */
+  readonly drawnAtMs: number | null
+  /** When the first drawing of the shown instant had been issued, on the same clock. */
   readonly instantDrawnAtMs: number | null
   readonly heldOut: readonly RenditionId[]
   readonly framesPerSecond: number

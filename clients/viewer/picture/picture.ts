@@ -1,9 +1,8 @@
-import type { RenditionId } from '../../../relay/wire/ids.ts'
 import type { Pyramid } from '../../../relay/wire/pyramid.ts'
 import { RelayFault } from '../../../relay/wire/fault.ts'
 import type { RenditionTrack } from '../session/reception.ts'
-import type { Rect, Size, Viewport } from '../view/viewport.ts'
-import type { FromPicture, PictureFailure, PictureState, ToPicture, UploadPath } from './messages.ts'
+import type { Rect } from '../view/viewport.ts'
+import type { FromPicture, PictureFailure, PictureState, PictureView, ToPicture, UploadPath } from './messages.ts'
 import { VideoFrames } from './video-frames.ts'
 
 /** How frames are told which instant they belong to. */
@@ -78,8 +77,8 @@ export class Picture {
     })
   }
 
-  setView(canvas: Size, viewport: Viewport, watched: readonly RenditionId[]): void {
-    this.#post({ type: 'view', canvas, viewport, watched })
+  setView(view: PictureView): void {
+    this.#post({ type: 'view', view })
   }
 
   /**

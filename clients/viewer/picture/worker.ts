@@ -57,7 +57,7 @@ class PictureWorker {
         this.#step()
         break
       case 'view':
-        this.#compositor.setView(message.canvas, message.viewport, message.watched)
+        this.#compositor.setView(message.view)
         this.#step()
         this.#scheduleDraw()
         break
@@ -118,7 +118,7 @@ class PictureWorker {
   }
 
   #draw(): void {
-    this.#compositor.draw(monotonicNow())
+    this.#compositor.draw({ now: monotonicNow })
     for (const { captureId, area } of this.#captures.splice(0)) {
       const pixels = this.#compositor.read(area)
       const state = this.#compositor.state(monotonicNow(), performance.timeOrigin)

@@ -116,6 +116,17 @@ async function createDevice(): Promise<Device> {
 async function consume(transport: types.Transport, offer: ConsumerOffer): Promise<RenditionTrack> {
   const { consumerId, producerId, renditionId } = offer
   const rtpParameters = offer.rtpParameters as types.RtpParameters
-  const { track } = await transport.consume({ id: consumerId, producerId, kind: 'video', rtpParameters })
+  const { track, rtpReceiver } = await transport.consume({ id: consumerId, producerId, kind: 'video', rtpParameters })
+  if (rtpReceiver !== undefined) playAtOnce(rtpReceiver)
   return { renditionId, track }
+}
+
+/**
+ * Asks for the shortest delay in the browser's own buffer: the worker aligns the frames itself.
+ *
+ * @see W3C webrtc-extensions section 4.4 (jitterBufferTarget); `playoutDelayHint` is its predecessor in Chromium
+ */
+function playAtOnce(receiver: RTCRtpReceiver): void {
+  if ('jitterBufferTarget' in receiver) receiver.jitterBufferTarget = 0
+  else if ('playoutDelayHint' in receiver) Object.assign(receiver, { playoutDelayHint: 0 })
 }

@@ -1,8 +1,10 @@
 import { Backoff } from '../../../relay/wire/backoff.ts'
 import { RelayFault, toFault } from '../../../relay/wire/fault.ts'
 import type { FaultCode, RelayFault as Fault } from '../../../relay/wire/fault.ts'
-import type { RenditionId } from '../../../relay/wire/ids.ts'
+import type { StageTarget } from '../../../relay/wire/stage.ts'
 import { millis } from '../../../relay/wire/units.ts'
+import { NO_DEMAND } from '../view/tile-demand.ts'
+import type { Demand } from '../view/tile-demand.ts'
 import type { Invitation } from './invitation-link.ts'
 import { ViewerSession } from './viewer-session.ts'
 import type { SessionListener } from './viewer-session.ts'
@@ -29,17 +31,27 @@ export class StandingSession {
   readonly #invitation: Invitation
   readonly #listener: ConnectionListener
   #session: ViewerSession | undefined
-  #wanted: readonly RenditionId[] = []
+  #wanted = NO_DEMAND
 
   constructor(invitation: Invitation, listener: ConnectionListener) {
     this.#invitation = invitation
     this.#listener = listener
   }
 
-  /** These renditions shall flow, in this session and in those to come. */
-  watch(renditions: readonly RenditionId[]): void {
-    this.#wanted = renditions
-    this.#session?.watch(renditions)
+  /** This shall flow, in this session and in those to come. */
+  watch(demand: Demand): void {
+    this.#wanted = demand
+    this.#session?.watch(demand)
+  }
+
+  /**
+   * Sends the microscope's stage there.
+   *
+   * @throws {RelayFault} The node's code; `unavailable` while there is no session.
+   */
+  async moveStage(target: StageTarget): Promise<void> {
+    if (this.#session === undefined) throw new RelayFault('unavailable', 'the node cannot be reached')
+    await this.#session.moveStage(target)
   }
 
   getStats(): Promise<RTCStatsReport> | undefined {

@@ -1,10 +1,14 @@
 import { RelayFault, toFault } from '../../../relay/wire/fault.ts'
-import type { RenditionId, SessionId } from '../../../relay/wire/ids.ts'
+import type { SessionId } from '../../../relay/wire/ids.ts'
 import { SignalingClient } from '../../../relay/wire/signaling-client.ts'
 import type { SignalingSocket } from '../../../relay/wire/signaling-client.ts'
 import { PROTOCOL_VERSION } from '../../../relay/wire/signaling.ts'
-import type { Notification, Publication, SourceStatus } from '../../../relay/wire/signaling.ts'
+import type { Flow, Notification, Publication, SourceStatus } from '../../../relay/wire/signaling.ts'
+import type { StageState, StageTarget } from '../../../relay/wire/stage.ts'
 import { millis } from '../../../relay/wire/units.ts'
+import type { ToldFlow } from '../view/expectation.ts'
+import { NO_DEMAND } from '../view/tile-demand.ts'
+import type { Demand } from '../view/tile-demand.ts'
 import { Reception } from './reception.ts'
 import { WatchQueue } from './watch-queue.ts'
 
@@ -14,6 +18,10 @@ export interface SessionListener {
   /** The microscope's publication changed; null while there is none. All earlier tracks are over. */
   publicationChanged(publication: Publication | null): void
   sourceChanged(source: SourceStatus): void
+  /** The stage moved, or is about to. */
+  stageChanged(state: StageState): void
+  /** What flows now of what was asked for. */
+  flowChanged(flow: ToldFlow): void
   /** Its tracks are there; frames come on those that are watched. */
   receiving(reception: Reception): void
   /** Something failed that is tried again. */
@@ -27,10 +35,15 @@ const RECEIVE_RETRY_MS = 500
 export class ViewerSession {
   readonly #client: SignalingClient
   readonly #listener: SessionListener
+  /** As it was announced. */
   #publication: Publication | null = null
+  /** The same with the latest of its source and its stage. */
+  #latest: Publication | null = null
   #reception: Reception | undefined
   #queue = new WatchQueue()
-  #wanted: readonly RenditionId[] = []
+  #wanted = NO_DEMAND
+  /** What the node last answered for. */
+  #asked = NO_DEMAND
   #isClosed = false
 
   private constructor(socket: SignalingSocket, listener: SessionListener) {
@@ -62,10 +75,21 @@ export class ViewerSession {
     return this.#client.closed
   }
 
-  /** These renditions shall flow, as far as they exist and can be decoded. */
-  watch(renditions: readonly RenditionId[]): void {
-    this.#wanted = renditions
+  /** This shall flow, as far as it exists and can be decoded. */
+  watch(demand: Demand): void {
+    this.#wanted = demand
     this.#want()
+  }
+
+  /**
+   * Sends the stage of the present publication there.
+   *
+   * @throws {RelayFault} The node's code; `unavailable` while there is no publication.
+   */
+  async moveStage(target: StageTarget): Promise<void> {
+    const publicationId = this.#publication?.publicationId
+    if (publicationId === undefined) throw new RelayFault('unavailable', 'there is no microscope')
+    await this.#client.request('moveStage', { publicationId, target })
   }
 
   getStats(): Promise<RTCStatsReport> | undefined {
@@ -86,13 +110,21 @@ export class ViewerSession {
         this.#follow(notification.publication)
         break
       case 'sourceChanged':
-        if (notification.publicationId === this.#publication?.publicationId) this.#listener.sourceChanged(notification.source)
+        if (!this.#concerns(notification)) break
+        this.#latest = this.#latest && { ...this.#latest, source: notification.source }
+        this.#listener.sourceChanged(notification.source)
+        break
+      case 'stageChanged':
+        if (!this.#concerns(notification)) break
+        if (this.#latest?.stage) this.#latest = { ...this.#latest, stage: { ...this.#latest.stage, state: notification.state } }
+        this.#listener.stageChanged(notification.state)
+        break
+      case 'flowChanged':
+        if (this.#concerns(notification)) this.#flows(notification)
         break
       case 'refused':
         this.#listener.faulted(new RelayFault(notification.fault.code, notification.fault.message))
         break
-      case 'flowChanged':
-      case 'stageChanged':
       case 'demandChanged':
       case 'stageCommanded':
       case 'heartbeat':
@@ -103,10 +135,19 @@ export class ViewerSession {
     }
   }
 
+  #concerns({ publicationId }: { readonly publicationId: Publication['publicationId'] }): boolean {
+    return publicationId === this.#publication?.publicationId
+  }
+
+  #flows({ flowing, withheld }: Flow): void {
+    this.#listener.flowChanged({ flowing, withheld, asked: this.#asked })
+  }
+
   #follow(publication: Publication | null): void {
     this.#reception?.close()
     this.#reception = undefined
     this.#publication = publication
+    this.#latest = publication
     this.#listener.publicationChanged(publication)
     if (publication !== null) void this.#receive(publication)
   }
@@ -123,7 +164,7 @@ export class ViewerSession {
         this.#adopt(reception)
         this.#listener.faulted(await reception.lost)
         reception.close()
-        if (this.#isCurrent(publication)) this.#listener.publicationChanged(publication)
+        if (this.#isCurrent(publication)) this.#listener.publicationChanged(this.#latest)
       } catch (error) {
         if (!this.#isCurrent(publication)) return
         this.#listener.faulted(toFault(error))
@@ -135,6 +176,7 @@ export class ViewerSession {
   #adopt(reception: Reception): void {
     this.#reception = reception
     this.#queue = new WatchQueue()
+    this.#asked = NO_DEMAND
     this.#listener.receiving(reception)
     this.#want()
   }
@@ -146,28 +188,36 @@ export class ViewerSession {
   #want(): void {
     const reception = this.#reception
     if (reception === undefined) return
-    this.#queue.want(this.#wanted.filter(id => reception.has(id)))
+    const { renditions, prefetch } = this.#wanted
+    this.#queue.want({ renditions: renditions.filter(id => reception.has(id)), prefetch: prefetch.filter(id => reception.has(id)) })
     this.#tell(this.#queue, reception)
   }
 
   #tell(queue: WatchQueue, reception: Reception): void {
     if (queue !== this.#queue || this.#isClosed) return
-    const { send: renditions, wakeAt } = queue.step(millis(performance.now()))
+    const { send: demand, wakeAt } = queue.step(millis(performance.now()))
     if (wakeAt !== undefined) setTimeout(() => this.#tell(queue, reception), wakeAt - performance.now() + 1)
-    if (renditions === undefined) return
+    if (demand !== undefined) void this.#ask(demand, queue, reception)
+  }
+
+  async #ask(demand: Demand, queue: WatchQueue, reception: Reception): Promise<void> {
+    const { publicationId } = reception.publication
     const answered = (isAccepted: boolean): void => {
       queue.answered(isAccepted, millis(performance.now()))
       this.#tell(queue, reception)
     }
-    const { publicationId } = reception.publication
-    this.#client.request('watch', { publicationId, renditions: [...renditions], prefetch: [] }).then(
-      () => answered(true),
-      (error: unknown) => {
-        const fault = toFault(error)
-        this.#listener.faulted(fault)
-        // The publication is over, or the socket is: news of that comes by another way.
-        if (fault.code !== 'wrong_state' && fault.code !== 'unavailable') answered(false)
-      },
-    )
+    try {
+      const flow = await this.#client.request('watch', { publicationId, renditions: [...demand.renditions], prefetch: [...demand.prefetch] })
+      if (queue === this.#queue) {
+        this.#asked = demand
+        this.#flows(flow)
+      }
+      answered(true)
+    } catch (error) {
+      const fault = toFault(error)
+      this.#listener.faulted(fault)
+      // The publication is over, or the socket is: news of that comes by another way.
+      if (fault.code !== 'wrong_state' && fault.code !== 'unavailable') answered(false)
+    }
   }
 }

@@ -1,6 +1,8 @@
 import type { RenditionId } from '../../../relay/wire/ids.ts'
 import { millis } from '../../../relay/wire/units.ts'
 import type { Millis } from '../../../relay/wire/units.ts'
+import { NO_DEMAND } from '../view/tile-demand.ts'
+import type { Demand } from '../view/tile-demand.ts'
 
 /** At most 20 messages a second: well under what the node takes. */
 const INTERVAL_MS = millis(50)
@@ -9,27 +11,28 @@ const RETRY_MS = millis(250)
 
 /** What to send now, and when to ask again. */
 export interface WatchStep {
-  readonly send: readonly RenditionId[] | undefined
+  readonly send: Demand | undefined
   readonly wakeAt: Millis | undefined
 }
 
 /**
- * Keeps the node's watched set equal to the wanted one: one message under way at a time, the latest
- * wish wins, wishes in between are never sent. Does no I/O and reads no clock.
+ * Keeps what the node was told equal to what is wanted: one message under way at a time, the latest
+ * wish wins, wishes in between are never sent. Of the order only the first rendition counts: a pointer
+ * that wanders about within one tile says nothing new. Does no I/O and reads no clock.
  */
 export class WatchQueue {
-  #wanted: readonly RenditionId[] = []
+  #wanted = NO_DEMAND
   /** What the node was last told, or undefined when that is not known. */
-  #told: readonly RenditionId[] | undefined = []
+  #told: Demand | undefined = NO_DEMAND
   #isUnderWay = false
   #nextAt = millis(-Infinity)
 
-  want(renditions: readonly RenditionId[]): void {
-    this.#wanted = renditions
+  want(demand: Demand): void {
+    this.#wanted = demand
   }
 
   step(now: Millis): WatchStep {
-    if (this.#isUnderWay || (this.#told !== undefined && isSameSet(this.#told, this.#wanted))) return { send: undefined, wakeAt: undefined }
+    if (this.#isUnderWay || (this.#told !== undefined && saysTheSame(this.#told, this.#wanted))) return { send: undefined, wakeAt: undefined }
     if (now < this.#nextAt) return { send: undefined, wakeAt: this.#nextAt }
     this.#isUnderWay = true
     this.#told = this.#wanted
@@ -44,6 +47,10 @@ export class WatchQueue {
     this.#told = undefined
     this.#nextAt = millis(now + RETRY_MS)
   }
+}
+
+function saysTheSame(a: Demand, b: Demand): boolean {
+  return a.renditions[0] === b.renditions[0] && isSameSet(a.renditions, b.renditions) && isSameSet(a.prefetch, b.prefetch)
 }
 
 function isSameSet(a: readonly RenditionId[], b: readonly RenditionId[]): boolean {
