@@ -1,13 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Backoff } from '../../relay/wire/backoff.ts'
 import { toFault } from '../../relay/wire/fault.ts'
-import { millis } from '../../relay/wire/units.ts'
+import { OVERVIEW } from '../../relay/wire/ids.ts'
+import { bitsPerSecond, millis } from '../../relay/wire/units.ts'
 import { NodeSession } from './node-session.ts'
+import { UplinkEstimator } from './uplink-estimator.ts'
+import { UplinkWatch } from './uplink-watch.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
 import type { Logger } from '../../relay/runtime/log.ts'
 import type { FaultCode, RelayFault } from '../../relay/wire/fault.ts'
-import type { SourceStatus } from '../../relay/wire/signaling.ts'
-import type { SourceEnd, SourcePlan } from './encoded-frame.ts'
+import type { Demand, SourceStatus } from '../../relay/wire/signaling.ts'
+import type { BitsPerSecond } from '../../relay/wire/units.ts'
+import type { FrameSource, SourceEnd, SourcePlan, StagePosition } from './encoded-frame.ts'
 import type { FramePump } from './frame-pump.ts'
 import type { NodeAddress } from './invitation-link.ts'
 
@@ -24,6 +28,8 @@ export interface AgentOptions {
   readonly plan: SourcePlan
   readonly address: NodeAddress
   readonly pump: FramePump
+  /** What the line to the node is known to carry; without it, that is found out. */
+  readonly uplinkBitrate?: BitsPerSecond | undefined
   readonly clock: Clock
   readonly log: Logger
 }
@@ -46,6 +52,12 @@ const WATCH_INTERVAL = millis(500)
 /** The node hears of the source at least this often. */
 const REPORT_INTERVAL = millis(4000)
 const COUNTERS_INTERVAL = millis(60_000)
+/** A line of which nothing is known is taken to carry so many times everything there is. */
+const UNKNOWN_LINE_FACTOR = 2
+/** By then the first image at a position has been encoded. */
+const STAGE_IMAGE_DELAY = millis(250)
+/** What a source makes while no node listens. */
+const NOBODY: Demand = { serial: 0, renditions: [{ renditionId: OVERVIEW, cadence: 'key' }], woken: [] }
 
 /**
  * Keeps a source running and a session with the node open, each on its own: while the node is away
@@ -60,6 +72,8 @@ export class Agent implements AsyncDisposable {
   #said: SourceStatus | undefined
   /** What the node heard last, in this session. */
   #reported: { readonly status: SourceStatus; readonly at: number } | undefined
+  #source: FrameSource | undefined
+  #demand: Demand = NOBODY
   #nodeOutages = 0
   #sourceRestarts = 0
 
@@ -122,9 +136,13 @@ export class Agent implements AsyncDisposable {
     try {
       await using source = await plan.open(frame => pump.push(frame), this.#stop.signal)
       log.info({ source: plan.kind }, 'source is running')
+      this.#source = source
+      source.demand?.(this.#demand)
       return await source.closed
     } catch (error) {
       return { code: 'failed', fault: toFault(error) }
+    } finally {
+      this.#source = undefined
     }
   }
 
@@ -153,11 +171,19 @@ export class Agent implements AsyncDisposable {
 
   /** One session from joining to its end; returns why it ended, or why there was none. */
   async #runSession(): Promise<{ readonly fault: RelayFault; readonly wasOpen: boolean }> {
-    const { address, log, plan, pump } = this.#options
+    const { address, clock, log, plan, pump } = this.#options
+    const estimator = this.#createEstimator()
     let wasOpen = false
     try {
       await using session = await NodeSession.open(
-        { address, pyramid: plan.pyramid, onStage: stage => log.debug({ stage }, 'session with the node advances') },
+        {
+          address,
+          pyramid: plan.pyramid,
+          stage: plan.stage?.stage ?? null,
+          estimator,
+          clock,
+          onStage: stage => log.debug({ stage }, 'session with the node advances'),
+        },
         this.#stop.signal,
       )
       log.info({ renditions: plan.pyramid.renditions.length }, 'publishing')
@@ -165,6 +191,8 @@ export class Agent implements AsyncDisposable {
       this.#session = session
       this.#reported = undefined
       pump.attach(session.publisher)
+      using _watch = estimator === undefined ? undefined : this.#watchUplink(session, estimator)
+      this.#obey(session)
       const stopped = Promise.withResolvers<RelayFault>()
       const stop = (): void => stopped.resolve(toFault(this.#stop.signal.reason))
       this.#stop.signal.addEventListener('abort', stop, { once: true })
@@ -177,7 +205,59 @@ export class Agent implements AsyncDisposable {
     } finally {
       this.#session = undefined
       pump.detach()
+      pump.limit(undefined)
+      this.#setDemand(NOBODY)
     }
+  }
+
+  /** None for a node on this machine, whose line is memory; it would measure how busy the machine is. */
+  #createEstimator(): UplinkEstimator | undefined {
+    const { address, plan, uplinkBitrate } = this.#options
+    if (address.isLoopback && uplinkBitrate === undefined) return undefined
+    const sum = plan.pyramid.renditions.reduce((total, rendition) => total + rendition.bitsPerSecond, 0)
+    return new UplinkEstimator({ initial: uplinkBitrate ?? bitsPerSecond(UNKNOWN_LINE_FACTOR * sum) })
+  }
+
+  #watchUplink(session: NodeSession, estimator: UplinkEstimator): UplinkWatch {
+    const { clock, log, pump, uplinkBitrate } = this.#options
+    return new UplinkWatch({
+      estimator,
+      isKnown: uplinkBitrate !== undefined,
+      clock,
+      onLimit: rate => pump.limit(rate),
+      onReport: rate => {
+        log.debug({ bitsPerSecond: rate, queueMillis: estimator.queueingDelay }, 'the line to the node carries')
+        session.reportUplink(rate).catch((error: unknown) => log.debug({ err: error }, 'the node did not take an estimate'))
+      },
+    })
+  }
+
+  #obey(session: NodeSession): void {
+    const { log, plan, pump } = this.#options
+    session.obey({
+      demand: demand => {
+        pump.demand(demand)
+        this.#setDemand(demand)
+      },
+      moveStage: target => plan.stage?.command(target),
+    })
+    const report = (position: StagePosition, isLast: boolean): void => {
+      const rtpTimestamp = position.mediaTicks === undefined ? null : (pump.timestampOf(position.mediaTicks) ?? null)
+      // Its image is not encoded yet: told at once without, and once more with its time.
+      if (rtpTimestamp === null && !isLast) setTimeout(() => report(position, true), STAGE_IMAGE_DELAY)
+      if (isLast && (position !== newest || rtpTimestamp === null || this.#session !== session)) return
+      session.reportStage({ ...position.state, rtpTimestamp }).catch((error: unknown) => log.debug({ err: error }, 'the node did not take a position'))
+    }
+    let newest: StagePosition | undefined
+    plan.stage?.onPosition(position => {
+      newest = position
+      report(position, false)
+    })
+  }
+
+  #setDemand(demand: Demand): void {
+    this.#demand = demand
+    this.#source?.demand?.(demand)
   }
 
   /** Tells the node how the source is doing, and the log how everything is. */

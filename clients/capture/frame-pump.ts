@@ -1,14 +1,17 @@
+import { OVERVIEW } from '../../relay/wire/ids.ts'
 import { isRtpNewer } from '../../relay/wire/rtp-clock.ts'
-import { millis } from '../../relay/wire/units.ts'
+import { millis, VIDEO_CLOCK_RATE } from '../../relay/wire/units.ts'
+import { GopStore } from './gop-store.ts'
 import { InstantClock } from './instant-clock.ts'
 import { Pacer } from './pacer.ts'
 import { SourceMonitor } from './source-monitor.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
 import type { Pyramid } from '../../relay/wire/pyramid.ts'
-import type { SourceStatus } from '../../relay/wire/signaling.ts'
-import type { RtpTimestamp } from '../../relay/wire/units.ts'
+import type { RenditionId } from '../../relay/wire/ids.ts'
+import type { Cadence, Demand, SourceStatus } from '../../relay/wire/signaling.ts'
+import type { BitsPerSecond, RtpTimestamp } from '../../relay/wire/units.ts'
 import type { FaultCode } from '../../relay/wire/fault.ts'
-import type { EncodedFrame } from './encoded-frame.ts'
+import type { EncodedFrame, StampedFrame } from './encoded-frame.ts'
 import type { PacedPacket } from './pacer.ts'
 
 /** Where packets go. */
@@ -26,10 +29,16 @@ export interface FramePumpOptions {
 
 /** How long a frame may wait to be sent: longer than a busy machine stalls a process now and then, shorter than people notice as a delay. */
 const MAX_DELAY = millis(500)
+/** A line with a limit spends at most so much of its time on beginning anew with what is past. */
+const REPLAY_TIME = millis(200)
+/** A group of pictures whose newest frame is older than this is not of the picture any more. */
+const MAX_GOP_AGE_FRAMES = 6
+/** What is sent before the node has said what it wants. */
+const UNASKED: ReadonlyMap<RenditionId, Cadence> = new Map([[OVERVIEW, 'key']])
 
 /**
  * Carries frames from whatever source runs to whatever connection there is: puts them on the common
- * clock, paces them, and lets them go when nobody listens.
+ * clock, paces those that are demanded, and lets the others go.
  */
 export class FramePump {
   readonly #options: FramePumpOptions
@@ -39,6 +48,11 @@ export class FramePump {
   #output: { readonly sink: PacketSink; readonly pacer: Pacer } | undefined
   #timer: NodeJS.Timeout | undefined
   #framesUnplaced = 0
+  readonly #gops = new GopStore()
+  #demanded: ReadonlyMap<RenditionId, Cadence> = UNASKED
+  /** Of the last demand. */
+  #serial = -1
+  #limit: BitsPerSecond | undefined
 
   constructor(options: FramePumpOptions) {
     this.#options = options
@@ -61,10 +75,14 @@ export class FramePump {
     return this.#monitor.status(this.#options.clock.now())
   }
 
-  /** Sends to `sink` from each rendition's next keyframe on. */
+  /** Sends to `sink` what is demanded; until a demand comes, the overview's keyframes. */
   attach(sink: PacketSink): void {
+    this.#demanded = UNASKED
+    this.#serial = -1
     const renditionIds = this.#options.pyramid.renditions.map(({ id }) => id)
-    this.#output = { sink, pacer: new Pacer({ renditionIds, frameInterval: this.#frameInterval, maxDelay: MAX_DELAY }) }
+    const pacer = new Pacer({ renditionIds, frameInterval: this.#frameInterval, maxDelay: MAX_DELAY })
+    pacer.limit(this.#limit, this.#options.clock.now())
+    this.#output = { sink, pacer }
   }
 
   /** Nobody listens any more. */
@@ -72,6 +90,42 @@ export class FramePump {
     clearTimeout(this.#timer)
     this.#timer = undefined
     this.#output = undefined
+  }
+
+  /**
+   * Sends exactly this from now on. What is woken begins with its last keyframe and what followed it, as
+   * far as a narrow line has room for that; the rest with its next one.
+   */
+  demand({ serial, renditions, woken }: Demand): void {
+    if (serial <= this.#serial) return
+    this.#serial = serial
+    const before = this.#demanded
+    this.#demanded = new Map(renditions.map(({ renditionId, cadence }) => [renditionId, cadence]))
+    const pacer = this.#output?.pacer
+    if (pacer === undefined) return
+    for (const id of before.keys()) if (!this.#demanded.has(id)) pacer.release(id)
+    const wakes = new Set(woken)
+    const now = this.#options.clock.now()
+    let room = this.#limit === undefined ? Infinity : (this.#limit / 8000) * REPLAY_TIME
+    for (const { renditionId } of renditions) {
+      if (!wakes.has(renditionId)) continue
+      const { frames, bytes } = this.#currentGop(renditionId)
+      const fits = bytes <= room
+      pacer.restart(renditionId, fits ? frames : [], now)
+      if (fits) room -= bytes
+    }
+    this.#wake()
+  }
+
+  /** Never sends faster than this; undefined lifts the limit. */
+  limit(rate: BitsPerSecond | undefined): void {
+    this.#limit = rate
+    this.#output?.pacer.limit(rate, this.#options.clock.now())
+  }
+
+  /** Where an image stands on the RTP clock; undefined for one that never came, or long ago. */
+  timestampOf(mediaTicks: number): RtpTimestamp | undefined {
+    return this.#instants.known(mediaTicks)
   }
 
   /** Takes one frame from the source. */
@@ -87,9 +141,12 @@ export class FramePump {
       this.#newest = timestamp
       this.#monitor.imageArrived(now)
     }
-    if (this.#output === undefined) return
-    this.#output.pacer.push({ ...frame, timestamp }, now)
-    this.#timer ??= setTimeout(() => this.#step(), 0)
+    const stamped = { ...frame, timestamp }
+    this.#gops.push(stamped)
+    const cadence = this.#demanded.get(frame.renditionId)
+    if (this.#output === undefined || cadence === undefined || (cadence === 'key' && !frame.isKeyFrame)) return
+    this.#output.pacer.push(stamped, now)
+    this.#wake()
   }
 
   /** Frames that did not leave since the last call, by cause. */
@@ -101,6 +158,15 @@ export class FramePump {
 
   get #frameInterval() {
     return millis(1000 / this.#options.pyramid.framesPerSecond)
+  }
+
+  #currentGop(id: RenditionId): { readonly frames: readonly StampedFrame[]; readonly bytes: number } {
+    if (this.#newest === undefined) return { frames: [], bytes: 0 }
+    return this.#gops.current(id, this.#newest, MAX_GOP_AGE_FRAMES * this.#frameInterval * (VIDEO_CLOCK_RATE / 1000))
+  }
+
+  #wake(): void {
+    this.#timer ??= setTimeout(() => this.#step(), 0)
   }
 
   #step(): void {

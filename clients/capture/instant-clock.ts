@@ -60,6 +60,11 @@ export class InstantClock {
     return timestamp
   }
 
+  /** The timestamp of an image that was placed before; undefined for any other, or one that is forgotten. */
+  known(mediaTicks: number): RtpTimestamp | undefined {
+    return this.#placed.get(mediaTicks)
+  }
+
   #place(mediaTicks: number, now: Millis): number | undefined {
     this.#epoch ??= now
     if (this.#newest === undefined) return 0

@@ -23,6 +23,8 @@ Examples:
     kenkyo capture --invitation-file invitation.txt --source recording --input slides-8k --loop
   A video file:
     kenkyo capture --invitation-file invitation.txt --source file --input scan.ts --loop
+  A simulated microscope that viewers can steer:
+    kenkyo capture --invitation-file invitation.txt --source stage
   A 4K camera, encoded by an NVIDIA card:
     kenkyo capture --invitation-file invitation.txt --source device --input /dev/video0 \\
       --input-options '-f v4l2 -input_format nv12 -video_size 3840x2160 -framerate 30' \\
@@ -37,12 +39,12 @@ driver): use fewer, larger tiles there (--columns 3 --rows 2).`
 function withSourceOptions(command: Command): Command {
   return command
     .option('--config <file>', 'JSON file with any of these settings, in camelCase')
-    .option('--source <kind>', 'pattern (test card), file, device or recording (default pattern)')
+    .option('--source <kind>', 'pattern (test card), file, device, recording or stage (a simulated microscope that can be steered) (default pattern)')
     .option('--input <input>', 'path of the file or recording; what ffmpeg takes after -i, for a device')
     .option('--input-options <words>', 'ffmpeg options before -i, for a file or device')
-    .option('--width <pixels>', 'width of the test card or device image (default 7680)')
+    .option('--width <pixels>', 'width of the test card, simulated or device image (default 7680)')
     .option('--height <pixels>', 'height of the same (default 4320)')
-    .option('--frames-per-second <n>', 'frame rate of the same (default 30)')
+    .option('--frames-per-second <n>', 'frame rate of the same, the highest one for a stage (default 30, for a stage 15)')
     .option('--columns <n>', 'columns of tiles, 1 to 8 (default: tiles near 1280 wide)')
     .option('--rows <n>', 'rows of tiles, 1 to 8 (default: tiles near 720 high)')
     .option('--overview-width <pixels>', 'width of the overview (default 1920)')
@@ -55,6 +57,8 @@ function withSourceOptions(command: Command): Command {
     .option('--encoder-options <words>', 'more output options for it')
     .option('--preset <name>', "the encoder's preset (default superfast, for libx264)")
     .option('--threads <n>', 'threads per encoder (default 1)')
+    .option('--specimen <kind>', 'what lies on the stage: tissue or calibration (default tissue)')
+    .option('--spare-encoders <n>', 'encoders of each kind that a stage keeps started for tiles that come into view (default 4)')
     .option('--loop', 'begin a file or recording again at its end, for ever')
     .option('--ffmpeg <path>', "ffmpeg to run (default: ffmpeg-static's, else the system's)")
     .option('--ffprobe <path>', 'ffprobe to run (default: beside ffmpeg, else the system\'s)')
@@ -87,7 +91,7 @@ async function runAgent(settings: AgentSettings): Promise<void> {
   )
   // @see RFC 3550 section 5.1: the initial timestamp should be random
   const pump = new FramePump({ pyramid, clock: systemClock, origin: rtpTimestamp(randomInt(0, 2 ** 32)) })
-  await using agent = Agent.open({ plan, address, pump, clock: systemClock, log })
+  await using agent = Agent.open({ plan, address, pump, uplinkBitrate: settings.uplinkBitrate, clock: systemClock, log })
   signal.addEventListener('abort', () => void agent.close(), { once: true })
   if (signal.aborted) await agent.close()
   const end = await agent.closed
@@ -127,6 +131,7 @@ export function captureCommand(): Command {
     .description('Run a capture agent: take a microscope image, encode its pyramid of tiles, publish it to a node.')
     .option('--invitation-file <file>', 'file with the invitation link, or the token in it')
     .option('--invitation <link>', 'the same, directly')
+    .option('--uplink-bitrate <bit/s>', 'what the line to the node is known to carry (default: it is found out)')
     .option('--node <url>', 'origin of the node, with a token alone or to override the link')
     .addCommand(record)
     .addHelpText('after', EXAMPLES)

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { tileId } from '../../relay/wire/ids.ts'
-import { millis, rtpTimestamp } from '../../relay/wire/units.ts'
+import { bitsPerSecond, millis, rtpTimestamp } from '../../relay/wire/units.ts'
 import { Pacer } from './pacer.ts'
 import type { RenditionId } from '../../relay/wire/ids.ts'
 import type { StampedFrame } from './encoded-frame.ts'
@@ -84,4 +84,36 @@ t.test('does not empty itself at once after a stall', async t => {
   const first = pacer.step(millis(90)).send.length
   t.ok(first > 0 && first <= 80, `${first} of 120 packets`)
   t.equal(pacer.takeDropped(), 0)
+})
+
+t.test('lets what flows go before what catches up, and never sends one packet of it twice', async t => {
+  const pacer = pacerFor(A, B)
+  pacer.push(frame(A, 0, true), millis(0))
+  pacer.restart(B, [frame(B, -2, true), frame(B, -1), frame(B, 0)], millis(0))
+  pacer.push(frame(A, 1), millis(1))
+  const order: string[] = []
+  for (let now = 0; now < 200; now += 2) for (const { renditionId, marker } of pacer.step(millis(now)).send) if (marker) order.push(renditionId)
+  t.same(order, [A, A, B, B, B])
+  t.equal(pacer.takeDropped(), 0)
+})
+
+t.test('forgets what was queued of a rendition that begins anew, or is no longer wanted', async t => {
+  const pacer = pacerFor(A)
+  pacer.push(frame(A, 0, true), millis(0))
+  pacer.restart(A, [frame(A, 1, true)], millis(0))
+  let sent = 0
+  for (let now = 0; now < 100; now += 2) sent += pacer.step(millis(now)).send.length
+  t.equal(sent, 10)
+  pacer.push(frame(A, 2), millis(100))
+  pacer.release(A)
+  t.same(pacer.step(millis(101)), { send: [], wakeAt: undefined })
+})
+
+t.test('keeps to a limit, whatever waits', async t => {
+  const pacer = pacerFor(A)
+  pacer.limit(bitsPerSecond(8e6), millis(0))
+  pacer.push(frame(A, 0, true, 100), millis(0))
+  let bytes = 0
+  for (let now = 0; now < 50; now += 2) bytes += 1000 * pacer.step(millis(now)).send.length
+  t.ok(bytes >= 40_000 && bytes <= 55_000, `${bytes} bytes in 50 ms at 1 MB/s`)
 })

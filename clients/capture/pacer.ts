@@ -1,7 +1,7 @@
 import { millis } from '../../relay/wire/units.ts'
 import { KeyFrameGate } from './key-frame-gate.ts'
 import type { RenditionId } from '../../relay/wire/ids.ts'
-import type { Millis, RtpTimestamp } from '../../relay/wire/units.ts'
+import type { BitsPerSecond, Millis, RtpTimestamp } from '../../relay/wire/units.ts'
 import type { StampedFrame } from './encoded-frame.ts'
 
 /** One packet that is due. */
@@ -23,6 +23,10 @@ export interface PacerOptions {
 
 /** The part of a frame interval that one image's packets are spread over. */
 const SPREAD_SHARE = 0.8
+/** A line with a limit may get so much of it at once, after a step that came late. */
+const MAX_BURST = millis(10)
+/** Room for what renditions begin anew with. */
+const MAX_REPLAY_FRAMES = 1024
 /** How often a pacer with something to send wants to be asked. */
 const STEP = millis(2)
 
@@ -41,8 +45,9 @@ const sizeOf = (frame: StampedFrame): number => frame.payloads.reduce((sum, payl
  * Spreads frames, which encoders hand over whole, over the time until the next image, so that dozens
  * of tiles do not leave in one burst. Does no I/O and reads no clock: the caller owns both.
  *
- * Bounded by count and age; what does not fit is dropped oldest first, as whole frames, together with
- * all that build on them.
+ * A rendition that begins anew sends what it has since its last keyframe, behind everything that flows
+ * already. Bounded by count and age; what does not fit is dropped oldest first, as whole frames, together
+ * with all that build on them.
  */
 export class Pacer {
   readonly #spread: Millis
@@ -51,6 +56,9 @@ export class Pacer {
   readonly #gates: ReadonlyMap<RenditionId, KeyFrameGate>
   #queue: Queued[] = []
   #dropped = 0
+  /** Renditions that began anew and are not up to date yet. */
+  readonly #catchingUp = new Set<RenditionId>()
+  #limit: { readonly bytesPerMilli: number; credit: number; at: Millis } | undefined
   #lastStep: Millis | undefined
 
   constructor(options: PacerOptions) {
@@ -68,8 +76,31 @@ export class Pacer {
     }
     const sendBy = millis(now + this.#spread)
     this.#queue.push({ frame, queuedAt: now, sendBy, sent: 0, bytesLeft: sizeOf(frame) })
-    if (this.#queue.length > this.#capacity) this.#dropFirstUnsent()
+    const room = this.#capacity + (this.#catchingUp.size > 0 ? MAX_REPLAY_FRAMES : 0)
+    if (this.#queue.length > room) this.#dropFirstUnsent()
     this.#lastStep ??= now
+  }
+
+  /**
+   * A rendition begins anew with these frames, the first of them a keyframe, whatever of it was queued.
+   * Without any, it begins with its next keyframe.
+   */
+  restart(renditionId: RenditionId, frames: readonly StampedFrame[], now: Millis): void {
+    this.release(renditionId)
+    if (frames.length > 0) this.#catchingUp.add(renditionId)
+    for (const frame of frames) this.push(frame, now)
+  }
+
+  /** A rendition is no longer to be sent: what is queued of it is forgotten. */
+  release(renditionId: RenditionId): void {
+    this.#queue = this.#queue.filter(({ frame }) => frame.renditionId !== renditionId)
+    this.#catchingUp.delete(renditionId)
+    this.#gates.get(renditionId)?.break()
+  }
+
+  /** Never sends faster than this; undefined lifts the limit. */
+  limit(rate: BitsPerSecond | undefined, now: Millis): void {
+    this.#limit = rate === undefined ? undefined : { bytesPerMilli: rate / 8000, credit: this.#limit?.credit ?? 0, at: this.#limit?.at ?? now }
   }
 
   /** The packets that are due, and when to ask again: undefined while there is nothing left. */
@@ -77,16 +108,18 @@ export class Pacer {
     while (this.#hasExpired(now)) this.#dropFirstUnsent()
     // A step that comes late sends no more for it: the rate rises instead, as the time to send by draws near.
     const elapsed = Math.min(now - (this.#lastStep ?? now) + STEP, 2 * STEP)
-    let budget = this.#bytesPerMilli(now) * elapsed
+    let budget = Math.min(this.#bytesPerMilli(now) * elapsed, this.#credit(now))
     this.#lastStep = now
     const send: PacedPacket[] = []
-    let done = 0
-    for (const queued of this.#queue) {
-      budget -= this.#take(queued, budget, send)
+    let sent = 0
+    for (const queued of this.#inOrder()) {
+      const taken = this.#take(queued, budget, send)
+      budget -= taken
+      sent += taken
       if (queued.bytesLeft > 0) break
-      done++
     }
-    this.#queue.splice(0, done)
+    if (this.#limit !== undefined) this.#limit.credit -= sent
+    this.#forgetSent()
     if (this.#queue.length > 0) return { send, wakeAt: millis(now + STEP) }
     this.#lastStep = undefined
     return { send, wakeAt: undefined }
@@ -97,6 +130,29 @@ export class Pacer {
     const dropped = this.#dropped
     this.#dropped = 0
     return dropped
+  }
+
+  /** What flows already before what catches up, each in the order it came. */
+  #inOrder(): readonly Queued[] {
+    if (this.#catchingUp.size === 0) return this.#queue
+    const isCatchingUp = ({ frame }: Queued): boolean => this.#catchingUp.has(frame.renditionId)
+    return [...this.#queue.filter(queued => !isCatchingUp(queued)), ...this.#queue.filter(isCatchingUp)]
+  }
+
+  #forgetSent(): void {
+    this.#queue = this.#queue.filter(({ bytesLeft }) => bytesLeft > 0)
+    for (const id of this.#catchingUp) {
+      if (!this.#queue.some(({ frame }) => frame.renditionId === id)) this.#catchingUp.delete(id)
+    }
+  }
+
+  /** Bytes that the limit allows now. */
+  #credit(now: Millis): number {
+    const limit = this.#limit
+    if (limit === undefined) return Infinity
+    limit.credit = Math.min(limit.credit + (now - limit.at) * limit.bytesPerMilli, MAX_BURST * limit.bytesPerMilli)
+    limit.at = now
+    return limit.credit
   }
 
   /** The lowest rate that sends every queued frame by its time. */

@@ -1,10 +1,24 @@
 import { createSecretKey, randomInt } from 'node:crypto'
-import { RTCPeerConnection, RTCRtpCodecParameters, RtpHeader, RtpPacket, useNACK, usePLI, useSdesMid } from 'werift'
+import {
+  RTCPeerConnection,
+  RTCRtpCodecParameters,
+  RTCRtpHeaderExtensionParameters,
+  RtpHeader,
+  RtpPacket,
+  useNACK,
+  usePLI,
+  useSdesMid,
+  useTransportWideCC,
+  useTWCC,
+} from 'werift'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { millis } from '../../relay/wire/units.ts'
+import { readArrivals } from './transport-feedback.ts'
 import type { RTCRtpSender, RTCRtpTransceiver } from 'werift'
 import type { RenditionId } from '../../relay/wire/ids.ts'
 import type { Pyramid, RenditionCodec } from '../../relay/wire/pyramid.ts'
+import type { Clock } from '../../relay/runtime/clock.ts'
+import type { UplinkEstimator } from './uplink-estimator.ts'
 import type { PacedPacket } from './pacer.ts'
 
 /** How the offer reaches the node, and the answer comes back. */
@@ -19,6 +33,9 @@ export interface PublisherOptions {
   /** Also gather 127.0.0.1, which reaches nodes on this machine only. */
   readonly usesLoopback: boolean
   readonly exchange: ExchangeSdp
+  /** Told of every packet and all feedback; without one, no feedback is asked for. */
+  readonly estimator?: UplinkEstimator | undefined
+  readonly clock: Clock
 }
 
 /** What left, and what came back, since the connection was made. */
@@ -44,25 +61,35 @@ const retransmission = (payloadType: number, of: number): RTCRtpCodecParameters 
 /**
  * What is offered for each codec. Constrained Baseline is what the default encoder makes and what every
  * browser offers; the level of the larger renditions is in their parameter sets.
- *
- * There is no transport-wide congestion control: werift's sender keeps a record of every packet for it
- * and never forgets one.
  */
-function codecParameters(codec: RenditionCodec): RTCRtpCodecParameters[] {
+function codecParameters(codec: RenditionCodec, hasFeedback: boolean): RTCRtpCodecParameters[] {
   const [payloadType, parameters] =
     codec === 'H264' ? [96, 'level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f'] : [98, 'profile-id=0']
   const primary = new RTCRtpCodecParameters({
     mimeType: `video/${codec}`,
     clockRate: 90_000,
     payloadType,
-    rtcpFeedback: [useNACK(), usePLI()],
+    rtcpFeedback: hasFeedback ? [useNACK(), usePLI(), useTWCC()] : [useNACK(), usePLI()],
     parameters,
   })
   return [primary, retransmission(payloadType + 1, payloadType)]
 }
 
+/**
+ * Minimum and maximum playout delay of 0: a viewer aligns tiles itself, and wants each frame as soon as it
+ * is complete. @see http://www.webrtc.org/experiments/rtp-hdrext/playout-delay
+ */
+const PLAYOUT_DELAY_URI = 'http://www.webrtc.org/experiments/rtp-hdrext/playout-delay'
+const NO_PLAYOUT_DELAY = Buffer.from([0, 0, 0])
+const TRANSPORT_WIDE_URI = useTransportWideCC().uri
+/** IP, UDP, RTP with its header extensions, and the tag of SRTP, in bytes. */
+const PACKET_OVERHEAD = 28 + 12 + 20 + 16
+
 interface OutgoingTrack {
   readonly sender: RTCRtpSender
+  /** Ids that were negotiated. @see RFC 8285 */
+  readonly playoutDelayId: number | undefined
+  readonly transportWideId: number | undefined
   sequenceNumber: number
 }
 
@@ -72,10 +99,15 @@ export class Publisher implements AsyncDisposable {
   readonly #tracks: ReadonlyMap<RenditionId, OutgoingTrack>
   readonly #closed = Promise.withResolvers<RelayFault>()
   readonly #counts: PublisherCounts = { packetsSent: 0, bytesSent: 0, packetsNacked: 0, plis: 0, packetsDropped: 0 }
+  readonly #estimator: UplinkEstimator | undefined
+  readonly #clock: Clock
   #inFlight = 0
+  #transportWide = 0
 
-  private constructor(connection: RTCPeerConnection, tracks: ReadonlyMap<RenditionId, OutgoingTrack>) {
+  private constructor(connection: RTCPeerConnection, tracks: ReadonlyMap<RenditionId, OutgoingTrack>, { estimator, clock }: PublisherOptions) {
     this.#connection = connection
+    this.#estimator = estimator
+    this.#clock = clock
     this.#tracks = tracks
     connection.connectionStateChange.subscribe(state => {
       if (state === 'failed' || state === 'closed' || state === 'disconnected') {
@@ -85,6 +117,7 @@ export class Publisher implements AsyncDisposable {
     for (const { sender } of tracks.values()) {
       sender.onPictureLossIndication.subscribe(() => this.#counts.plis++)
       sender.onGenericNack.subscribe(nack => (this.#counts.packetsNacked += nack.lost.length))
+      if (estimator !== undefined) this.#follow(sender, estimator)
     }
   }
 
@@ -96,10 +129,12 @@ export class Publisher implements AsyncDisposable {
   static async open(options: PublisherOptions, signal: AbortSignal): Promise<Publisher> {
     await using scope = new AsyncDisposableStack()
     const { pyramid } = options
+    const hasFeedback = options.estimator !== undefined
+    const playoutDelay = new RTCRtpHeaderExtensionParameters({ uri: PLAYOUT_DELAY_URI })
     const connection = new RTCPeerConnection({
       bundlePolicy: 'max-bundle',
-      codecs: { audio: [], video: [...new Set(pyramid.renditions.map(({ codec }) => codec))].flatMap(codecParameters) },
-      headerExtensions: { audio: [], video: [useSdesMid()] },
+      codecs: { audio: [], video: [...new Set(pyramid.renditions.map(({ codec }) => codec))].flatMap(codec => codecParameters(codec, hasFeedback)) },
+      headerExtensions: { audio: [], video: [useSdesMid(), playoutDelay, ...(hasFeedback ? [useTransportWideCC()] : [])] },
       iceServers: [],
       iceUseIpv6: false,
       iceUseTcp: false,
@@ -108,7 +143,7 @@ export class Publisher implements AsyncDisposable {
     scope.defer(() => connection.close())
     const transceivers = pyramid.renditions.map(({ codec }) => {
       const transceiver = connection.addTransceiver('video', { direction: 'sendonly' })
-      transceiver.setCodecPreferences(codecParameters(codec))
+      transceiver.setCodecPreferences(codecParameters(codec, hasFeedback))
       return transceiver
     })
     await connection.setLocalDescription(await connection.createOffer())
@@ -118,7 +153,7 @@ export class Publisher implements AsyncDisposable {
     await connected(connection, signal)
     prepareSessionKey(connection)
     const tracks = pyramid.renditions.map(({ id }, index) => [id, outgoing(transceivers[index])] as const)
-    const publisher = new Publisher(connection, new Map(tracks))
+    const publisher = new Publisher(connection, new Map(tracks), options)
     scope.move()
     return publisher
   }
@@ -139,7 +174,8 @@ export class Publisher implements AsyncDisposable {
     const sequenceNumber = track.sequenceNumber
     track.sequenceNumber = (sequenceNumber + 1) & 0xffff
     // SSRC and payload type are those that were negotiated: werift fills them in.
-    const header = new RtpHeader({ sequenceNumber, timestamp: packet.timestamp, marker: packet.marker })
+    const header = new RtpHeader({ sequenceNumber, timestamp: packet.timestamp, marker: packet.marker, extensions: this.#extensions(track) })
+    this.#estimator?.sent(this.#transportWide, packet.payload.length + PACKET_OVERHEAD, this.#clock.now())
     this.#inFlight++
     this.#counts.packetsSent++
     this.#counts.bytesSent += packet.payload.length
@@ -147,6 +183,26 @@ export class Publisher implements AsyncDisposable {
       .sendRtp(new RtpPacket(header, packet.payload))
       .catch((cause: unknown) => this.#closed.resolve(new RelayFault('unavailable', 'a packet could not be sent', { cause })))
       .finally(() => this.#inFlight--)
+  }
+
+  /** Extensions of the next packet. Their order is that of their ids, as werift writes them. */
+  #extensions({ playoutDelayId, transportWideId }: OutgoingTrack): { id: number; payload: Buffer }[] {
+    const extensions: { id: number; payload: Buffer }[] = []
+    if (playoutDelayId !== undefined) extensions.push({ id: playoutDelayId, payload: NO_PLAYOUT_DELAY })
+    if (transportWideId === undefined) return extensions
+    this.#transportWide = (this.#transportWide + 1) & 0xffff
+    // werift numbers packets, too, but does not tell which number a packet got; ours replaces it.
+    const payload = Buffer.allocUnsafe(2)
+    payload.writeUInt16BE(this.#transportWide)
+    extensions.push({ id: transportWideId, payload })
+    return extensions
+  }
+
+  /** Listens to what the node says of packets. It may say it to any sender: the numbers are the transport's. */
+  #follow(sender: RTCRtpSender, estimator: UplinkEstimator): void {
+    // werift's own estimator keeps a record of every packet and looks up no more than a part of it.
+    sender.senderBWE.rtpPacketSent = () => undefined
+    sender.senderBWE.receiveTWCC = feedback => estimator.feedback(readArrivals(feedback), this.#clock.now())
   }
 
   /** What left and came back since the connection was made. */
@@ -167,7 +223,8 @@ function pairTracks(pyramid: Pyramid, transceivers: readonly RTCRtpTransceiver[]
 function outgoing(transceiver: RTCRtpTransceiver | undefined): OutgoingTrack {
   if (transceiver === undefined) throw new Error('one transceiver per rendition')
   // Below 2^15, so that the first packets can be lost without confusion about the rollover counter. @see RFC 3711 section 3.3.1
-  return { sender: transceiver.sender, sequenceNumber: randomInt(0, 0x8000) }
+  const idOf = (uri: string): number | undefined => transceiver.headerExtensions.find(extension => extension.uri === uri)?.id
+  return { sender: transceiver.sender, playoutDelayId: idOf(PLAYOUT_DELAY_URI), transportWideId: idOf(TRANSPORT_WIDE_URI), sequenceNumber: randomInt(0, 0x8000) }
 }
 
 /**

@@ -13,15 +13,16 @@ const words = z.string().transform(text => text.split(/\s+/).filter(word => word
 
 /** What every way of running the capture agent shares: the source, and how it is encoded. */
 export const SourceSettings = z.strictObject({
-  source: z.enum(['pattern', 'file', 'device', 'recording']).default('pattern'),
+  source: z.enum(['pattern', 'file', 'device', 'recording', 'stage']).default('pattern'),
   /** A path, for `file` and `recording`; what ffmpeg's `-i` takes, for `device`. */
   input: z.string().min(1).optional(),
   /** Options before `-i`, for `file` and `device`. */
   inputOptions: words.default([]),
-  /** Size of the image in pixels: of the card, or what the device delivers. */
+  /** Size of the image in pixels: of the card or the simulated microscope, or what the device delivers. */
   width: pixels.default(7680),
   height: pixels.default(4320),
-  framesPerSecond: numeric(z.number().min(1).max(120)).default(30),
+  /** Of the same; {@link declaredRate} without it. */
+  framesPerSecond: numeric(z.number().min(1).max(120)).optional(),
   columns: grid.optional(),
   rows: grid.optional(),
   overviewWidth: pixels.default(1920),
@@ -37,6 +38,10 @@ export const SourceSettings = z.strictObject({
   preset: z.string().regex(/^[a-z0-9_-]{1,32}$/, 'expected the name of a preset').optional(),
   /** Threads per encoder. */
   threads: numeric(z.int().min(0).max(64)).default(1),
+  /** What lies under the simulated microscope. */
+  specimen: z.enum(['tissue', 'calibration']).default('tissue'),
+  /** Encoders of each kind that a simulated microscope keeps started for tiles that come into view. */
+  spareEncoders: numeric(z.int().min(0).max(16)).default(4),
   loop: flag().default(false),
   ffmpeg: z.string().min(1).optional(),
   ffprobe: z.string().min(1).optional(),
@@ -51,6 +56,8 @@ export const AgentSettings = SourceSettings.extend({
   invitationFile: z.string().min(1).optional(),
   /** Origin of the node, where the invitation is a token alone. */
   node: z.url({ protocol: /^https?$/ }).optional(),
+  /** What the line to the node is known to carry, in bits per second. */
+  uplinkBitrate: bitrate.optional(),
 })
 export type AgentSettings = z.infer<typeof AgentSettings>
 
@@ -60,6 +67,9 @@ export const RecordSettings = SourceSettings.extend({
   output: z.string().min(1),
 })
 export type RecordSettings = z.infer<typeof RecordSettings>
+
+/** The frame rate that was asked for, or that a source has without: what software encodes of a viewport, or what screens show. */
+export const declaredRate = ({ framesPerSecond, source }: SourceSettings): number => framesPerSecond ?? (source === 'stage' ? 15 : 30)
 
 /** The encoder's share of the settings. */
 export const encoderSettings = (settings: SourceSettings): EncoderSettings => ({
@@ -76,7 +86,10 @@ export const encoderSettings = (settings: SourceSettings): EncoderSettings => ({
  */
 export function refuseContradictions(settings: SourceSettings): void {
   const mistakes: string[] = []
-  if (settings.source === 'pattern' && settings.input !== undefined) mistakes.push('--input: the pattern source takes none')
-  if (settings.source !== 'pattern' && settings.input === undefined) mistakes.push(`--input: the ${settings.source} source needs one`)
+  const isDrawn = settings.source === 'pattern' || settings.source === 'stage'
+  if (isDrawn && settings.input !== undefined) mistakes.push(`--input: the ${settings.source} source takes none`)
+  if (!isDrawn && settings.input === undefined) mistakes.push(`--input: the ${settings.source} source needs one`)
+  if (settings.source === 'stage' && settings.whole !== 'none') mistakes.push('--whole: the stage source has no such stream')
+  if (settings.source === 'stage' && 'output' in settings) mistakes.push('--source: the stage source makes only what is watched, and cannot be recorded')
   if (mistakes.length > 0) throw new RelayFault('bad_config', mistakes.join('\n'))
 }

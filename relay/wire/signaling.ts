@@ -65,8 +65,11 @@ export type Publication = z.infer<typeof Publication>
 const requestId = z.uint32()
 const renditionIds = z.array(RenditionId).max(MAX_RENDITIONS)
 
-/** A rate that somebody claims or estimates for a line. What is outside is no line that media can use, or no claim to believe. */
-export const LineRate = z.int().min(100_000).max(10_000_000_000)
+/** What a line may be said to carry, in bits per second. What is outside is no line that media can use, or no claim to believe. */
+export const LINE_RATE_LIMITS = { min: 100_000, max: 10_000_000_000 } as const
+
+/** A rate that somebody claims or estimates for a line. */
+export const LineRate = z.int().min(LINE_RATE_LIMITS.min).max(LINE_RATE_LIMITS.max)
 
 /** The first request on every socket. Grants the session that all others need. */
 export const Join = z.strictObject({

@@ -1,0 +1,55 @@
+import { bitsPerSecond, millis } from '../../relay/wire/units.ts'
+import type { Clock } from '../../relay/runtime/clock.ts'
+import type { BitsPerSecond } from '../../relay/wire/units.ts'
+import type { UplinkEstimator } from './uplink-estimator.ts'
+
+/** How often the estimate is looked at. */
+const INTERVAL = millis(100)
+/** The node hears of changes by more than this… */
+const NEWS = 0.03
+/** …and no more often than this, unless the estimate fell. */
+const REPORT_INTERVAL = millis(500)
+/** Keyframes and retransmissions may exceed what is admitted by so much for a while. */
+const PACING_HEADROOM = 1.1
+
+/** What {@link UplinkWatch} needs. */
+export interface UplinkWatchOptions {
+  readonly estimator: UplinkEstimator
+  /** The line is known: the node hears of it before anything was measured. */
+  readonly isKnown: boolean
+  readonly clock: Clock
+  readonly onLimit: (rate: BitsPerSecond) => void
+  readonly onReport: (rate: BitsPerSecond) => void
+}
+
+/** Keeps pacer and node up to date with what the line carries, once it has shown a limit. */
+export class UplinkWatch implements Disposable {
+  readonly #options: UplinkWatchOptions
+  readonly #timer: NodeJS.Timeout
+  #reported: BitsPerSecond | undefined
+  #reportedAt = -Infinity
+
+  constructor(options: UplinkWatchOptions) {
+    this.#options = options
+    this.#timer = setInterval(() => this.#step(), INTERVAL)
+    this.#step()
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer)
+  }
+
+  #step(): void {
+    const { estimator, isKnown, clock, onLimit, onReport } = this.#options
+    const now = clock.now()
+    const rate = estimator.step(now)
+    if (!isKnown && !estimator.isLimited) return
+    onLimit(bitsPerSecond(rate * PACING_HEADROOM))
+    const before = this.#reported
+    const isNews = before === undefined || Math.abs(rate - before) > NEWS * before
+    if (!isNews || (before !== undefined && rate > before && now - this.#reportedAt < REPORT_INTERVAL)) return
+    this.#reported = rate
+    this.#reportedAt = now
+    onReport(bitsPerSecond(Math.round(rate)))
+  }
+}
