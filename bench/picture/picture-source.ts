@@ -53,7 +53,7 @@ export async function tissuePicture(onProgress: (share: number) => void, signal:
 }
 
 async function cachedField(onProgress: (share: number) => void, signal: AbortSignal): Promise<string> {
-  const drawing = await readFile(fileURLToPath(new URL('../../scripts/demo/tissue.ts', import.meta.url)))
+  const drawing = await readFile(fileURLToPath(new URL('../../clients/capture/tissue.ts', import.meta.url)))
   const digest = createHash('sha256').update(drawing).digest('hex')
   const directory = cacheDirectory()
   const path = join(directory, `${cachedName('bench-field', { ...DEMO_SCENE.field, digest })}.rgb`)

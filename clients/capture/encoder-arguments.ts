@@ -114,22 +114,53 @@ export function planEncoder(
   const outputs = pyramid.renditions.map((rendition, index): EncoderOutput => {
     const track = tracks[index]
     if (track === undefined) throw new Error('one track per rendition')
-    return {
-      // `connect` makes ffmpeg fail, and so end, when this process is gone and nobody listens any more.
-      url: `rtp://127.0.0.1:${port}?rtcpport=${port}&pkt_size=${PACKET_BYTES}&connect=1`,
-      options: [
-        '-map', `[r${index}]`,
-        ...(rendition.codec === 'VP9' ? vp9Options(pyramid, rendition, settings) : h264Options(pyramid, rendition, index, settings)),
-        '-color_primaries', 'bt709', '-color_trc', 'bt709', '-colorspace', 'bt709', '-color_range', 'tv',
-        '-f', 'rtp',
-        '-ssrc', String(track.ssrc),
-        '-payload_type', rendition.codec === 'VP9' ? '98' : '96',
-        '-seq', String(track.firstSequenceNumber),
-      ],
-    }
+    return renditionOutput(`[r${index}]`, { rendition, framesPerSecond: pyramid.framesPerSecond, phase: index }, settings, track, port)
   })
   return { filterGraph: [split, ...branches].join(';'), outputs }
 }
+
+/** One rendition as an encoder is told of it. */
+export interface RenditionJob {
+  readonly rendition: Rendition
+  readonly framesPerSecond: number
+  /** Which frame of each GOP is its keyframe: staggered over the renditions, so that keyframes of dozens of tiles never leave together. */
+  readonly phase: number
+}
+
+/**
+ * Plans one ffmpeg process that makes one rendition from pictures of exactly its size and region:
+ * one frame in, one frame out.
+ *
+ * @param port - The loopback UDP port that its RTP goes to.
+ */
+export function planTileEncoder(job: RenditionJob, settings: EncoderSettings, track: Pick<IngestTrack, 'ssrc' | 'firstSequenceNumber'>, port: number): EncoderPlan {
+  const upload = uploadFilters(settings.encoder)
+  const output = renditionOutput('[r0]', job, settings, track, port)
+  return {
+    filterGraph: `[0:v]${['setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709', ...upload].join(',')}[r0]`,
+    outputs: [{ ...output, options: ['-fps_mode', 'passthrough', ...output.options] }],
+  }
+}
+
+function renditionOutput(label: string, job: RenditionJob, settings: EncoderSettings, track: Pick<IngestTrack, 'ssrc' | 'firstSequenceNumber'>, port: number): EncoderOutput {
+  const { codec } = job.rendition
+  return {
+    // `connect` makes ffmpeg fail, and so end, when this process is gone and nobody listens any more.
+    url: `rtp://127.0.0.1:${port}?rtcpport=${port}&pkt_size=${PACKET_BYTES}&connect=1`,
+    options: [
+      '-map', label,
+      ...(codec === 'VP9' ? vp9Options(job, settings) : h264Options(job, settings)),
+      '-color_primaries', 'bt709', '-color_trc', 'bt709', '-colorspace', 'bt709', '-color_range', 'tv',
+      '-f', 'rtp',
+      '-ssrc', String(track.ssrc),
+      '-payload_type', codec === 'VP9' ? '98' : '96',
+      '-seq', String(track.firstSequenceNumber),
+    ],
+  }
+}
+
+/** What carries pictures to encoders that do not read ordinary memory. */
+const uploadFilters = (encoder: string): readonly string[] => (encoder.endsWith('_vaapi') ? ['format=nv12', 'hwupload'] : [])
 
 function renditionFilters(pyramid: Pyramid, { region, width, height }: Rendition, encoder: string): string {
   const filters: string[] = []
@@ -137,21 +168,20 @@ function renditionFilters(pyramid: Pyramid, { region, width, height }: Rendition
     filters.push(`crop=${region.width}:${region.height}:${region.x}:${region.y}`)
   }
   if (width !== region.width || height !== region.height) filters.push(`scale=${width}:${height}:flags=area`)
-  if (encoder.endsWith('_vaapi')) filters.push('format=nv12', 'hwupload')
+  filters.push(...uploadFilters(encoder))
   return filters.length === 0 ? 'null' : filters.join(',')
 }
 
 /** @see RFC 6184 section 8.1 for why parameter sets come with every keyframe: a viewer may join at any of them */
-function h264Options(pyramid: Pyramid, rendition: Rendition, index: number, settings: EncoderSettings): readonly string[] {
-  const gop = gopFrames(rendition, pyramid.framesPerSecond)
+function h264Options({ rendition, framesPerSecond, phase }: RenditionJob, settings: EncoderSettings): readonly string[] {
+  const gop = gopFrames(rendition, framesPerSecond)
   return [
     '-c:v', settings.encoder,
     ...encoderFamilyOptions(rendition, settings),
     '-threads', String(settings.threads),
-    ...rateOptions(rendition, pyramid.framesPerSecond),
+    ...rateOptions(rendition, framesPerSecond),
     '-bf', '0',
-    // Staggered over the renditions, so that keyframes of dozens of tiles never leave together.
-    '-force_key_frames', `expr:eq(mod(n,${gop}),${index % gop})`,
+    '-force_key_frames', `expr:eq(mod(n,${gop}),${phase % gop})`,
     ...settings.encoderOptions,
   ]
 }
@@ -178,7 +208,7 @@ function encoderFamilyOptions(rendition: Rendition, { encoder, preset }: Encoder
   return presetOptions
 }
 
-function vp9Options(pyramid: Pyramid, rendition: Rendition, settings: EncoderSettings): readonly string[] {
+function vp9Options({ rendition, framesPerSecond }: RenditionJob, settings: EncoderSettings): readonly string[] {
   return [
     '-strict', 'experimental',
     '-c:v', 'libvpx-vp9',
@@ -189,7 +219,7 @@ function vp9Options(pyramid: Pyramid, rendition: Rendition, settings: EncoderSet
     '-lag-in-frames', '0',
     '-auto-alt-ref', '0',
     '-threads', String(Math.max(2, settings.threads)),
-    ...rateOptions(rendition, pyramid.framesPerSecond),
+    ...rateOptions(rendition, framesPerSecond),
     // Percent of the mean frame: at the default rate at most 1 MB.
     '-max-intra-rate', '600',
   ]

@@ -9,7 +9,9 @@ import { patternLayout } from './pattern-layout.ts'
 import { probeVideo } from './probe.ts'
 import { loadRecording } from './recording.ts'
 import { RecordingSource } from './recording-source.ts'
-import { encoderSettings } from './settings.ts'
+import { openMicroscope, overviewShrink } from './simulated-microscope.ts'
+import { StageSource } from './stage-source.ts'
+import { declaredRate, encoderSettings } from './settings.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
 import type { Logger } from '../../relay/runtime/log.ts'
 import type { Pyramid } from '../../relay/wire/pyramid.ts'
@@ -73,6 +75,8 @@ export async function planSource(settings: SourceSettings, context: SourceContex
       return planDevice(settings, context)
     case 'recording':
       return planRecording(settings, context)
+    case 'stage':
+      return planStage(settings, context)
     default:
       return settings.source satisfies never
   }
@@ -91,7 +95,8 @@ export function encodedPlan(
 }
 
 async function planPattern(settings: SourceSettings, { clock, log }: SourceContext): Promise<SourcePlan> {
-  const { width, height, framesPerSecond } = settings
+  const { width, height } = settings
+  const framesPerSecond = declaredRate(settings)
   const pyramid = pyramidFor(settings, width, height, framesPerSecond)
   const { columns, rows } = pyramid
   for (const { id, region } of pyramid.renditions) if (id.startsWith('tile')) patternLayout(region)
@@ -123,7 +128,8 @@ async function planFile(settings: SourceSettings, { log }: SourceContext): Promi
 }
 
 async function planDevice(settings: SourceSettings, { log }: SourceContext): Promise<SourcePlan> {
-  const { width, height, framesPerSecond, inputOptions: options } = settings
+  const { width, height, inputOptions: options } = settings
+  const framesPerSecond = declaredRate(settings)
   const source = settings.input ?? ''
   const pyramid = pyramidFor(settings, width, height, framesPerSecond)
   const input: EncoderInput = { open: () => ({ source, options }), filters: toImage(width, height, framesPerSecond) }
@@ -138,4 +144,14 @@ async function planRecording(settings: SourceSettings, { clock }: SourceContext)
     pyramid: recording.pyramid,
     open: (onFrame, signal) => Promise.resolve(RecordingSource.open({ recording, clock, isLooped: settings.loop }, onFrame, signal)),
   }
+}
+
+async function planStage(settings: SourceSettings, { clock, log }: SourceContext): Promise<SourcePlan> {
+  const { width, height, specimen: kind, spareEncoders } = settings
+  const overviewWidth = width / overviewShrink(width, height, settings.overviewWidth)
+  const pyramid = pyramidFor({ ...settings, overviewWidth }, width, height, declaredRate(settings))
+  const { ffmpeg: ffmpegPath } = await findFfmpeg(settings)
+  const { specimen, stage } = await openMicroscope({ width, height, kind, log, clock })
+  const options = { pyramid, specimen, stage, settings: encoderSettings(settings), spareEncoders, ffmpegPath, clock, log }
+  return { kind: 'stage', pyramid, stage, open: (onFrame, signal) => StageSource.open(options, onFrame, signal) }
 }

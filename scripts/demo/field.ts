@@ -1,6 +1,6 @@
 import { open, rename, rm } from 'node:fs/promises'
 import { setImmediate as yieldToEvents } from 'node:timers/promises'
-import { drawTissue } from './tissue.ts'
+import { drawTissue } from '../../clients/capture/tissue.ts'
 
 /** Lines drawn at a time. */
 const BAND_LINES = 64
