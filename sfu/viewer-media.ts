@@ -1,12 +1,17 @@
 import { ConsumerId, ProducerId } from '../relay/wire/ids.ts'
 import { RelayFault } from '../relay/wire/fault.ts'
-import { bitsPerSecond } from '../relay/wire/units.ts'
+import { bitsPerSecond, millis } from '../relay/wire/units.ts'
 import type { RenditionId } from '../relay/wire/ids.ts'
 import type { Flow, ReplyData, RequestOf } from '../relay/wire/signaling.ts'
 import type { RtpCapabilities as WireRtpCapabilities } from '../relay/wire/webrtc.ts'
+import type { Millis } from '../relay/wire/units.ts'
 import type { FlowViewer } from './flow/flow-control.ts'
 import type { PublishedMedia } from './published-media.ts'
 import type { Consumer, DtlsParameters, Router, RtpCapabilities, WebRtcTransport } from 'mediasoup/types'
+
+const LOOPBACK = /^(127\.|::1$|::ffff:127\.)/
+/** A line's round trip and loss are read from so many renditions; the pointer's tile and the overview are among the first. */
+const SAMPLED_CONSUMERS = 6
 
 /** One viewer's receiving transport and its consumers of one publication. */
 export class ViewerMedia implements FlowViewer {
@@ -16,6 +21,7 @@ export class ViewerMedia implements FlowViewer {
   #published: PublishedMedia | undefined
   #consumers: ReadonlyMap<RenditionId, Consumer> = new Map()
   #isConnected = false
+  #isReading = false
 
   constructor(router: Router, transport: WebRtcTransport, onFlow: (flow: Flow) => void) {
     this.#router = router
@@ -23,7 +29,7 @@ export class ViewerMedia implements FlowViewer {
     this.#onFlow = onFlow
     transport.observer.once('close', () => this.#published?.flow.leave(this))
     transport.on('trace', trace => {
-      if (trace.type === 'bwe') this.#readEstimate(trace.info)
+      if (trace.type === 'bwe') void this.#readEstimate(trace.info)
     })
   }
 
@@ -112,8 +118,33 @@ export class ViewerMedia implements FlowViewer {
     this.transport.close()
   }
 
-  #readEstimate(info: unknown): void {
+  /** A viewer on this machine has no line; its estimate would tell how busy the machine is. */
+  #isLocal(): boolean {
+    return LOOPBACK.test(this.transport.iceSelectedTuple?.remoteIp ?? '')
+  }
+
+  async #readEstimate(info: unknown): Promise<void> {
     const available = (info as { readonly availableBitrate?: unknown }).availableBitrate
-    if (typeof available === 'number' && available > 0) this.#published?.flow.downlinkEstimated(this, bitsPerSecond(available))
+    if (typeof available !== 'number' || available <= 0 || this.#isReading || this.#isLocal()) return
+    this.#isReading = true
+    try {
+      const reports = await this.#receiverReports()
+      this.#published?.flow.downlinkEstimated(this, { available: bitsPerSecond(available), ...reports })
+    } finally {
+      this.#isReading = false
+    }
+  }
+
+  /** What the viewer's receiver reports say of the line, over some of the renditions that flow. */
+  async #receiverReports(): Promise<{ readonly roundTrip: Millis | undefined; readonly lossRatio: number }> {
+    const flowing = [...this.#consumers.values()].filter(consumer => !consumer.paused && !consumer.closed).slice(0, SAMPLED_CONSUMERS)
+    const readings = await Promise.allSettled(flowing.map(consumer => consumer.getStats()))
+    const stats = readings.flatMap(reading => (reading.status === 'fulfilled' ? reading.value : [])).filter(({ type }) => type === 'outbound-rtp')
+    const roundTrips = stats.map(({ roundTripTime }) => roundTripTime ?? 0).filter(roundTrip => roundTrip > 0)
+    const loss = stats.reduce((sum, { fractionLost }) => sum + fractionLost / 256, 0)
+    return {
+      roundTrip: roundTrips.length === 0 ? undefined : millis(Math.min(...roundTrips)),
+      lossRatio: stats.length === 0 ? 0 : loss / stats.length,
+    }
   }
 }

@@ -2,7 +2,9 @@ import t from 'tap'
 import { bitsPerSecond, millis } from '../../relay/wire/units.ts'
 import { DownlinkBudget, INITIAL_DOWNLINK } from './downlink-budget.ts'
 
-const reading = (available: number, flowing: number) => ({ available: bitsPerSecond(available), flowing: bitsPerSecond(flowing) })
+const reading = (available: number, flowing: number, roundTrip = 40, lossRatio = 0.06) => ({
+  available: bitsPerSecond(available), flowing: bitsPerSecond(flowing), roundTrip: millis(roundTrip), lossRatio,
+})
 
 t.test('takes a small estimate for no limit while little flows', async t => {
   const budget = new DownlinkBudget()
@@ -17,12 +19,24 @@ t.test('falls to the estimate when that stays below what flows, and not for a mo
   budget.read(reading(10e6, 20e6), millis(200))
   t.equal(budget.bitsPerSecond, INITIAL_DOWNLINK)
   budget.read(reading(11e6, 20e6), millis(500))
-  t.equal(budget.bitsPerSecond, 11e6)
+  t.equal(budget.bitsPerSecond, 15e6, 'in steps')
+  budget.read(reading(13e6, 15e6), millis(600))
+  t.equal(budget.bitsPerSecond, 15e6)
+  budget.read(reading(13e6, 15e6), millis(800))
+  t.equal(budget.bitsPerSecond, 13e6)
+})
+
+t.test('takes a low estimate for a busy machine where no queue and no loss is seen', async t => {
+  const budget = new DownlinkBudget()
+  for (let now = 0; now < 5000; now += 100) budget.read(reading(1e6, 20e6, 40 + (now % 300) / 10, 0.01), millis(now))
+  t.equal(budget.bitsPerSecond, INITIAL_DOWNLINK)
+  for (let now = 5000; now < 5400; now += 100) budget.read(reading(1e6, 20e6, 120, 0), millis(now))
+  t.equal(budget.bitsPerSecond, 15e6, 'a queue')
 })
 
 t.test('grows slowly again while it is used up, and only then', async t => {
   const budget = new DownlinkBudget()
-  for (const now of [0, 300]) budget.read(reading(10e6, 20e6), millis(now))
+  for (const now of [0, 300]) budget.read(reading(10e6, 13e6), millis(now))
   t.equal(budget.bitsPerSecond, 10e6)
   for (let now = 400; now < 3200; now += 100) budget.read(reading(10e6, 9e6), millis(now))
   t.equal(budget.bitsPerSecond, 10e6, 'the line drains')

@@ -7,6 +7,7 @@ import type { RenditionId } from '../../relay/wire/ids.ts'
 import type { Pyramid } from '../../relay/wire/pyramid.ts'
 import type { Demand, Flow } from '../../relay/wire/signaling.ts'
 import type { BitsPerSecond } from '../../relay/wire/units.ts'
+import type { BandwidthReading } from './downlink-budget.ts'
 import type { WantedFlow } from './line-fit.ts'
 
 /** What flow control needs of one viewer. */
@@ -108,11 +109,11 @@ export class FlowControl {
   }
 
   /** The congestion controller's word on a viewer's line. */
-  downlinkEstimated(viewer: FlowViewer, available: BitsPerSecond): void {
+  downlinkEstimated(viewer: FlowViewer, estimate: Omit<BandwidthReading, 'flowing'>): void {
     const state = this.#viewers.get(viewer)
     if (state === undefined) return
     const before = state.budget.bitsPerSecond
-    state.budget.read({ available, flowing: this.#fit.rateOf(state.flow.flowing) }, this.#options.clock.now())
+    state.budget.read({ ...estimate, flowing: this.#fit.rateOf(state.flow.flowing) }, this.#options.clock.now())
     if (isOther(state.budget.bitsPerSecond, before)) void this.#update()
   }
 
