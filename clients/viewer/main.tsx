@@ -1,6 +1,7 @@
 import './jitless.ts'
 import { render } from 'preact'
 import { RelayFault, toFault } from '../../relay/wire/fault.ts'
+import { LineRate } from '../../relay/wire/signaling.ts'
 import { chooseLanguage } from './i18n.ts'
 import type { KenkyoHandle } from './inspect.ts'
 import { createHandle } from './inspection.ts'
@@ -9,11 +10,11 @@ import { InterfaceState } from './interface/interface-state.ts'
 import { bindKeyboard } from './interface/keyboard.ts'
 import { Notice } from './interface/notice.tsx'
 import type { Failure } from './interface/notice.tsx'
-import type { UploadPath } from './picture/messages.ts'
 import { readInvitation } from './session/invitation-link.ts'
 import { watchCanvasSize } from './view/canvas-size.ts'
 import { Gestures } from './view/gestures.ts'
 import { Viewer } from './viewer.ts'
+import type { ViewerOptions } from './viewer.ts'
 
 declare global {
   var kenkyo: KenkyoHandle | undefined
@@ -27,10 +28,15 @@ function createCanvas(className: string, size: { width: number; height: number }
   return Object.assign(canvas, { className, ...size })
 }
 
-/** `?frames=video` and `?upload=planes|texture` choose paths that would not be taken by themselves. */
-function readOptions(query: URLSearchParams): { upload: UploadPath | undefined; forceVideoElements: boolean } {
+/**
+ * `?frames=video` and `?upload=planes|texture` choose paths that would not be taken by themselves;
+ * `?downlink=<Mbit/s>` says what this viewer's line is known to carry.
+ */
+function readOptions(query: URLSearchParams): ViewerOptions {
   const upload = query.get('upload')
+  const line = LineRate.safeParse(Math.round(Number(query.get('downlink')) * 1e6))
   return {
+    line: line.success ? { downlinkBitsPerSecond: line.data } : {},
     upload: upload === 'planes' || upload === 'texture' ? upload : undefined,
     forceVideoElements: query.get('frames') === 'video',
   }

@@ -20,6 +20,7 @@ import { StandingSession } from './session/standing-session.ts'
 import type { ConnectionListener, ConnectionState } from './session/standing-session.ts'
 import { readTraffic, TrafficMeter } from './session/traffic-meter.ts'
 import type { Traffic } from './session/traffic-meter.ts'
+import type { LineClaim } from './session/viewer-session.ts'
 import { StageControl } from './stage/stage-control.ts'
 import type { ToldFlow } from './view/expectation.ts'
 import type { ViewMode } from './view/tile-demand.ts'
@@ -39,6 +40,11 @@ const NO_TRAFFIC: Traffic = {
 const NO_TRUTH: Truth = { kind: 'none', pixels: 'none', factor: 1, staleSeconds: 0 }
 const TRUTH_INTERVAL_MS = 100
 const TRAFFIC_INTERVAL_MS = 1000
+
+/** Choices that the page's query makes. */
+export interface ViewerOptions extends PictureOptions {
+  readonly line: LineClaim
+}
 
 /** The viewer as a whole: what it knows (signals) and what can be done with it. */
 export class Viewer implements ConnectionListener {
@@ -75,12 +81,12 @@ export class Viewer implements ConnectionListener {
   /** The whole field is shown, and stays shown when the window changes its size. */
   #isFitted = true
 
-  constructor(invitation: Invitation, canvases: { main: HTMLCanvasElement; minimap: HTMLCanvasElement }, options: PictureOptions) {
+  constructor(invitation: Invitation, canvases: { main: HTMLCanvasElement; minimap: HTMLCanvasElement }, options: ViewerOptions) {
     this.picture = new Picture(canvases.main, canvases.minimap, options, {
       drawn: state => this.#pictureDrawn(state),
       failed: reason => this.#pictureFailed(reason),
     })
-    this.#session = new StandingSession(invitation, this)
+    this.#session = new StandingSession(invitation, this, options.line)
     effect(() => this.#updatePicture())
     effect(() => this.#updateDemand())
   }

@@ -7,7 +7,7 @@ import { NO_DEMAND } from '../view/tile-demand.ts'
 import type { Demand } from '../view/tile-demand.ts'
 import type { Invitation } from './invitation-link.ts'
 import { ViewerSession } from './viewer-session.ts'
-import type { SessionListener } from './viewer-session.ts'
+import type { LineClaim, SessionListener } from './viewer-session.ts'
 
 /** How the viewer stands with its node. `refused` is final. */
 export type ConnectionState = 'connecting' | 'joined' | 'reconnecting' | 'refused'
@@ -30,12 +30,14 @@ const OPEN_TIMEOUT_MS = 5000
 export class StandingSession {
   readonly #invitation: Invitation
   readonly #listener: ConnectionListener
+  readonly #line: LineClaim
   #session: ViewerSession | undefined
   #wanted = NO_DEMAND
 
-  constructor(invitation: Invitation, listener: ConnectionListener) {
+  constructor(invitation: Invitation, listener: ConnectionListener, line: LineClaim = {}) {
     this.#invitation = invitation
     this.#listener = listener
+    this.#line = line
   }
 
   /** This shall flow, in this session and in those to come. */
@@ -82,7 +84,7 @@ export class StandingSession {
     signal.addEventListener('abort', close)
     try {
       const socket = await openSocket(this.#invitation.signalingUrl)
-      session = await ViewerSession.join(socket, this.#invitation.token, this.#listener)
+      session = await ViewerSession.join(socket, this.#invitation.token, this.#listener, this.#line)
       if (signal.aborted) close()
       onJoined()
       this.#session = session

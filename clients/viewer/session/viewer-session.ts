@@ -28,6 +28,11 @@ export interface SessionListener {
   faulted(fault: RelayFault): void
 }
 
+/** What the viewer's line is known to carry; without it the node finds out. */
+export interface LineClaim {
+  readonly downlinkBitsPerSecond?: number
+}
+
 /** Between attempts to receive a publication. */
 const RECEIVE_RETRY_MS = 500
 
@@ -44,10 +49,12 @@ export class ViewerSession {
   #wanted = NO_DEMAND
   /** What the node last answered for. */
   #asked = NO_DEMAND
+  readonly #line: LineClaim
   #isClosed = false
 
-  private constructor(socket: SignalingSocket, listener: SessionListener) {
+  private constructor(socket: SignalingSocket, listener: SessionListener, line: LineClaim) {
     this.#listener = listener
+    this.#line = line
     this.#client = new SignalingClient(socket, { onNotification: notification => this.#notified(notification) })
     void this.#client.closed.then(() => (this.#isClosed = true))
   }
@@ -57,8 +64,8 @@ export class ViewerSession {
    *
    * @throws {RelayFault} The node's code; then the socket is closed.
    */
-  static async join(socket: SignalingSocket, invitation: string, listener: SessionListener): Promise<ViewerSession> {
-    const session = new ViewerSession(socket, listener)
+  static async join(socket: SignalingSocket, invitation: string, listener: SessionListener, line: LineClaim): Promise<ViewerSession> {
+    const session = new ViewerSession(socket, listener, line)
     try {
       const { sessionId, publication } = await session.#client.request('join', { protocol: PROTOCOL_VERSION, invitation })
       listener.joined(sessionId)
@@ -207,7 +214,8 @@ export class ViewerSession {
       this.#tell(queue, reception)
     }
     try {
-      const flow = await this.#client.request('watch', { publicationId, renditions: [...demand.renditions], prefetch: [...demand.prefetch] })
+      const parameters = { publicationId, renditions: [...demand.renditions], prefetch: [...demand.prefetch], ...this.#line }
+      const flow = await this.#client.request('watch', parameters)
       if (queue === this.#queue) {
         this.#asked = demand
         this.#flows(flow)

@@ -53,6 +53,15 @@ t.test('a withheld middle tile leaves the overview; the overview itself is never
   t.same(it.withheld, [{ renditionId: middleId(0, 0), cause: 'uplink', shownAs: 'overview' }])
 })
 
+t.test('a tile is at half resolution only when middle tiles take the place of all of it that is visible', async t => {
+  const odd = planPyramid({ width: 7680, height: 4320, columns: 6, rows: 6, framesPerSecond: 30, overviewWidth: 1920, middle: { columns: 4, rows: 4 } })
+  const asked = { renditions: [a, OVERVIEW, b], prefetch: [] }
+  const shownAs = (...middles: RenditionId[]) =>
+    expectationOf(odd, visible, asked, { asked, flowing: [a, OVERVIEW, ...middles], withheld: withheld(b) }).withheld.map(item => item.shownAs)
+  t.same(shownAs(middleId(0, 0)), ['overview'])
+  t.same(shownAs(middleId(0, 0), middleId(1, 0)), ['middle'])
+})
+
 t.test('knows when nothing has changed', async t => {
   const told = { asked: demand, flowing: [OVERVIEW, a], withheld: withheld(b, c) }
   const one = expectationOf(pyramid, visible, demand, told)

@@ -47,8 +47,11 @@ export function expectationOf(pyramid: Pyramid, visible: Rect, demand: Demand, t
   const gaps = find(missing.map(({ renditionId }) => renditionId)).map(({ region }) => region)
   const substitutes = find(flowing).filter(({ id, region }) => !wanted.has(id) && isTile(id) && overlaps(region, visible))
   const filling = substitutes.filter(({ region }) => gaps.some(gap => overlaps(region, gap)))
-  const middles = substitutes.filter(({ id }) => middlePosition(id) !== undefined)
-  const isHalf = (id: RenditionId): boolean => find([id]).some(({ region }) => middles.some(middle => overlaps(middle.region, region)))
+  const middles = pyramid.renditions.filter(({ id, region }) => middlePosition(id) !== undefined && overlaps(region, visible))
+  const isHalf = (id: RenditionId): boolean => {
+    const under = find([id]).flatMap(({ region }) => middles.filter(middle => middle.id !== id && overlaps(middle.region, region)))
+    return under.length > 0 && under.every(middle => flowing.has(middle.id))
+  }
   return {
     drawable: [...new Set([...demand.renditions, ...demand.prefetch, ...substitutes.map(({ id }) => id)])],
     expected: [...demand.renditions.filter(id => !answered.has(id) || flowing.has(id)), ...filling.map(({ id }) => id)],
