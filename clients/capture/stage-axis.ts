@@ -1,3 +1,4 @@
+import { millis } from '../../relay/wire/units.ts'
 import type { Millis } from '../../relay/wire/units.ts'
 
 /** What an axis can do, in micrometres and seconds. */
@@ -7,9 +8,10 @@ export interface AxisLimits {
 }
 
 /** Motion is worked out in steps of this length, so that it does not depend on how often somebody looks. */
-const STEP_SECONDS = 0.001
+const STEP = millis(1)
+const STEP_SECONDS = STEP / 1000
 /** Whoever looks away for longer finds the axis as it was after this time. */
-const LONGEST_LOOK_SECONDS = 5
+const LONGEST_LOOK = millis(5000)
 
 /** One motor: accelerates towards its target, brakes in time, and stands exactly there. Reads no clock. */
 export class StageAxis {
@@ -17,7 +19,8 @@ export class StageAxis {
   #position: number
   #target: number
   #velocity = 0
-  #restSeconds = 0
+  /** Time that has passed, but not yet a whole step. */
+  #rest = 0
 
   constructor(limits: AxisLimits, position: number) {
     this.#limits = limits
@@ -46,25 +49,23 @@ export class StageAxis {
 
   /** Lets time pass. */
   advance(duration: Millis): void {
-    this.#restSeconds = Math.min(this.#restSeconds + duration / 1000, LONGEST_LOOK_SECONDS)
-    for (; this.#restSeconds >= STEP_SECONDS; this.#restSeconds -= STEP_SECONDS) this.#step()
+    this.#rest = Math.min(this.#rest + duration, LONGEST_LOOK)
+    for (; this.#rest >= STEP; this.#rest -= STEP) this.#step()
   }
 
   #step(): void {
     const distance = this.#target - this.#position
     if (distance === 0 && this.#velocity === 0) return
     const { micrometresPerSecond, micrometresPerSecondSquared: acceleration } = this.#limits
-    // As fast as it may be and still stop at the target.
-    const wanted = Math.sign(distance) * Math.min(micrometresPerSecond, Math.sqrt(2 * acceleration * Math.abs(distance)))
     const change = acceleration * STEP_SECONDS
+    // As fast as it may be and, after this step, still stop at the target: v dt + v² / 2a = distance.
+    const wanted = Math.sign(distance) * Math.min(micrometresPerSecond, Math.sqrt(change ** 2 + 2 * acceleration * Math.abs(distance)) - change)
     this.#velocity += Math.min(change, Math.max(-change, wanted - this.#velocity))
-    const travelled = this.#velocity * STEP_SECONDS
-    const isSlow = Math.abs(this.#velocity) <= 2 * change
-    if (Math.abs(distance) <= Math.abs(travelled) + change * STEP_SECONDS && isSlow) {
+    if (Math.abs(distance) <= change * STEP_SECONDS && Math.abs(this.#velocity) <= 2 * change) {
       this.#position = this.#target
       this.#velocity = 0
       return
     }
-    this.#position += travelled
+    this.#position += this.#velocity * STEP_SECONDS
   }
 }

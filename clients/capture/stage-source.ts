@@ -34,12 +34,14 @@ export interface StageSourceOptions {
 /** Renditions of which only keyframes are wanted get one so often. */
 const KEY_INTERVAL = millis(1000)
 /** An image waits so long for an encoder that is still busy with the one before; then it is taken without it. */
-const PATIENCE = millis(500)
-/** An encoder that is busy with one picture for so long is stuck. */
-const STUCK_AFTER = millis(4000)
+const PATIENCE = millis(1000)
+/** An encoder that is busy with one picture for so long is stuck, or a packet of it was lost. */
+const STUCK_AFTER = millis(5000)
+/** The same for its first picture, because on a busy machine it takes seconds to start a process. */
+const STUCK_STARTING_AFTER = millis(15_000)
 /** The source fails when so many encoders of one rendition, or so many spare ones, have died with no frame between. */
-const MOST_DEATHS = 6
-const RESTART_BACKOFF = { first: millis(500), cap: millis(5000) }
+const MOST_DEATHS = 5
+const RESTART_BACKOFF = { first: millis(250), cap: millis(5000) }
 /** In place of a rendition, for encoders that wait for one. */
 const SPARE = 'spare'
 /** How often trouble on the way from ffmpeg is logged, at most. */
@@ -178,7 +180,8 @@ export class StageSource implements FrameSource {
 
   #replaceStuck(now: Millis): void {
     for (const encoder of [...this.#serving.values()]) {
-      if (encoder.busySince === undefined || now - encoder.busySince < STUCK_AFTER) continue
+      const limit = encoder.isStarting ? STUCK_STARTING_AFTER : STUCK_AFTER
+      if (encoder.busySince === undefined || now - encoder.busySince < limit) continue
       this.#giveUp(encoder, now, new RelayFault('encoder_failed', 'an encoder took too long'))
     }
   }

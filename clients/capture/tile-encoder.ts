@@ -27,7 +27,7 @@ export interface TileEncoderContext {
   readonly port: number
 }
 
-/** Frames that wait in an encoder: one, so that a picture is never older than the machine makes it. */
+/** A picture that an encoder has not given back as a frame yet. */
 interface Outstanding {
   readonly mediaTicks: number
   readonly since: Millis
@@ -47,7 +47,8 @@ export class TileEncoder implements AsyncDisposable {
   readonly #process: FfmpegProcess
   readonly #input: Readable
   readonly #firstSequenceNumber: number
-  readonly #outstanding: Outstanding[] = []
+  /** One at most, so that no picture waits behind another. */
+  #outstanding: Outstanding | undefined
   readonly #picture: Buffer
   #ingest: RtpIngest | undefined
   #rendition: Rendition
@@ -66,7 +67,8 @@ export class TileEncoder implements AsyncDisposable {
     this.#input = new Readable({ read: () => undefined })
     const framesPerSecond = cadence === 'key' ? 1 : mould.framesPerSecond
     const plan = planTileEncoder({ rendition, framesPerSecond, phase }, context.settings, { ssrc: this.ssrc, firstSequenceNumber: this.#firstSequenceNumber }, context.port)
-    const options = ['-f', 'rawvideo', '-pixel_format', 'yuv420p', '-video_size', `${width}x${height}`, '-framerate', String(framesPerSecond)]
+    // Without `fpsprobesize`, ffmpeg reads many pictures before it encodes one when the frame rate is below 5.
+    const options = ['-fpsprobesize', '0', '-f', 'rawvideo', '-pixel_format', 'yuv420p', '-video_size', `${width}x${height}`, '-framerate', String(framesPerSecond)]
     this.#process = FfmpegProcess.open({ source: this.#input, options }, plan, context.ffmpegPath)
   }
 
@@ -100,7 +102,7 @@ export class TileEncoder implements AsyncDisposable {
 
   /** When the picture was given that it has not encoded yet; undefined when it can take one. */
   get busySince(): Millis | undefined {
-    return this.#outstanding[0]?.since
+    return this.#outstanding?.since
   }
 
   /**
@@ -109,11 +111,11 @@ export class TileEncoder implements AsyncDisposable {
    * @param draw - Fills the picture, I420.
    */
   encode(draw: (picture: Buffer) => void, mediaTicks: number, now: Millis): void {
-    if (this.#outstanding.length > 0) throw new Error('the encoder is busy')
+    if (this.#outstanding !== undefined) throw new Error('the encoder is busy')
     // Its last picture has come out encoded, so nothing reads these bytes any more.
     draw(this.#picture)
     this.#written++
-    this.#outstanding.push({ mediaTicks, since: now })
+    this.#outstanding = { mediaTicks, since: now }
     this.#input.push(this.#picture)
   }
 
@@ -125,10 +127,9 @@ export class TileEncoder implements AsyncDisposable {
     if (frame === undefined) return undefined
     const { cadence, framesPerSecond } = this.mould
     const index = Math.round((frame.mediaTicks * (cadence === 'key' ? 1 : framesPerSecond)) / VIDEO_CLOCK_RATE)
-    const given = this.#outstanding[0]
-    // One is outstanding at most: any other frame than the last one given is none of ours.
+    const given = this.#outstanding
     if (given === undefined || index !== this.#written - 1) return undefined
-    this.#outstanding.shift()
+    this.#outstanding = undefined
     this.#completed++
     return { ...frame, mediaTicks: given.mediaTicks }
   }
