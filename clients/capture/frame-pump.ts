@@ -25,6 +25,8 @@ export interface FramePumpOptions {
   readonly clock: Clock
   /** Timestamp of the first image. */
   readonly origin: RtpTimestamp
+  /** Told of every frame that the source delivers. */
+  readonly onFrame?: ((timestamp: RtpTimestamp, mediaTicks: number) => void) | undefined
 }
 
 /** How long a frame may wait to be sent: longer than a busy machine stalls a process now and then, shorter than people notice as a delay. */
@@ -141,6 +143,7 @@ export class FramePump {
       this.#newest = timestamp
       this.#monitor.imageArrived(now)
     }
+    this.#options.onFrame?.(timestamp, frame.mediaTicks)
     const stamped = { ...frame, timestamp }
     this.#gops.push(stamped)
     const cadence = this.#demanded.get(frame.renditionId)

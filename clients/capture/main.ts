@@ -5,11 +5,13 @@ import { parseConfig } from '../../relay/runtime/config.ts'
 import { createLogger } from '../../relay/runtime/log.ts'
 import { millis, rtpTimestamp } from '../../relay/wire/units.ts'
 import { Agent } from './agent.ts'
+import { FrameLog } from './frame-log.ts'
 import { FramePump } from './frame-pump.ts'
 import { findInvitation } from './invitation-link.ts'
 import { recordSource } from './record.ts'
 import { AgentSettings, RecordSettings, refuseContradictions } from './settings.ts'
 import { planSource } from './source-plan.ts'
+import type { RtpTimestamp } from '../../relay/wire/units.ts'
 import type { z } from 'zod'
 
 /** A line of progress no more often than this. */
@@ -90,7 +92,9 @@ async function runAgent(settings: AgentSettings): Promise<void> {
     'source is planned',
   )
   // @see RFC 3550 section 5.1: the initial timestamp should be random
-  const pump = new FramePump({ pyramid, clock: systemClock, origin: rtpTimestamp(randomInt(0, 2 ** 32)) })
+  await using frameLog = settings.frameLog === undefined ? undefined : FrameLog.open(settings.frameLog)
+  const onFrame = frameLog === undefined ? undefined : (timestamp: RtpTimestamp, mediaTicks: number): void => frameLog.note(timestamp, mediaTicks)
+  const pump = new FramePump({ pyramid, clock: systemClock, origin: rtpTimestamp(randomInt(0, 2 ** 32)), onFrame })
   await using agent = Agent.open({ plan, address, pump, uplinkBitrate: settings.uplinkBitrate, clock: systemClock, log })
   signal.addEventListener('abort', () => void agent.close(), { once: true })
   if (signal.aborted) await agent.close()
@@ -131,6 +135,7 @@ export function captureCommand(): Command {
     .description('Run a capture agent: take a microscope image, encode its pyramid of tiles, publish it to a node.')
     .option('--invitation-file <file>', 'file with the invitation link, or the token in it')
     .option('--invitation <link>', 'the same, directly')
+    .option('--frame-log <file>', 'write down when each image was handed to the sender, for measuring')
     .option('--uplink-bitrate <bit/s>', 'what the line to the node is known to carry (default: it is found out)')
     .option('--node <url>', 'origin of the node, with a token alone or to override the link')
     .addCommand(record)

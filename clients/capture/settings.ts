@@ -58,6 +58,8 @@ export const AgentSettings = SourceSettings.extend({
   node: z.url({ protocol: /^https?$/ }).optional(),
   /** What the line to the node is known to carry, in bits per second. */
   uplinkBitrate: bitrate.optional(),
+  /** Where to write down when each image was handed to the sender. */
+  frameLog: z.string().min(1).optional(),
 })
 export type AgentSettings = z.infer<typeof AgentSettings>
 

@@ -20,6 +20,8 @@ class Simulation {
   readonly estimator: UplinkEstimator
   now = 0
   line: Line
+  /** Of a queue that others make, in milliseconds. */
+  extraDelay = 0
   #sequenceNumber = 65_000
   #freeAt = 0
   #pending: PacketArrival[] = []
@@ -51,7 +53,7 @@ class Simulation {
     this.#random = (this.#random * 48_271) % 0x7fff_ffff
     const isLost = this.#random / 0x7fff_ffff < (this.line.loss ?? 0) || this.#freeAt - this.now > 100
     if (!isLost) this.#freeAt = Math.max(this.now, this.#freeAt) + (PACKET_BYTES * 8 * 1000) / this.line.capacity
-    this.#pending.push({ sequenceNumber, arrivedAt: isLost ? undefined : millis(this.#freeAt + DELAY + CLOCK_OFFSET) })
+    this.#pending.push({ sequenceNumber, arrivedAt: isLost ? undefined : millis(this.#freeAt + DELAY + this.extraDelay + CLOCK_OFFSET) })
   }
 }
 
@@ -110,4 +112,12 @@ t.test('is not misled by feedback on packets that were never sent, or twice', as
   estimator.feedback([{ sequenceNumber: 9, arrivedAt: millis(1e9) }], millis(300))
   t.equal(estimator.step(millis(300)), 10e6)
   t.equal(estimator.queueingDelay, 0)
+})
+
+t.test('does not give up a line on which others make a queue', async t => {
+  const simulation = new Simulation(50e6, { capacity: 100e6 })
+  simulation.run(5, 20e6)
+  simulation.extraDelay = 60
+  simulation.run(60, 20e6)
+  t.ok(simulation.estimator.bitsPerSecond > 15e6, `${simulation.estimator.bitsPerSecond}`)
 })

@@ -11,7 +11,7 @@ export interface PacketArrival {
 
 /** What {@link UplinkEstimator} starts from. */
 export interface UplinkEstimatorOptions {
-  /** What the line is known to carry, or more than is ever asked of it. */
+  /** What the line is known to carry, or more than is ever asked of it. The estimate never exceeds it. */
   readonly initial: BitsPerSecond
 }
 
@@ -19,8 +19,11 @@ export interface UplinkEstimatorOptions {
 const WINDOW = 0x1_0000
 /** A queue is standing when every packet of so long a time waited… */
 const STANDING = millis(350)
-/** …for longer than this. */
-const QUEUE_LIMIT = millis(25)
+/** …for longer than this. What waits in spite of less being sent is somebody else's queue, or a busy machine: the limit gives way to it. */
+const QUEUE_LIMIT = { least: millis(25), most: millis(150) } as const
+/** How fast the limit gives way, and returns: the time for most of the way. */
+const LIMIT_RISE = millis(4000)
+const LIMIT_FALL = millis(20_000)
 /** The shortest delay of so long a time is taken for that of the empty line: routes and clocks change. */
 const BASE_MEMORY = millis(30_000)
 const BASE_SLOTS = 10
@@ -29,21 +32,22 @@ const LOSS_LIMIT = 0.08
 const LOSS_WINDOW = millis(1000)
 /** Packets on which a loss ratio can be judged. */
 const LOSS_MIN_PACKETS = 100
-/** Arrivals are counted over so long for a rate. */
+/** Arrivals are counted over so long for a rate; the best rate of so many lately is what the line is known to carry. */
 const RATE_WINDOW = millis(500)
+const RATES_REMEMBERED = millis(2000)
 /** Of what arrives while a queue stands, so much is asked for: the rest drains the queue. */
 const BACK_OFF = 0.88
 /** Between two decreases, and before any increase after one. */
 const SETTLE = millis(1000)
-const CALM = millis(4000)
+const CALM = millis(2500)
 /** Growth per second, far from the rate at which a queue stood last, and near it. */
-const GROWTH = 0.05
+const GROWTH = 0.15
 const GROWTH_NEAR_CEILING = 0.008
-/** Less of the budget in use says nothing about what more the line would carry. */
-const IN_USE = 0.8
+/** Less of the budget in use says nothing about what more the line would carry; tiles fill it in steps. */
+const IN_USE = 0.6
 /** Feedback that stays away for so long while packets are sent is a line in trouble. */
 const SILENCE = millis(1000)
-const FLOOR = bitsPerSecond(1e6)
+const FLOOR = bitsPerSecond(2e6)
 
 interface Arrival {
   readonly at: Millis
@@ -71,6 +75,9 @@ export class UplinkEstimator {
   #losses: { readonly at: Millis; readonly received: number; readonly lost: number }[] = []
   #queueSince: Millis | undefined
   #queue = millis(0)
+  #queueLimit: Millis = QUEUE_LIMIT.least
+  #rates: { readonly at: Millis; readonly rate: BitsPerSecond }[] = []
+  readonly #most: BitsPerSecond
   #budget: BitsPerSecond
   /** What arrived when a queue stood last. */
   #ceiling: BitsPerSecond | undefined
@@ -80,6 +87,7 @@ export class UplinkEstimator {
   #steppedAt: Millis | undefined
 
   constructor({ initial }: UplinkEstimatorOptions) {
+    this.#most = initial
     this.#budget = initial
   }
 
@@ -134,13 +142,16 @@ export class UplinkEstimator {
     const elapsed = Math.min(1000, now - (this.#steppedAt ?? now))
     this.#steppedAt = now
     this.#losses = this.#losses.filter(({ at }) => now - at < LOSS_WINDOW)
+    this.#rates = [...this.#rates.filter(({ at }) => now - at < RATES_REMEMBERED), { at: now, rate: this.#arrivalRate() }]
+    this.#adaptLimit(elapsed)
     if (this.#isSilent(now)) {
       if (now - this.#decreasedAt >= SETTLE) this.#decrease(bitsPerSecond(this.#budget / 2), now)
     } else if (this.#isOverused(now)) {
       if (now - this.#decreasedAt >= SETTLE) this.#backOff(now)
     } else if (now - this.#decreasedAt >= CALM && this.#arrivalRate() >= IN_USE * this.#budget) {
       const isNear = this.#ceiling !== undefined && this.#budget > 0.9 * this.#ceiling && this.#budget < 1.1 * this.#ceiling
-      this.#budget = bitsPerSecond(this.#budget * (1 + ((isNear ? GROWTH_NEAR_CEILING : GROWTH) * elapsed) / 1000))
+      const growth = isNear ? GROWTH_NEAR_CEILING : GROWTH
+      this.#budget = bitsPerSecond(Math.min(this.#most, this.#budget * (1 + (growth * elapsed) / 1000)))
     }
     return this.#budget
   }
@@ -162,8 +173,15 @@ export class UplinkEstimator {
     else slot.delay = Math.min(slot.delay, shortest)
     if (this.#base.length > BASE_SLOTS) this.#base.shift()
     this.#queue = millis(shortest - Math.min(...this.#base.map(({ delay }) => delay)))
-    if (this.#queue <= QUEUE_LIMIT) this.#queueSince = undefined
+    if (this.#queue <= this.#queueLimit) this.#queueSince = undefined
     else this.#queueSince ??= now
+  }
+
+  /** @see the adaptive threshold in section IV-B of the paper named above */
+  #adaptLimit(elapsed: number): void {
+    const towards = Math.min(QUEUE_LIMIT.most, Math.max(QUEUE_LIMIT.least, this.#queue * 1.2))
+    const time = towards > this.#queueLimit ? LIMIT_RISE : LIMIT_FALL
+    this.#queueLimit = millis(this.#queueLimit + (towards - this.#queueLimit) * Math.min(1, elapsed / time))
   }
 
   #isSilent(now: Millis): boolean {
@@ -178,7 +196,7 @@ export class UplinkEstimator {
   }
 
   #backOff(now: Millis): void {
-    const arriving = this.#arrivalRate()
+    const arriving = bitsPerSecond(Math.max(...this.#rates.map(({ rate }) => rate)))
     this.#ceiling = arriving
     this.#queueSince = undefined
     this.#losses = []
