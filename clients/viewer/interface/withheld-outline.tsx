@@ -18,13 +18,15 @@ function pathAround(viewer: Viewer, shownAs: WithheldView['shownAs']): string {
   return outlineOf(regions).map(({ x1, y1, x2, y2 }) => `M${line(x1, y1)}L${line(x2, y2)}`).join('')
 }
 
-/** A thin line around what is withheld: dashed where half the resolution is shown, dotted where only the overview is. */
+/** A thin line, light on dark, around what is withheld: dashed where half the resolution is shown, dotted where only the overview is. */
 export function WithheldOutline({ viewer }: { readonly viewer: Viewer }): JSX.Element | null {
   if (viewer.plan.expectation.value.withheld.length === 0) return null
   return (
     <svg class="withheld-outline" aria-hidden="true">
-      <path class="middle" d={pathAround(viewer, 'middle')} />
-      <path class="overview" d={pathAround(viewer, 'overview')} />
+      {(['middle', 'overview'] as const).map(shownAs => {
+        const path = pathAround(viewer, shownAs)
+        return [<path class="ground" key={`${shownAs} ground`} d={path} />, <path class={shownAs} key={shownAs} d={path} />]
+      })}
     </svg>
   )
 }

@@ -51,10 +51,8 @@ export class StageControl {
 
   /** Sends it there as it is said; the node judges whether it can go there. */
   moveTo(target: StageTarget): void {
-    if (this.stage.value === null) return
-    this.#aim.commanded(target, now())
-    this.#queue.want(target)
-    this.#work(this.#queue)
+    this.fault.value = null
+    this.#command(target)
   }
 
   /** Sends it as near as its travel allows, and says when that is not there. */
@@ -63,7 +61,7 @@ export class StageControl {
     if (stage === null) return
     const { target: nearest, isClamped } = clampToTravel(stage, target)
     this.fault.value = isClamped ? new RelayFault('out_of_range', 'the stage is at the end of its travel') : null
-    this.moveTo(nearest)
+    this.#command(nearest)
   }
 
   /** Moves on from where it is going, in micrometres. */
@@ -73,6 +71,13 @@ export class StageControl {
     const target: StageTarget = {}
     for (const axis of ['x', 'y', 'focus'] as const) if (by[axis] !== undefined) target[axis] = place[axis] + by[axis]
     this.reachFor(target)
+  }
+
+  #command(target: StageTarget): void {
+    if (this.stage.value === null) return
+    this.#aim.commanded(target, now())
+    this.#queue.want(target)
+    this.#work(this.#queue)
   }
 
   #work(queue: StageQueue): void {
