@@ -6,11 +6,12 @@ import { Command } from 'commander'
 import { RelayFault } from '../relay/wire/fault.ts'
 import { describeCommit, describeHost } from './host.ts'
 import { formatReport, Report } from './report.ts'
+import { line } from './scenarios/line.ts'
 import { live } from './scenarios/live.ts'
 import { picture } from './scenarios/picture.ts'
 import type { Scenario } from './scenarios/scenario.ts'
 
-const SCENARIOS: readonly Scenario[] = [live, picture]
+const SCENARIOS: readonly Scenario[] = [line, live, picture]
 
 const stop = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {

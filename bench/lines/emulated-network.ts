@@ -113,6 +113,12 @@ export class EmulatedNetwork implements AsyncDisposable {
     return this.#namespaces.enter(place)
   }
 
+  /** The address by which the node reaches a leaf. @throws {RelayFault} `bad_config` */
+  leafAddress(leaf: string): string {
+    this.#refuseStranger(leaf)
+    return leafAddress(this.nodeAddress.replace(/\.\d+$/, ''), this.leaves.indexOf(leaf))
+  }
+
   /** Path of an executable script that runs `program` in that namespace; it goes with the network. @throws {RelayFault} `bad_config` */
   async wrapper(place: string, program: string): Promise<string> {
     const path = join(this.#scriptDir, `${place}-${basename(program)}`)
@@ -150,9 +156,11 @@ export class EmulatedNetwork implements AsyncDisposable {
 
 const vxlanPorts = (index: number): { leafPort: number; nodePort: number } => ({ leafPort: FIRST_VXLAN_PORT + 2 * index, nodePort: FIRST_VXLAN_PORT + 2 * index + 1 })
 
+const leafAddress = (block: string, index: number): string => `${block}.${FIRST_LEAF + index}`
+
 function strand(block: string, leaf: string, profile: LineProfile, index: number): Strand {
   const mac = (end: number): string => `02:00:00:00:${end.toString(16).padStart(2, '0')}:${index.toString(16).padStart(2, '0')}`
-  return { index, leaf, profile, leafAddress: `${block}.${FIRST_LEAF + index}`, leafMac: mac(1), nodeMac: mac(2), nodeLink: `line${index}` }
+  return { index, leaf, profile, leafAddress: leafAddress(block, index), leafMac: mac(1), nodeMac: mac(2), nodeLink: `line${index}` }
 }
 
 /** Three numbers of 198.18.0.0/15 that no interface and no route of the host starts with. */

@@ -1,9 +1,9 @@
-import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { millis } from '../../relay/wire/units.ts'
 import { ChildProgram } from '../processes.ts'
 import { EmulatorMessage } from './emulator-messages.ts'
+import { highestPriority } from './priority.ts'
 import type { BothCounts, LineEmulator } from './line-emulator.ts'
 import type { EmulatorCommand, RelayedLine } from './emulator-messages.ts'
 import type { LineProfile } from './profiles.ts'
@@ -11,12 +11,6 @@ import type { LineProfile } from './profiles.ts'
 const MAIN = fileURLToPath(new URL('emulator-main.ts', import.meta.url))
 const START_DEADLINE = millis(20_000)
 const ANSWER_DEADLINE = millis(5000)
-
-/** Words before a command that give it as much of the processor as it asks for, as far as this user may; best first. */
-const PRIORITIES = [
-  { name: 'realtime', words: ['chrt', '--fifo', '50'] },
-  { name: 'nice', words: ['nice', '-n', '-20'] },
-] as const
 
 /** How the emulator is started. */
 export interface UserSpaceEmulatorOptions {
@@ -48,13 +42,13 @@ export class UserSpaceEmulator implements LineEmulator {
 
   /** @throws {RelayFault} `unavailable` or `timeout`, quoting its last words. */
   static async open({ enter, ownAddress, wireAddress, lines, seed, signal }: UserSpaceEmulatorOptions): Promise<UserSpaceEmulator> {
-    const priority = PRIORITIES.find(({ words }) => isGranted(words))
+    const priority = highestPriority('emulator')
     const ready = Promise.withResolvers<undefined>()
     const pending = new Map<number, Pending>()
     await using scope = new AsyncDisposableStack()
     const program = scope.use(
       await ChildProgram.start({
-        name: 'line emulator', command: process.execPath, args: [MAIN], enter: [...enter, ...(priority?.words ?? [])],
+        name: 'line emulator', command: process.execPath, args: [MAIN], enter: [...enter, ...priority.words],
         onMessage(raw) {
           const message = EmulatorMessage.parse(raw)
           if (message.type === 'ready') ready.resolve(undefined)
@@ -65,7 +59,7 @@ export class UserSpaceEmulator implements LineEmulator {
     program.send({ type: 'open', ownAddress, wireAddress, seed, lines: [...lines] } satisfies EmulatorCommand)
     await program.until(ready.promise, START_DEADLINE, signal)
     scope.move()
-    return new UserSpaceEmulator(`user-space, ${priority?.name ?? 'normal priority'}`, program, pending, signal)
+    return new UserSpaceEmulator(`user-space, ${priority.name} priority`, program, pending, signal)
   }
 
   get failed(): Promise<never> {
@@ -93,10 +87,4 @@ export class UserSpaceEmulator implements LineEmulator {
     this.#program.send(command(id))
     return this.#program.until(answer.promise, ANSWER_DEADLINE, this.#signal).finally(() => this.#pending.delete(id))
   }
-}
-
-/** `nice` complains and goes on where `chrt` refuses. */
-function isGranted([command, ...args]: readonly [string, ...string[]]): boolean {
-  const { status, stderr } = spawnSync(command, [...args, 'true'], { encoding: 'utf8' })
-  return status === 0 && stderr === ''
 }
