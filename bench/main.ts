@@ -6,12 +6,16 @@ import { Command } from 'commander'
 import { RelayFault } from '../relay/wire/fault.ts'
 import { describeCommit, describeHost } from './host.ts'
 import { formatReport, Report } from './report.ts'
+import { demand } from './scenarios/demand.ts'
+import { detail } from './scenarios/detail.ts'
+import { glass } from './scenarios/glass.ts'
 import { line } from './scenarios/line.ts'
 import { live } from './scenarios/live.ts'
+import { narrow } from './scenarios/narrow.ts'
 import { picture } from './scenarios/picture.ts'
 import type { Scenario } from './scenarios/scenario.ts'
 
-const SCENARIOS: readonly Scenario[] = [line, live, picture]
+const SCENARIOS: readonly Scenario[] = [line, live, picture, demand, detail, glass, narrow]
 
 const stop = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {

@@ -4,7 +4,6 @@ import { RelayFault } from '../../relay/wire/fault.ts'
 import { demoRecording } from '../../scripts/demo/record.ts'
 import { LocalNode } from '../local-node.ts'
 import { FigureSheet } from '../report.ts'
-import { measureDownlink } from './downlink-share.ts'
 import { measurePlayback } from './full-playback.ts'
 import type { Measurement } from '../report.ts'
 import type { BenchContext, Scenario } from './scenario.ts'
@@ -17,26 +16,21 @@ const Options = z.strictObject({
   receivers: numeric(z.int().min(1).max(32)).default(2),
   recording: z.string().min(1).optional(),
   workers: numeric(z.int().min(1).max(64)).optional(),
-  positions: numeric(z.int().min(0).max(1000)).optional(),
-  positionSeconds: numeric(z.number().min(2).max(600)).default(2),
   frameDeadlineMillis: numeric(z.number().min(10).max(10_000)).default(500),
-  seed: numeric(z.int()).default(20_261_122),
 })
 
 async function run(flags: Readonly<Record<string, unknown>>, context: BenchContext): Promise<Measurement> {
   const result = Options.safeParse(flags)
   if (!result.success) throw new RelayFault('bad_config', z.prettifyError(result.error))
-  const { receivers, workers, positionSeconds, frameDeadlineMillis, seed } = result.data
-  const { seconds = context.isQuick ? 8 : 30, positions = context.isQuick ? 6 : 20 } = result.data
+  const { receivers, workers, frameDeadlineMillis, seconds = context.isQuick ? 8 : 30 } = result.data
   const recording = result.data.recording ?? (await demoRecording({ onProgress: context.say, signal: context.signal }))
   const { signal } = context
   const sheet = new FigureSheet()
   await using node = await LocalNode.open({ workers, statsIntervalSeconds: STATS_INTERVAL_SECONDS, signal })
   await using agent = await node.startAgent(['--source', 'recording', '--loop', '--input', recording], signal)
-  if (positions > 0) await measureDownlink(node, { positions, secondsPerPosition: positionSeconds, seed }, sheet, context)
   await measurePlayback(node, agent, { receivers, seconds, frameDeadlineMillis }, sheet, context)
   return {
-    parameters: { recording, seconds, receivers, workers: workers ?? 'default', positions, positionSeconds, frameDeadlineMillis, seed },
+    parameters: { recording, seconds, receivers, workers: workers ?? 'default', frameDeadlineMillis },
     figures: sheet.figures,
     samples: sheet.samples,
     warnings: sheet.warnings,
@@ -46,16 +40,13 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
 /** The whole way of live video: agent, node, and headless receivers. */
 export const live: Scenario = {
   name: 'live',
-  summary: 'Play a recording through a node to headless receivers: intact frames, bits, CPU, memory, share of the downlink.',
+  summary: 'Play a recording through a node to headless receivers: intact frames, bits, CPU and memory.',
   configure: command =>
     command
       .option('--recording <directory>', 'the recording to play (default: the demo recording, made if there is none)')
       .option('--receivers <n>', 'headless receivers, each a process of its own that watches everything (default 2)')
       .option('--seconds <n>', 'how long to play to them (default 30, quick 8)')
       .option('--workers <n>', 'media workers of the node (default: one per core)')
-      .option('--positions <n>', 'random HD views for downlink_share; 0 leaves it out (default 20, quick 6)')
-      .option('--position-seconds <n>', 'how long to stay at each (default 2)')
-      .option('--frame-deadline-millis <n>', 'from the first packet of an instant to the last one that counts (default 500)')
-      .option('--seed <n>', 'of the random views'),
+      .option('--frame-deadline-millis <n>', 'from the first packet of an instant to the last one that counts (default 500)'),
   run,
 }
