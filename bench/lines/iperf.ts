@@ -12,6 +12,7 @@ const INTERVAL_SECONDS = 0.5
 const SOCKET_BUFFER = '4M'
 const START_DEADLINE = millis(5000)
 const PATIENCE = millis(20_000)
+const ATTEMPTS = 4
 
 const Interval = z.object({ seconds: z.number(), bytes: z.number(), lost_packets: z.number(), packets: z.number() })
 const Output = z.object({ intervals: z.array(z.object({ sum: Interval })), error: z.string().optional() })
@@ -46,11 +47,22 @@ export interface IperfOptions {
 
 /**
  * Sends UDP over a line and returns what came, by interval, without the first and the last, which are not whole.
- * The client is always at the receiving end, where iperf3 tells most.
+ * The client is always at the receiving end, where iperf3 tells most. iperf3 agrees on a test over the line that
+ * it is to measure, and may fail at that when the line loses packets; it is asked again then.
  *
  * @throws {RelayFault} `unavailable` or `timeout`.
  */
 export async function iperf(network: EmulatedNetwork, leaf: string, options: IperfOptions): Promise<IperfInterval[]> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await runOnce(network, leaf, options)
+    } catch (error) {
+      if (!(error instanceof RelayFault) || attempt === ATTEMPTS || options.signal.aborted) throw error
+    }
+  }
+}
+
+async function runOnce(network: EmulatedNetwork, leaf: string, options: IperfOptions): Promise<IperfInterval[]> {
   const { direction, bitsPerSecond, payloadBytes, seconds, signal } = options
   const [sender, receiver, address] = direction === 'up' ? [leaf, 'node', network.leafAddress(leaf)] : ['node', leaf, network.nodeAddress]
   const { words } = highestPriority('tool')
