@@ -1,3 +1,4 @@
+import { setImmediate as yieldToEvents } from 'node:timers/promises'
 import { Backoff } from '../../relay/wire/backoff.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { millis, VIDEO_CLOCK_RATE } from '../../relay/wire/units.ts'
@@ -69,6 +70,7 @@ export class StageSource implements FrameSource {
   #firstImageAt: Millis | undefined
   #due: Millis
   readonly #keyDue = new Map<RenditionId, Millis>()
+  #isDrawing = false
   #closing: Promise<void> | undefined
 
   private constructor(options: StageSourceOptions, port: number, onFrame: (frame: EncodedFrame) => void, scope: AsyncDisposableStack) {
@@ -143,7 +145,7 @@ export class StageSource implements FrameSource {
     const now = this.#options.clock.now()
     this.#follow(now)
     this.#replaceStuck(now)
-    if (now >= this.#due) this.#takeImage(now)
+    if (now >= this.#due && !this.#isDrawing) this.#takeImage(now)
     clearTimeout(this.#timer)
     // An encoder that is waited for calls when it is done; the timer is for one that never is.
     const wait = now >= this.#due ? PATIENCE : this.#due - now
@@ -207,16 +209,31 @@ export class StageSource implements FrameSource {
     }
     this.#firstImageAt ??= now
     const mediaTicks = Math.round(((now - this.#firstImageAt) * VIDEO_CLOCK_RATE) / 1000)
-    for (const encoder of taking) this.#encode(encoder, place, mediaTicks, now)
     stage.report(mediaTicks)
+    this.#isDrawing = true
+    void this.#draw(taking, place, mediaTicks).then(() => {
+      this.#isDrawing = false
+      this.#look()
+    })
+  }
+
+  /** Draws and hands over one rendition after the other, so that the first is encoded while the next is drawn. */
+  async #draw(encoders: readonly TileEncoder[], place: StagePlace, mediaTicks: number): Promise<void> {
+    for (const encoder of encoders) {
+      // Its rendition may have come out of demand since the image was taken.
+      if (this.#serving.get(encoder.rendition.id) === encoder) this.#encode(encoder, place, mediaTicks)
+      await yieldToEvents()
+      if (this.#closing !== undefined) return
+    }
   }
 
   #isWanted({ mould, rendition }: TileEncoder, now: Millis): boolean {
     return mould.cadence === 'full' || now >= (this.#keyDue.get(rendition.id) ?? now)
   }
 
-  #encode(encoder: TileEncoder, place: StagePlace, mediaTicks: number, now: Millis): void {
-    const { pyramid, specimen } = this.#options
+  #encode(encoder: TileEncoder, place: StagePlace, mediaTicks: number): void {
+    const { pyramid, specimen, clock } = this.#options
+    const now = clock.now()
     const { rendition, mould } = encoder
     const view = viewOf(place, pyramid, rendition)
     encoder.encode(picture => specimen.draw(view, picture), mediaTicks, now)
