@@ -5,7 +5,7 @@ import type { Cadence, Demand } from '../../relay/wire/signaling.ts'
 import type { Millis } from '../../relay/wire/units.ts'
 
 /** A rendition that nobody watches any more is still sent for so long: pointers turn back. */
-export const LINGER = millis(400)
+export const LINGER = millis(150)
 /** The microscope hears at most twenty times a second, however many viewers change their minds. */
 export const DEMAND_INTERVAL = millis(50)
 
