@@ -73,6 +73,17 @@ export function createNodeMetrics(registry: Registry) {
       name: 'kenkyo_transport_round_trip_seconds', help: 'Round trip time (RTCP, RFC 3550 6.4.1), observed at each statistics reading once for every rendition that flows.',
       labelNames: perRole, buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1], registers,
     }),
+    uplinkBudget: new Gauge({
+      name: 'kenkyo_uplink_budget_bytes_per_second', help: 'What microscopes say that their lines to this node carry; the smallest. Absent where none has shown a limit.',
+      labelNames: ['link'] as const, registers,
+    }),
+    withheld: new Gauge({
+      name: 'kenkyo_renditions_withheld', help: 'Renditions in view that do not flow for lack of room on a line, summed over viewers; cause says whose line.',
+      labelNames: ['link', 'cause'] as const, registers,
+    }),
+    undemanded: new Counter({
+      name: 'kenkyo_undemanded_bytes_total', help: 'RTP bytes that microscopes sent of renditions they were not asked for.', labelNames: ['link'] as const, registers,
+    }),
     transportEstimate: new Gauge({
       name: 'kenkyo_transport_outgoing_estimate_bytes_per_second', help: 'Smallest available outgoing rate that the congestion controller reports over transports.',
       labelNames: perRole, registers,

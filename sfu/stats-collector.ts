@@ -2,9 +2,11 @@ import { readReceiveBufferErrors } from './kernel-counters.ts'
 import { LOCAL_LINK } from './node-metrics.ts'
 import type { Logger } from '../relay/runtime/log.ts'
 import type { RenditionId } from '../relay/wire/ids.ts'
+import { WITHHELD_CAUSES } from '../relay/wire/signaling.ts'
 import type { Role } from '../relay/wire/signaling.ts'
 import type { Consultation } from './consultation.ts'
 import type { NodeMetrics } from './node-metrics.ts'
+import type { FlowControl } from './flow/flow-control.ts'
 import type { WorkerPool } from './worker-pool.ts'
 import type { Consumer, Producer, ProducerStat, ConsumerStat, WebRtcTransport } from 'mediasoup/types'
 
@@ -46,6 +48,8 @@ export class StatsCollector {
   readonly #increments = new Increments()
   /** Sources that were paused at their last reading. */
   readonly #quiet = new WeakSet<object>()
+  /** Readings in a row at which nobody asked for a rendition. */
+  readonly #undemanded = new WeakMap<object, number>()
   readonly #timer: NodeJS.Timeout
   #isBusy = false
 
@@ -90,13 +94,15 @@ export class StatsCollector {
     const watchers = new Map<RenditionId, number>()
     const estimates = new Map<Role, number>()
     const readings: Promise<void>[] = []
+    const flows: FlowControl[] = []
     for (const { published, viewers } of this.#consultations()) {
       if (published !== undefined) {
         readings.push(this.#readTransport(published.transport, 'microscope', estimates))
         for (const [id, producer] of published.producers) {
           watchers.set(id, watchers.get(id) ?? 0)
-          readings.push(this.#readStream(producer, id, 'in', gauges))
+          readings.push(this.#readStream(producer, id, 'in', gauges, this.#wasUndemanded(producer, published.flow.isDemanded(id))))
         }
+        flows.push(published.flow)
       }
       for (const { media } of viewers) {
         if (media === undefined || media.transport.closed) continue
@@ -109,9 +115,23 @@ export class StatsCollector {
     }
     await Promise.allSettled(readings)
     this.#show(gauges, watchers, estimates)
+    this.#showFlows(flows)
   }
 
-  async #readStream(source: Producer | Consumer, rendition: RenditionId, direction: Direction, gauges: Map<string, RenditionGauges>): Promise<void> {
+  /** Whether nobody asked for it since the last reading but one: what was on its way then has arrived. */
+  #wasUndemanded(producer: Producer, isDemanded: boolean): boolean {
+    const readings = isDemanded ? 0 : (this.#undemanded.get(producer) ?? 0) + 1
+    this.#undemanded.set(producer, readings)
+    return readings > 2
+  }
+
+  async #readStream(
+    source: Producer | Consumer,
+    rendition: RenditionId,
+    direction: Direction,
+    gauges: Map<string, RenditionGauges>,
+    isUndemanded = false,
+  ): Promise<void> {
     // A paused consumer moves nothing; one last reading after pausing takes what is left.
     if (source.paused && this.#quiet.has(source)) return
     if (source.paused) this.#quiet.add(source)
@@ -119,7 +139,8 @@ export class StatsCollector {
     const wanted = direction === 'in' ? 'inbound-rtp' : 'outbound-rtp'
     for (const stats of (await source.getStats()) as StreamStats[]) {
       if (stats.type !== wanted) continue
-      this.#countStream(source, stats, { link: LOCAL_LINK, rendition, direction })
+      const bytes = this.#countStream(source, stats, { link: LOCAL_LINK, rendition, direction })
+      if (isUndemanded) this.#metrics.undemanded.inc({ link: LOCAL_LINK }, bytes)
       if (source.paused) continue
       const key = `${rendition} ${direction}`
       const gauge = gauges.get(key) ?? { bitsPerSecond: 0, jitterSeconds: 0, score: 10 }
@@ -131,10 +152,11 @@ export class StatsCollector {
     }
   }
 
-  #countStream(source: object, stats: StreamStats, labels: { link: string; rendition: RenditionId; direction: Direction }): void {
+  #countStream(source: object, stats: StreamStats, labels: { link: string; rendition: RenditionId; direction: Direction }): number {
     const metrics = this.#metrics
     const increments = this.#increments
-    metrics.renditionBytes.inc(labels, increments.take(source, 'bytes', stats.byteCount))
+    const bytes = increments.take(source, 'bytes', stats.byteCount)
+    metrics.renditionBytes.inc(labels, bytes)
     metrics.renditionPackets.inc(labels, increments.take(source, 'packets', stats.packetCount))
     metrics.renditionLost.inc(labels, increments.take(source, 'lost', Math.max(0, stats.packetsLost)))
     metrics.renditionNacks.inc(labels, increments.take(source, 'nacks', stats.nackPacketCount))
@@ -144,6 +166,7 @@ export class StatsCollector {
       const role: Role = labels.direction === 'in' ? 'microscope' : 'viewer'
       metrics.transportRtt.observe({ link: LOCAL_LINK, role }, stats.roundTripTime / 1000)
     }
+    return bytes
   }
 
   async #readTransport(transport: WebRtcTransport, role: Role, estimates: Map<Role, number>): Promise<void> {
@@ -162,6 +185,15 @@ export class StatsCollector {
     count('out', 'probation', stats.probationBytesSent)
     const estimate = stats.availableOutgoingBitrate
     if (estimate !== undefined) estimates.set(role, Math.min(estimate, estimates.get(role) ?? Infinity))
+  }
+
+  #showFlows(flows: readonly FlowControl[]): void {
+    const { uplinkBudget, withheld } = this.#metrics
+    uplinkBudget.reset()
+    const budgets = flows.map(({ uplink }) => uplink).filter(uplink => uplink !== undefined)
+    if (budgets.length > 0) uplinkBudget.set({ link: LOCAL_LINK }, Math.min(...budgets) / 8)
+    const all = flows.flatMap(flow => [...flow.flows]).flatMap(flow => flow.withheld)
+    for (const cause of WITHHELD_CAUSES) withheld.set({ link: LOCAL_LINK, cause }, all.filter(item => item.cause === cause).length)
   }
 
   #show(gauges: Map<string, RenditionGauges>, watchers: Map<RenditionId, number>, estimates: Map<Role, number>): void {
