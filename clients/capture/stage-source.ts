@@ -35,7 +35,7 @@ export interface StageSourceOptions {
 /** Renditions of which only keyframes are wanted get one so often. */
 const KEY_INTERVAL = millis(1000)
 /** An image waits so long for an encoder that is still busy with the one before; then it is taken without it. */
-const PATIENCE = millis(1000)
+const PATIENCE = millis(2500)
 /** An encoder that is busy with one picture for so long is stuck, or a packet of it was lost. */
 const STUCK_AFTER = millis(5000)
 /** The same for its first picture, because on a busy machine it takes seconds to start a process. */

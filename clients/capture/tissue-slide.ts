@@ -9,7 +9,7 @@ const BAND_LINES = 64
 const FADE = 128
 
 /**
- * Draws a slide of stained tissue that repeats in both directions. Takes about a quarter of a second
+ * Draws a slide of stained tissue that repeats in both directions. Takes about a fifth of a second
  * per megapixel and core; other work gets its turn meanwhile.
  *
  * @param onProgress - Called with the share that is done, from 0 to 1.
