@@ -31,7 +31,7 @@ const demandOf = (serial: number, renditions: RenditionId[], woken: RenditionId[
 /** A pump with somebody who listens, and all that was sent. */
 function listening() {
   const clock = new ManualClock()
-  const pump = new FramePump({ pyramid: PYRAMID, clock, origin: rtpTimestamp(0) })
+  const pump = new FramePump({ pyramid: PYRAMID, clock, origin: rtpTimestamp(0), followsDemand: false })
   const sent: PacedPacket[] = []
   pump.attach({ send: packet => sent.push(packet) })
   /** Lets the pacer send whatever it has. */
@@ -89,7 +89,7 @@ t.test('waits for the next keyframe where a narrow line has no room for the past
 
 t.test('counts images, not the frames of their renditions, also when those overlap', async t => {
   const clock = new ManualClock()
-  const pump = new FramePump({ pyramid: PYRAMID, clock, origin: rtpTimestamp(0) })
+  const pump = new FramePump({ pyramid: PYRAMID, clock, origin: rtpTimestamp(0), followsDemand: false })
   for (let image = 0; image < 150; image++) {
     clock.time = (image * 1000) / 30
     pump.push(frame(OVERVIEW, image))
@@ -102,7 +102,7 @@ t.test('counts images, not the frames of their renditions, also when those overl
 
 t.test('sends what comes while somebody listens, stamped on one clock, and nothing else', async t => {
   const clock = new ManualClock()
-  const pump = new FramePump({ pyramid: PYRAMID, clock, origin: rtpTimestamp(0xffff_ffff) })
+  const pump = new FramePump({ pyramid: PYRAMID, clock, origin: rtpTimestamp(0xffff_ffff), followsDemand: false })
   pump.push(frame())
   const sent: PacedPacket[] = []
   const all = Promise.withResolvers<undefined>()

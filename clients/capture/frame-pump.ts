@@ -25,6 +25,8 @@ export interface FramePumpOptions {
   readonly clock: Clock
   /** Timestamp of the first image. */
   readonly origin: RtpTimestamp
+  /** The source makes only what is demanded: fewer images are no fault of it while nothing but keyframes is. */
+  readonly followsDemand: boolean
   /** Told of every frame that the source delivers. */
   readonly onFrame?: ((timestamp: RtpTimestamp, mediaTicks: number) => void) | undefined
 }
@@ -60,6 +62,7 @@ export class FramePump {
     this.#options = options
     this.#instants = new InstantClock({ origin: options.origin, frameInterval: this.#frameInterval })
     this.#monitor = new SourceMonitor(options.pyramid.framesPerSecond)
+    this.#monitor.expectFullRate(!options.followsDemand)
   }
 
   /** The source begins anew: its media time starts at 0. */
@@ -80,6 +83,7 @@ export class FramePump {
   /** Sends to `sink` what is demanded; until a demand comes, the overview's keyframes. */
   attach(sink: PacketSink): void {
     this.#demanded = UNASKED
+    this.#monitor.expectFullRate(!this.#options.followsDemand)
     this.#serial = -1
     const renditionIds = this.#options.pyramid.renditions.map(({ id }) => id)
     const pacer = new Pacer({ renditionIds, frameInterval: this.#frameInterval, maxDelay: MAX_DELAY })
@@ -103,6 +107,7 @@ export class FramePump {
     this.#serial = serial
     const before = this.#demanded
     this.#demanded = new Map(renditions.map(({ renditionId, cadence }) => [renditionId, cadence]))
+    this.#monitor.expectFullRate(!this.#options.followsDemand || renditions.some(({ cadence }) => cadence === 'full'))
     const pacer = this.#output?.pacer
     if (pacer === undefined) return
     for (const id of before.keys()) if (!this.#demanded.has(id)) pacer.release(id)

@@ -94,7 +94,7 @@ async function runAgent(settings: AgentSettings): Promise<void> {
   // @see RFC 3550 section 5.1: the initial timestamp should be random
   await using frameLog = settings.frameLog === undefined ? undefined : FrameLog.open(settings.frameLog)
   const onFrame = frameLog === undefined ? undefined : (timestamp: RtpTimestamp, mediaTicks: number): void => frameLog.note(timestamp, mediaTicks)
-  const pump = new FramePump({ pyramid, clock: systemClock, origin: rtpTimestamp(randomInt(0, 2 ** 32)), onFrame })
+  const pump = new FramePump({ pyramid, clock: systemClock, origin: rtpTimestamp(randomInt(0, 2 ** 32)), followsDemand: plan.stage !== undefined, onFrame })
   await using agent = Agent.open({ plan, address, pump, uplinkBitrate: settings.uplinkBitrate, clock: systemClock, log })
   signal.addEventListener('abort', () => void agent.close(), { once: true })
   if (signal.aborted) await agent.close()

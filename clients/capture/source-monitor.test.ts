@@ -38,3 +38,15 @@ t.test('is interrupted when it died, until the next image, and when nothing come
   t.match(monitor.status(millis(5990)), { state: 'live' })
   t.match(monitor.status(millis(60_000)), { state: 'interrupted', framesPerSecond: 0 })
 })
+
+t.test('does not call a source slow of which only keyframes are wanted, and judges anew when more is', async t => {
+  const monitor = new SourceMonitor(15)
+  monitor.expectFullRate(false)
+  for (let second = 0; second < 10; second++) monitor.imageArrived(millis(second * 1000))
+  t.equal(monitor.status(millis(9500)).state, 'live')
+  monitor.expectFullRate(true)
+  for (let image = 0; image <= 75; image++) monitor.imageArrived(millis(10_000 + (image * 1000) / 15))
+  t.equal(monitor.status(millis(15_000)).state, 'live')
+  for (let second = 16; second < 22; second++) monitor.imageArrived(millis(second * 1000))
+  t.equal(monitor.status(millis(21_500)).state, 'slow')
+})

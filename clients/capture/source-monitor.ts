@@ -18,6 +18,9 @@ export class SourceMonitor {
   /** The second of the first image, which was not whole. */
   #firstSecond = 0
   #isSlow = false
+  #isFullRateExpected = true
+  /** The second of the last image or look. */
+  #newestSecond = 0
   #fault: FaultCode | undefined
 
   /** @param declared - Frames per second that the source promised. */
@@ -40,6 +43,20 @@ export class SourceMonitor {
     this.#isSlow = false
   }
 
+  /**
+   * Whether the declared rate is expected. It is not of a source that makes only what is demanded while
+   * nothing but keyframes is: that one is not slow.
+   */
+  expectFullRate(isExpected: boolean): void {
+    if (isExpected === this.#isFullRateExpected) return
+    this.#isFullRateExpected = isExpected
+    // What was counted before says nothing about what comes now.
+    this.#seconds.length = 0
+    this.#currentSecond = this.#currentSecond === undefined ? undefined : this.#newestSecond
+    this.#firstSecond = this.#newestSecond
+    this.#isSlow = false
+  }
+
   /** How the source is doing. */
   status(now: Millis): SourceStatus {
     if (this.#fault !== undefined) return { state: 'interrupted', framesPerSecond: 0, fault: this.#fault }
@@ -50,6 +67,7 @@ export class SourceMonitor {
     if (whole.length === 0) return { state: 'live', framesPerSecond: this.#declared }
     const framesPerSecond = Math.round((10 * whole.reduce((sum, count) => sum + count, 0)) / whole.length) / 10
     if (framesPerSecond === 0 && whole.length === WINDOW_SECONDS) return { state: 'interrupted', framesPerSecond, fault: 'encoder_failed' }
+    if (!this.#isFullRateExpected) return { state: 'live', framesPerSecond }
     const threshold = this.#declared * (this.#isSlow ? RECOVERED_ABOVE : SLOW_BELOW)
     // One odd second is no judgement.
     this.#isSlow = whole.length === WINDOW_SECONDS ? framesPerSecond < threshold : this.#isSlow
@@ -58,6 +76,7 @@ export class SourceMonitor {
 
   #turnTo(now: Millis): void {
     const second = Math.floor(now / 1000)
+    this.#newestSecond = second
     this.#currentSecond ??= this.#firstSecond = second
     for (let turn = Math.min(second - this.#currentSecond, WINDOW_SECONDS + 1); turn > 0; turn--) this.#seconds.push(0)
     const kept = Math.min(WINDOW_SECONDS + 1, second - this.#firstSecond)

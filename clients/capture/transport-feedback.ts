@@ -1,6 +1,6 @@
-import { RunLengthChunk, StatusVectorChunk } from 'werift'
+import { StatusVectorChunk } from 'werift'
 import { millis } from '../../relay/wire/units.ts'
-import type { TransportWideCC } from 'werift'
+import type { RunLengthChunk, TransportWideCC } from 'werift'
 import type { PacketArrival } from './uplink-estimator.ts'
 
 /** Status of a packet that did not arrive, or whose arrival has no time. @see draft-holmer-rmcat-transport-wide-cc-extensions-01 section 3.1.1 */
