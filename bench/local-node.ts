@@ -127,6 +127,11 @@ export class LocalNode implements AsyncDisposable {
     return { executablePath: await network.wrapper(leaf, chromiumPath()), args: certificate.chromiumArguments }
   }
 
+  /** How a browser on this machine's own network reaches this node: past all lines, by the management link. */
+  browserPastLines(): ChromiumLaunch {
+    return this.#inNetwork === undefined ? {} : { args: this.#inNetwork.certificate.chromiumArguments }
+  }
+
   /**
    * Starts a capture agent in a process of its own, and waits until it publishes.
    *

@@ -6,6 +6,7 @@ import { ReceiverMessage } from './messages.ts'
 import type { RenditionId } from '../../relay/wire/ids.ts'
 import type { Pyramid } from '../../relay/wire/pyramid.ts'
 import type { Millis } from '../../relay/wire/units.ts'
+import type { Place } from '../local-node.ts'
 import type { ReceiverCommand, ReceiverSecond } from './messages.ts'
 
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url))
@@ -19,6 +20,8 @@ export interface ReceiverProcessOptions {
   readonly invitation: string
   /** From the first packet of an instant to the last moment at which its packets count. */
   readonly frameDeadline: Millis
+  /** Where it runs; on this machine's own network without it. */
+  readonly place?: Place | undefined
   readonly signal: AbortSignal
   /** Called once per second. */
   readonly onSecond: (second: ReceiverSecond) => void
@@ -53,7 +56,8 @@ export class ReceiverProcess implements AsyncDisposable {
         name: options.name,
         command: process.execPath,
         args: [MAIN],
-        environment: { KENKYO_INVITATION: options.invitation, KENKYO_FRAME_DEADLINE_MILLIS: String(options.frameDeadline) },
+        enter: options.place?.enter ?? [],
+        environment: { ...options.place?.environment, KENKYO_INVITATION: options.invitation, KENKYO_FRAME_DEADLINE_MILLIS: String(options.frameDeadline) },
         onMessage: message => answers.receive(message),
       }),
     )

@@ -27,7 +27,7 @@ const DRAG_STEP_MILLIS = 16
 /** Every tile that was in view is sharp by then, or counts as abandoned when the view moves on. */
 const PATIENCE_MILLIS = 3000
 /** People look before they move on. */
-const LOOK_MILLIS = { min: 500, max: 1100 }
+const LOOK_MILLIS = { min: 300, max: 800 }
 
 type Kind = 'drag' | 'jump'
 
@@ -125,7 +125,7 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
   const result = Options.safeParse(flags)
   if (!result.success) throw new RelayFault('bad_config', z.prettifyError(result.error))
   const { roundTripMillis, seed } = result.data
-  const { pans = context.isQuick ? 15 : 200, jumps = context.isQuick ? 10 : 100 } = result.data
+  const { pans = context.isQuick ? 15 : 200, jumps = context.isQuick ? 10 : 50 } = result.data
   const { say, signal } = context
   const recording = result.data.recording ?? (await demoRecording({ onProgress: say, signal }))
   const line = symmetricLine({ roundTripMillis: roundTripMillis / 2, name: 'half-path' })
@@ -165,7 +165,7 @@ export const detail: Scenario = {
   configure: command =>
     command
       .option('--pans <n>', 'drags with the mouse (default 200; quick 15)')
-      .option('--jumps <n>', 'jumps to random places (default 100; quick 10)')
+      .option('--jumps <n>', 'jumps to random places (default 50; quick 10)')
       .option('--round-trip-millis <ms>', 'of the path from the browser to the microscope (default 40)')
       .option('--recording <directory>', 'what the microscope plays (default: the demo)')
       .option('--seed <n>', 'of all random choices'),

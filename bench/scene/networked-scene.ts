@@ -9,8 +9,8 @@ import type { ChildProgram } from '../processes.ts'
 export interface NetworkedSceneOptions {
   /** The microscope's line to the node. */
   readonly microscopeLine: LineProfile
-  /** The viewer's line to the node. */
-  readonly viewerLine: LineProfile
+  /** The viewer's line to the node; without one the browser is next to the node, and spares the emulator its traffic. */
+  readonly viewerLine?: LineProfile | undefined
   /** Of `kenkyo capture`, the invitation aside. */
   readonly agentArguments: readonly string[]
   readonly window: ViewerWindow
@@ -40,10 +40,10 @@ export class NetworkedScene implements AsyncDisposable {
   /** Opens everything and waits for the first picture. @throws {RelayFault} when any of it does not come about. */
   static async open({ microscopeLine, viewerLine, agentArguments, window, signal }: NetworkedSceneOptions): Promise<NetworkedScene> {
     await using scope = new AsyncDisposableStack()
-    const network = scope.use(await EmulatedNetwork.open({ leaves: { microscope: microscopeLine, viewer: viewerLine }, signal }))
+    const network = scope.use(await EmulatedNetwork.open({ leaves: { microscope: microscopeLine, ...(viewerLine === undefined ? {} : { viewer: viewerLine }) }, signal }))
     const node = scope.use(await LocalNode.open({ statsIntervalSeconds: STATS_INTERVAL_SECONDS, signal, network }))
     const agent = scope.use(await node.startAgent(agentArguments, signal))
-    const viewer = scope.use(await BrowserViewer.open(await node.invite('viewer', 'viewer'), window, await node.browserAt('viewer')))
+    const viewer = scope.use(await BrowserViewer.open(await node.invite('viewer', 'viewer'), window, viewerLine === undefined ? node.browserPastLines() : await node.browserAt('viewer')))
     await viewer.until('the first picture', ({ shown }) => shown !== null, FIRST_PICTURE_SECONDS)
     return new NetworkedScene(network, node, agent, viewer, scope.move())
   }

@@ -43,7 +43,8 @@ t.test('cuts, scales and sends every rendition on its own', async t => {
 
 t.test('tells each family of encoders how to delay nothing', async t => {
   const first = (over: object): string => planOf(SMALL, over).outputs[0]!.options.join(' ')
-  t.match(first({}), '-c:v libx264 -preset superfast -tune zerolatency -profile:v baseline')
+  t.match(first({}), '-c:v libx264 -preset fast -tune zerolatency -profile:v baseline')
+  t.match(planOf(SMALL).outputs[1]!.options.join(' '), '-c:v libx264 -preset superfast -tune zerolatency -profile:v baseline')
   t.match(first({ encoder: 'h264_nvenc', preset: 'p3' }), '-preset p3 -tune ull -zerolatency 1')
   t.match(planOf(SMALL, { encoder: 'h264_vaapi' }).filterGraph, 'format=nv12,hwupload[r0]')
   t.match(first({ encoder: 'h264_v4l2m2m', encoderOptions: '-num_capture_buffers  16' }), '-num_capture_buffers 16')

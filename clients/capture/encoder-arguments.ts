@@ -49,7 +49,7 @@ interface RenditionProfile {
 const PROFILES = {
   tile: { bitsPerPixelSecond: 2.5, gopSeconds: 0.33, bufferSeconds: 0.4 },
   middle: { bitsPerPixelSecond: 3, gopSeconds: 0.33, bufferSeconds: 0.4 },
-  overview: { bitsPerPixelSecond: 2.5, gopSeconds: 1, bufferSeconds: 0.6 },
+  overview: { bitsPerPixelSecond: 2.2, gopSeconds: 1, bufferSeconds: 0.6 },
   whole: { bitsPerPixelSecond: 1.2, gopSeconds: 1, bufferSeconds: 0.5 },
 } as const satisfies Record<string, RenditionProfile>
 
@@ -189,15 +189,17 @@ function h264Options({ rendition, framesPerSecond, phase }: RenditionJob, settin
 /** What each family of encoders needs so that it delays nothing, obeys forced keyframes, and decodes as profile-level-id 42e01f says. */
 function encoderFamilyOptions(rendition: Rendition, { encoder, preset }: EncoderSettings): readonly string[] {
   const presetOptions = preset === undefined ? [] : ['-preset', preset]
+  const kind = kindOf(rendition)
   if (encoder === 'libx264') {
     return [
       // `ultrafast` costs 0.014 of SSIM on stained tissue and saves a third of the time.
-      '-preset', preset ?? 'superfast',
+      // The overview shows sixteen times the detail per pixel, and is one of dozens: it may take its time.
+      '-preset', preset ?? (kind === 'overview' ? 'fast' : 'superfast'),
       '-tune', 'zerolatency',
       '-profile:v', 'baseline',
       '-sc_threshold', '0',
-      // Nuclei in the overview are a few pixels wide, so that their colour is detail, too.
-      '-x264-params', `repeat-headers=1:aud=0${kindOf(rendition) === 'overview' ? ':chroma-qp-offset=-4' : ''}`,
+      // Nuclei are a few pixels wide where the resolution is reduced, so that their colour is detail, too.
+      '-x264-params', `repeat-headers=1:aud=0${kind === 'overview' || kind === 'middle' ? ':chroma-qp-offset=-4' : ''}`,
     ]
   }
   if (encoder.endsWith('_nvenc')) {

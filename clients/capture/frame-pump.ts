@@ -33,8 +33,8 @@ export interface FramePumpOptions {
 
 /** How long a frame may wait to be sent: longer than a busy machine stalls a process now and then, shorter than people notice as a delay. */
 const MAX_DELAY = millis(500)
-/** A line with a limit spends at most so much of its time on beginning anew with what is past. */
-const REPLAY_TIME = millis(200)
+/** A line with a limit spends at most so much of its time on beginning anew with what is past: it has little to spare. */
+const REPLAY_TIME = millis(40)
 /** A group of pictures whose newest frame is older than this is not of the picture any more. */
 const MAX_GOP_AGE_FRAMES = 6
 /** What is sent before the node has said what it wants. */
@@ -110,6 +110,7 @@ export class FramePump {
     this.#monitor.expectFullRate(!this.#options.followsDemand || renditions.some(({ cadence }) => cadence === 'full'))
     const pacer = this.#output?.pacer
     if (pacer === undefined) return
+    pacer.prioritise(renditions.map(({ renditionId }) => renditionId))
     for (const id of before.keys()) if (!this.#demanded.has(id)) pacer.release(id)
     const wakes = new Set(woken)
     const now = this.#options.clock.now()

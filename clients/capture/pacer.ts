@@ -58,6 +58,8 @@ export class Pacer {
   #dropped = 0
   /** Renditions that began anew and are not up to date yet. */
   readonly #catchingUp = new Set<RenditionId>()
+  /** Rank of what is more important than the rest. */
+  #ranks: ReadonlyMap<RenditionId, number> = new Map()
   #limit: { readonly bytesPerMilli: number; credit: number; at: Millis } | undefined
   #lastStep: Millis | undefined
 
@@ -98,6 +100,11 @@ export class Pacer {
     this.#gates.get(renditionId)?.break()
   }
 
+  /** Within one image, these go first, in this order. */
+  prioritise(renditionIds: readonly RenditionId[]): void {
+    this.#ranks = new Map(renditionIds.map((id, rank) => [id, rank]))
+  }
+
   /** Never sends faster than this; undefined lifts the limit. */
   limit(rate: BitsPerSecond | undefined, now: Millis): void {
     this.#limit = rate === undefined ? undefined : { bytesPerMilli: rate / 8000, credit: this.#limit?.credit ?? 0, at: this.#limit?.at ?? now }
@@ -132,8 +139,10 @@ export class Pacer {
     return dropped
   }
 
-  /** What flows already before what catches up, each in the order it came. */
+  /** What flows already before what catches up; image by image, the most important first. */
   #inOrder(): readonly Queued[] {
+    const rankOf = ({ frame }: Queued): number => this.#ranks.get(frame.renditionId) ?? this.#ranks.size
+    if (this.#limit !== undefined) this.#queue.sort((a, b) => a.frame.mediaTicks - b.frame.mediaTicks || rankOf(a) - rankOf(b))
     if (this.#catchingUp.size === 0) return this.#queue
     const isCatchingUp = ({ frame }: Queued): boolean => this.#catchingUp.has(frame.renditionId)
     return [...this.#queue.filter(queued => !isCatchingUp(queued)), ...this.#queue.filter(isCatchingUp)]

@@ -14,7 +14,7 @@ import {
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { millis } from '../../relay/wire/units.ts'
 import { readArrivals } from './transport-feedback.ts'
-import type { RTCRtpSender, RTCRtpTransceiver } from 'werift'
+import type { RTCDtlsTransport, RTCRtpSender, RTCRtpTransceiver } from 'werift'
 import type { RenditionId } from '../../relay/wire/ids.ts'
 import type { Pyramid, RenditionCodec } from '../../relay/wire/pyramid.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
@@ -99,14 +99,12 @@ export class Publisher implements AsyncDisposable {
   readonly #tracks: ReadonlyMap<RenditionId, OutgoingTrack>
   readonly #closed = Promise.withResolvers<RelayFault>()
   readonly #counts: PublisherCounts = { packetsSent: 0, bytesSent: 0, packetsNacked: 0, plis: 0, packetsDropped: 0 }
-  readonly #estimator: UplinkEstimator | undefined
   readonly #clock: Clock
   #inFlight = 0
   #transportWide = 0
 
   private constructor(connection: RTCPeerConnection, tracks: ReadonlyMap<RenditionId, OutgoingTrack>, { estimator, clock }: PublisherOptions) {
     this.#connection = connection
-    this.#estimator = estimator
     this.#clock = clock
     this.#tracks = tracks
     connection.connectionStateChange.subscribe(state => {
@@ -119,6 +117,9 @@ export class Publisher implements AsyncDisposable {
       sender.onGenericNack.subscribe(nack => (this.#counts.packetsNacked += nack.lost.length))
       if (estimator !== undefined) this.#follow(sender, estimator)
     }
+    const transportWideId = [...tracks.values()].find(track => track.transportWideId !== undefined)?.transportWideId
+    if (estimator === undefined || transportWideId === undefined) return
+    for (const transport of connection.dtlsTransports) this.#number(transport, transportWideId, estimator)
   }
 
   /**
@@ -174,8 +175,7 @@ export class Publisher implements AsyncDisposable {
     const sequenceNumber = track.sequenceNumber
     track.sequenceNumber = (sequenceNumber + 1) & 0xffff
     // SSRC and payload type are those that were negotiated: werift fills them in.
-    const header = new RtpHeader({ sequenceNumber, timestamp: packet.timestamp, marker: packet.marker, extensions: this.#extensions(track) })
-    this.#estimator?.sent(this.#transportWide, packet.payload.length + PACKET_OVERHEAD, this.#clock.now())
+    const header = new RtpHeader({ sequenceNumber, timestamp: packet.timestamp, marker: packet.marker, extensions: extensionsFor(track) })
     this.#inFlight++
     this.#counts.packetsSent++
     this.#counts.bytesSent += packet.payload.length
@@ -185,17 +185,20 @@ export class Publisher implements AsyncDisposable {
       .finally(() => this.#inFlight--)
   }
 
-  /** Extensions of the next packet. Their order is that of their ids, as werift writes them. */
-  #extensions({ playoutDelayId, transportWideId }: OutgoingTrack): { id: number; payload: Buffer }[] {
-    const extensions: { id: number; payload: Buffer }[] = []
-    if (playoutDelayId !== undefined) extensions.push({ id: playoutDelayId, payload: NO_PLAYOUT_DELAY })
-    if (transportWideId === undefined) return extensions
-    this.#transportWide = (this.#transportWide + 1) & 0xffff
-    // werift numbers packets, too, but does not tell which number a packet got; ours replaces it.
-    const payload = Buffer.allocUnsafe(2)
-    payload.writeUInt16BE(this.#transportWide)
-    extensions.push({ id: transportWideId, payload })
-    return extensions
+  /**
+   * Numbers every packet that leaves, retransmissions too. werift would send those with the number they had
+   * at first, which stops mediasoup's feedback for good once one of them is old enough to seem new.
+   */
+  #number(transport: RTCDtlsTransport, transportWideId: number, estimator: UplinkEstimator): void {
+    const sendRtp = transport.sendRtp.bind(transport)
+    transport.sendRtp = (payload, header) => {
+      this.#transportWide = (this.#transportWide + 1) & 0xffff
+      const number = Buffer.allocUnsafe(2)
+      number.writeUInt16BE(this.#transportWide)
+      header.extensions = header.extensions.map(extension => (extension.id === transportWideId ? { ...extension, payload: number } : extension))
+      estimator.sent(this.#transportWide, payload.length + PACKET_OVERHEAD, this.#clock.now())
+      return sendRtp(payload, header)
+    }
   }
 
   /** Listens to what the node says of packets. It may say it to any sender: the numbers are the transport's. */
@@ -218,6 +221,11 @@ export class Publisher implements AsyncDisposable {
 
 function pairTracks(pyramid: Pyramid, transceivers: readonly RTCRtpTransceiver[]): { mid: string; renditionId: RenditionId }[] {
   return pyramid.renditions.map(({ id }, index) => ({ mid: transceivers[index]?.mid ?? '', renditionId: id }))
+}
+
+/** Extensions that werift does not write by itself. Their order is that of their ids. */
+function extensionsFor({ playoutDelayId }: OutgoingTrack): { id: number; payload: Buffer }[] {
+  return playoutDelayId === undefined ? [] : [{ id: playoutDelayId, payload: NO_PLAYOUT_DELAY }]
 }
 
 function outgoing(transceiver: RTCRtpTransceiver | undefined): OutgoingTrack {

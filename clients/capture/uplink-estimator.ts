@@ -33,8 +33,8 @@ const LOSS_WINDOW = millis(1000)
 /** Packets on which a loss ratio can be judged. */
 const LOSS_MIN_PACKETS = 100
 /** Arrivals are counted over so long for a rate; the best rate of so many lately is what the line is known to carry. */
-const RATE_WINDOW = millis(500)
-const RATES_REMEMBERED = millis(2000)
+const RATE_WINDOW = millis(1000)
+const RATES_REMEMBERED = millis(1000)
 /** Of what arrives while a queue stands, so much is asked for: the rest drains the queue. */
 const BACK_OFF = 0.88
 /** Between two decreases, and before any increase after one. */

@@ -9,8 +9,6 @@ const INTERVAL = millis(100)
 const NEWS = 0.03
 /** …and no more often than this, unless the estimate fell. */
 const REPORT_INTERVAL = millis(500)
-/** Keyframes and retransmissions may exceed what is admitted by so much for a while. */
-const PACING_HEADROOM = 1.1
 
 /** What {@link UplinkWatch} needs. */
 export interface UplinkWatchOptions {
@@ -44,7 +42,7 @@ export class UplinkWatch implements Disposable {
     const now = clock.now()
     const rate = estimator.step(now)
     if (!isKnown && !estimator.isLimited) return
-    onLimit(bitsPerSecond(rate * PACING_HEADROOM))
+    onLimit(rate)
     const before = this.#reported
     const isNews = before === undefined || Math.abs(rate - before) > NEWS * before
     if (!isNews || (before !== undefined && rate > before && now - this.#reportedAt < REPORT_INTERVAL)) return

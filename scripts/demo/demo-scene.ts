@@ -22,15 +22,17 @@ export const DEMO_SCENE = {
 export const STAGE_CYCLE_FRAMES = DEMO_SCENE.framesPerSecond * DEMO_SCENE.seconds
 
 /** The demo's renditions. */
-export const demoPyramid = (overviewWidth: number): Pyramid => planPyramid({ ...DEMO_SCENE, overviewWidth, bitrateOf: rendition => renditionBitrate(rendition, DEMO_SCENE.framesPerSecond, {}) })
+export const demoPyramid = (overviewWidth: number, framesPerSecond: number = DEMO_SCENE.framesPerSecond): Pyramid =>
+  // The rates stay those of the usual frame rate: a slower scene is one of more detail per frame, not of fewer bits.
+  planPyramid({ ...DEMO_SCENE, overviewWidth, framesPerSecond, bitrateOf: rendition => renditionBitrate(rendition, DEMO_SCENE.framesPerSecond, {}) })
 
 /**
  * The stage rests, glides to another place, rests, and glides back.
  *
  * @returns An expression for ffmpeg's crop filter: the share of the way, from 0 to 1, by frame `n`.
  */
-function stageMotion(): string {
-  const phase = `(mod(n,${STAGE_CYCLE_FRAMES})/${STAGE_CYCLE_FRAMES})`
+function stageMotion(cycleFrames: number): string {
+  const phase = `(mod(n,${cycleFrames})/${cycleFrames})`
   const glide = (from: number): string => `(0.5-0.5*cos(PI*(${phase}-${from})/0.35))`
   return `if(lt(${phase},0.15),0,if(lt(${phase},0.5),${glide(0.15)},if(lt(${phase},0.65),1,1-${glide(0.65)})))`
 }
@@ -41,10 +43,10 @@ function stageMotion(): string {
  *
  * @param field - Path of the field, 8-bit RGB without a header.
  */
-export function demoInput(field: string): EncoderInput {
-  const { width, height, framesPerSecond, grain, field: size } = DEMO_SCENE
+export function demoInput(field: string, framesPerSecond: number = DEMO_SCENE.framesPerSecond): EncoderInput {
+  const { width, height, grain, field: size } = DEMO_SCENE
   const slack = { x: size.width - width, y: size.height - height }
-  const motion = stageMotion()
+  const motion = stageMotion(framesPerSecond * DEMO_SCENE.seconds)
   const still = `scale=out_color_matrix=bt709:out_range=tv:flags=bicubic,format=yuv420p,loop=loop=-1:size=1:start=0,setpts=N/${framesPerSecond}/TB`
   const crop = `crop=${width}:${height}:x='${slack.x}*(0.4+0.12*${motion})':y='${slack.y}*(0.4+0.08*${motion})'`
   return {

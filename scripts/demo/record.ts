@@ -15,7 +15,7 @@ import { drawField } from './field.ts'
 import type { SourcePlan } from '../../clients/capture/encoded-frame.ts'
 
 /** Change it with anything that changes what the recordings show. */
-const VERSION = 3
+const VERSION = 4
 
 /** Whom to tell, and when to stop. */
 export interface MakeOptions {
@@ -51,10 +51,10 @@ function progressPrinter(what: string, onProgress: MakeOptions['onProgress']): (
   }
 }
 
-async function planDemo(field: string): Promise<SourcePlan> {
+async function planDemo(field: string, framesPerSecond: number): Promise<SourcePlan> {
   const settings = SourceSettings.parse({ threads: Math.min(2, availableParallelism()), ffmpeg: chosenFfmpeg() })
   const log = createLogger({ level: 'warn', program: 'demo' })
-  const scene = { kind: 'demo', pyramid: demoPyramid(settings.overviewWidth), input: demoInput(field) } as const
+  const scene = { kind: 'demo', pyramid: demoPyramid(settings.overviewWidth, framesPerSecond), input: demoInput(field, framesPerSecond) } as const
   return encodedPlan(scene, settings, await findFfmpeg(settings), log)
 }
 
@@ -64,9 +64,10 @@ async function planDemo(field: string): Promise<SourcePlan> {
  * @returns Its directory.
  * @throws {RelayFault} when it cannot be made: no ffmpeg, no room, or lost packets.
  */
-export async function demoRecording(options: MakeOptions = {}): Promise<string> {
+export async function demoRecording(options: MakeOptions & { readonly framesPerSecond?: number } = {}): Promise<string> {
   const { onProgress, signal = new AbortController().signal, cache = cacheDirectory() } = options
-  const directory = join(cache, cachedName('demo', { version: VERSION, ...DEMO_SCENE }))
+  const { framesPerSecond = DEMO_SCENE.framesPerSecond } = options
+  const directory = join(cache, cachedName('demo', { version: VERSION, ...DEMO_SCENE, framesPerSecond }))
   if (await holdsRecording(directory)) return directory
   await mkdir(cache, { recursive: true })
   const field = `${directory}.rgb`
@@ -74,7 +75,7 @@ export async function demoRecording(options: MakeOptions = {}): Promise<string> 
     await drawField(field, DEMO_SCENE.field, progressPrinter('drawing the demo field', onProgress), signal)
     const printer = progressPrinter('encoding the demo recording', onProgress)
     await recordSource(
-      { plan: await planDemo(field), output: directory, seconds: DEMO_SCENE.seconds, onProgress: (frames, of) => printer(frames / of) },
+      { plan: await planDemo(field, framesPerSecond), output: directory, seconds: DEMO_SCENE.seconds, onProgress: (frames, of) => printer(frames / of) },
       signal,
     )
   } finally {

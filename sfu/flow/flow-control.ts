@@ -1,4 +1,4 @@
-import { millis } from '../../relay/wire/units.ts'
+import { bitsPerSecond, millis } from '../../relay/wire/units.ts'
 import { DemandTracker } from './demand-tracker.ts'
 import { DownlinkBudget } from './downlink-budget.ts'
 import { LineFit } from './line-fit.ts'
@@ -39,6 +39,8 @@ interface ViewerState {
 
 const NO_WISH: ViewerWish = { renditions: [], prefetch: [] }
 const NO_FLOW: Flow = { flowing: [], withheld: [] }
+/** So much of the uplink is given away: keyframes, what begins anew and what is sent again need the rest. */
+const ADMISSION_SHARE = 0.85
 /** A budget that changed by less is the same budget. */
 const BUDGET_NEWS = 0.02
 
@@ -144,7 +146,7 @@ export class FlowControl {
   async #applyFlows(): Promise<void> {
     const wanted = new Map<FlowViewer, WantedFlow>()
     for (const [viewer, { wish, budget }] of this.#viewers) wanted.set(viewer, { ...wish, downlink: budget.bitsPerSecond })
-    const uplink = this.#uplink ?? (Infinity as BitsPerSecond)
+    const uplink = bitsPerSecond((this.#uplink ?? Infinity) * ADMISSION_SHARE)
     const flows = this.#fit.fit(wanted, uplink)
     const changes: Promise<void>[] = []
     for (const [viewer, flow] of flows) {

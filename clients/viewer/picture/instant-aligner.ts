@@ -8,6 +8,10 @@ export const ALIGNMENT = {
   /** An instant waits so long for its last tile, counted from its first: one frame interval, within these bounds. */
   shortestDeadlineMs: millis(100),
   longestDeadlineMs: millis(500),
+  /** Where frames that keep pace come later than that, as on a line that is full, instants wait up to so much longer for them… */
+  stretchMs: millis(150),
+  /** …and come back to the usual time by this part with each instant. */
+  stretchDecay: 0.01,
   /** Instants that may wait at once; one more makes the oldest due at once. */
   instants: 6,
   /** A timestamp so much older than the shown one comes from another clock, or from a forgotten buffer. */
@@ -72,6 +76,8 @@ export class InstantAligner<Frame> {
   /** Renditions that the shown instant has, and frames that came for it since. */
   #shownRenditions = new Set<RenditionId>()
   #supplement = new Map<RenditionId, Frame>()
+  /** For a line with room to spare. */
+  #usualDeadline: Millis = ALIGNMENT.shortestDeadlineMs
   #deadline: Millis = ALIGNMENT.shortestDeadlineMs
   #rebaseSilence: Millis = ALIGNMENT.rebaseSilenceMs
   #lastNewArrival = millis(-Infinity)
@@ -88,7 +94,8 @@ export class InstantAligner<Frame> {
 
   /** How far apart the source's instants are. A picture that comes seldom may be waited for as long. */
   expectInterval(interval: Millis): void {
-    this.#deadline = millis(Math.min(ALIGNMENT.longestDeadlineMs, Math.max(ALIGNMENT.shortestDeadlineMs, interval)))
+    this.#usualDeadline = millis(Math.min(ALIGNMENT.longestDeadlineMs, Math.max(ALIGNMENT.shortestDeadlineMs, interval)))
+    this.#deadline = this.#usualDeadline
     this.#rebaseSilence = millis(Math.max(ALIGNMENT.rebaseSilenceMs, 3 * interval))
   }
 
@@ -156,6 +163,7 @@ export class InstantAligner<Frame> {
     }
     const heldOut = this.#missingOf(decided.frames)
     if (!isComplete) for (const id of heldOut) this.#steady.delete(id)
+    this.#deadline = millis(this.#deadline - (this.#deadline - this.#usualDeadline) * ALIGNMENT.stretchDecay)
     this.#shown = decided.rtpTimestamp
     this.#shownRenditions = new Set(decided.frames.keys())
     const { rtpTimestamp, frames } = decided
@@ -232,10 +240,12 @@ export class InstantAligner<Frame> {
   #judgeLate(id: RenditionId, rtpTimestamp: RtpTimestamp, now: Millis): void {
     const index = this.#decided.findIndex(decided => decided.rtpTimestamp === rtpTimestamp)
     const instant = this.#decided[index]
-    if (instant === undefined || now - instant.firstArrival >= this.#deadline) {
+    const lateness = instant === undefined ? Infinity : now - instant.firstArrival
+    if (lateness >= this.#usualDeadline + ALIGNMENT.stretchMs) {
       this.#lagging.delete(id)
       return
     }
+    if (this.#arrived.has(id)) this.#deadline = millis(Math.max(this.#deadline, lateness * 1.1))
     const lagging = (this.#lagging.get(id) ?? 0) + 1
     this.#lagging.set(id, lagging)
     const isCurrent = index >= this.#decided.length - ALIGNMENT.currentInstants
