@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { t } from 'tap'
+import { loadRecording } from '../../clients/capture/recording.ts'
 import { readPatternTile } from '../../clients/capture/pattern.ts'
 import { demoRecording } from '../../scripts/demo/record.ts'
 import { Stage } from '../harness/stage.ts'
@@ -11,30 +12,40 @@ const HD = { width: 1920, height: 1080 }
 const POSITIONS = [[960, 540], [3840, 2160], [2560, 1440], [5000, 3000], [7680, 4320]] as const
 const MEASURE_MILLIS = 5000
 
+/** Bytes on the wire: RTP and retransmissions. */
 interface Traffic {
-  /** Bytes on the wire to viewers: RTP, retransmissions. */
+  readonly fromMicroscope: number
   readonly toViewers: number
-  /** Bytes of all tiles from the microscope. */
-  readonly ofAllTiles: number
+}
+
+/** An RTP header without extensions. @see RFC 3550 section 5.1 */
+const RTP_HEADER_BYTES = 12
+
+/** Bytes per second of all tiles at full resolution in a recording. */
+async function rateOfAllTiles(directory: string): Promise<number> {
+  const { images, pyramid } = await loadRecording(directory)
+  const payloads = images.flat().filter(({ renditionId }) => renditionId.startsWith('tile-')).flatMap(frame => frame.payloads)
+  const bytes = payloads.reduce((sum, payload) => sum + payload.length + RTP_HEADER_BYTES, 0)
+  return (bytes * pyramid.framesPerSecond) / images.length
 }
 
 async function traffic(under: NodeUnderTest): Promise<Traffic> {
   const out = { role: 'viewer', direction: 'out' }
-  const [rtp, rtx, allIn, overviewIn] = await Promise.all([
-    under.metric('kenkyo_transport_bytes_total', { ...out, kind: 'rtp' }),
-    under.metric('kenkyo_transport_bytes_total', { ...out, kind: 'rtx' }),
-    under.metric('kenkyo_rendition_bytes_total', { direction: 'in' }),
-    under.metric('kenkyo_rendition_bytes_total', { direction: 'in', rendition: 'overview' }),
-  ])
-  return { toViewers: rtp + rtx, ofAllTiles: allIn - overviewIn }
+  const up = { role: 'microscope', direction: 'in' }
+  const [outRtp = 0, outRtx = 0, upRtp = 0, upRtx = 0] = await Promise.all(
+    [out, up].flatMap(end => ['rtp', 'rtx'].map(kind => under.metric('kenkyo_transport_bytes_total', { ...end, kind }))),
+  )
+  return { toViewers: outRtp + outRtx, fromMicroscope: upRtp + upRtx }
 }
 
-/** Bytes to viewers over bytes of all tiles, measured at the node while the viewport rests. */
-async function downlinkShare(under: NodeUnderTest): Promise<number> {
+/** Bytes to viewers, and from the microscope, over bytes of all tiles, measured at the node while the viewport rests. */
+async function shares(under: NodeUnderTest, allTiles: number): Promise<{ down: number; up: number }> {
+  const startedAt = performance.now()
   const before = await traffic(under)
   await new Promise(resolve => setTimeout(resolve, MEASURE_MILLIS))
   const after = await traffic(under)
-  return (after.toViewers - before.toViewers) / (after.ofAllTiles - before.ofAllTiles)
+  const expected = (allTiles * (performance.now() - startedAt)) / 1000
+  return { down: (after.toViewers - before.toViewers) / expected, up: (after.fromMicroscope - before.fromMicroscope) / expected }
 }
 
 /** Reads back the canvas until the capture itself is of native pixels; a tile may be late for any one instant. */
@@ -51,22 +62,27 @@ t.test('bits follow the viewport, measured at the node', async t => {
   await using stage = await Stage.open(['--source', 'recording', '--loop', '--input', recording], HD)
   const { viewer, under } = stage
   t.same((await viewer.inspect()).watching, ['overview'], 'zoomed out, only the overview is asked for')
-  const overviewShare = await downlinkShare(under)
+  const allTiles = await rateOfAllTiles(recording)
+  const zoomedOut = await shares(under, allTiles)
   for (const rendition of ['tile-0-0', 'tile-3-3', 'tile-5-5']) {
-    t.equal(await under.metric('kenkyo_rendition_bytes_total', { direction: 'out', rendition }), 0, `${rendition} never flowed`)
+    for (const direction of ['in', 'out']) {
+      t.equal(await under.metric('kenkyo_rendition_bytes_total', { direction, rendition }), 0, `${rendition} never flowed ${direction}`)
+    }
   }
-  t.comment(`overview only: ${(100 * overviewShare).toFixed(1)} % of the sum of all tiles`)
-  t.ok(overviewShare <= 0.1)
+  t.comment(`overview only: ${(100 * zoomedOut.down).toFixed(1)} % of the sum of all tiles down, ${(100 * zoomedOut.up).toFixed(1)} % up`)
+  t.ok(zoomedOut.down <= 0.1 && zoomedOut.up <= 0.1)
 
-  const shares: number[] = []
+  const measured: { down: number; up: number }[] = []
   for (const [x, y] of POSITIONS) {
     await viewer.view({ x, y, scale: 1 })
     await viewer.until('the tiles are watched', ({ watching, drawnViewport }) => watching.length > 1 && drawnViewport?.scale === 1)
-    shares.push(await downlinkShare(under))
+    measured.push(await shares(under, allTiles))
   }
-  const mean = shares.reduce((sum, share) => sum + share, 0) / shares.length
-  t.comment(`HD at 1:1: ${shares.map(share => (100 * share).toFixed(1)).join(', ')} %, mean ${(100 * mean).toFixed(1)} %`)
-  t.ok(mean <= 0.3, 'at most 30 % of the sum of all tiles')
+  for (const direction of ['down', 'up'] as const) {
+    const mean = measured.reduce((sum, share) => sum + share[direction], 0) / measured.length
+    t.comment(`HD at 1:1, ${direction}: ${measured.map(share => (100 * share[direction]).toFixed(1)).join(', ')} %, mean ${(100 * mean).toFixed(1)} %`)
+    t.ok(mean <= 0.3, `at most 30 % of the sum of all tiles ${direction}`)
+  }
   await viewer.fit()
   await viewer.until('the tiles are let go', ({ watching }) => watching.length === 1)
   const text = await (await fetch(`${under.node.origin}/metrics`)).text()
