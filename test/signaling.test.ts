@@ -194,6 +194,73 @@ t.test('refuses watching what is not offered, and what is over', async t => {
   t.equal(await viewer.refusal('watch', { publicationId, renditions: ['overview'], prefetch: [] }), 'wrong_state')
 })
 
+/** A viewer that has subscribed and may watch. */
+async function subscribed(publicationId: string) {
+  const viewer = await RawClient.join(viewerLink)
+  const { transportId } = await viewer.ok('createTransport')
+  await viewer.ok('subscribe', { transportId, publicationId, rtpCapabilities: RTP_CAPABILITIES })
+  return viewer
+}
+
+t.test('tells the microscope the union of what is watched, and nothing but a thin overview when nobody does', async t => {
+  const { microscope, publicationId } = await published()
+  const demand = (wanted: readonly string[], since = 0) => microscope.find(message => {
+    if (message['type'] !== 'demandChanged' || message['publicationId'] !== publicationId) return false
+    const { renditions } = message['demand'] as { renditions: { renditionId: string; cadence: string }[] }
+    return renditions.map(({ renditionId, cadence }) => `${renditionId} ${cadence}`).sort().join() === wanted.join()
+  }, since)
+  t.match(await demand(['overview key']), { demand: { woken: [] } })
+  const one = await subscribed(publicationId)
+  const other = await subscribed(publicationId)
+  await one.ok('watch', { publicationId, renditions: ['tile-0-0', 'overview'], prefetch: ['tile-1-0'] })
+  t.ok(await demand(['overview full', 'tile-0-0 full', 'tile-1-0 full']))
+  await other.ok('watch', { publicationId, renditions: ['tile-1-1', 'overview'], prefetch: [] })
+  t.match(await demand(['overview full', 'tile-0-0 full', 'tile-1-0 full', 'tile-1-1 full']), { demand: { woken: ['tile-1-1'] } })
+  await one[Symbol.asyncDispose]()
+  t.ok(await demand(['overview full', 'tile-1-1 full']), 'what only one watched goes with it')
+  const heard = microscope.received.length
+  await other[Symbol.asyncDispose]()
+  t.ok(await demand(['overview key'], heard))
+  await microscope[Symbol.asyncDispose]()
+})
+
+t.test('refuses lines that cannot be, and withholds for those that are narrow, from nobody else', async t => {
+  const { microscope, publicationId } = await published()
+  await using narrow = await subscribed(publicationId)
+  await using wide = await subscribed(publicationId)
+  const all = SMALL_PYRAMID.renditions.map(({ id }) => id)
+  for (const rate of [0, -1, 99_999, 10e12, 1.5e6 + 0.5, '1e6']) {
+    t.equal(await narrow.refusal('watch', { publicationId, renditions: all, prefetch: [], downlinkBitsPerSecond: rate }), 'bad_message', `a downlink of ${rate}`)
+    t.equal(await microscope.refusal('reportUplink', { publicationId, bitsPerSecond: rate }), 'bad_message', `an uplink of ${rate}`)
+  }
+  const flow = await narrow.ok('watch', { publicationId, renditions: all, prefetch: [], downlinkBitsPerSecond: 100_000 })
+  t.same(new Set(flow['flowing'] as string[]), new Set(['overview', 'tile-0-0']))
+  t.equal((flow['withheld'] as unknown[]).length, 3)
+  const wideFlow = await wide.ok('watch', { publicationId, renditions: all, prefetch: [] })
+  t.same([new Set(wideFlow['flowing'] as string[]), wideFlow['withheld']], [new Set(all), []])
+  await microscope.ok('reportUplink', { publicationId, bitsPerSecond: 100_000 })
+  const changed = await wide.find(({ type }) => type === 'flowChanged')
+  t.same(new Set((changed['withheld'] as { cause: string }[]).map(({ cause }) => cause)), new Set(['uplink']))
+  await microscope[Symbol.asyncDispose]()
+})
+
+t.test('a viewer that changes its mind all the time is slowed down, and nobody else notices', async t => {
+  const { microscope, publicationId } = await published()
+  await using restless = await subscribed(publicationId)
+  await using calm = await subscribed(publicationId)
+  await calm.ok('watch', { publicationId, renditions: ['tile-0-0', 'overview'], prefetch: [] })
+  const all = SMALL_PYRAMID.renditions.map(({ id }) => id)
+  const answers = await Promise.all(
+    Array.from({ length: 2 * SIGNALING_LIMITS.requestBurst }, (_, turn) =>
+      restless.request('watch', { publicationId, renditions: turn % 2 === 0 ? all : [], prefetch: [] }).then(({ ok }) => (ok === true ? 'ok' : 'refused'), () => 'cut off'),
+    ),
+  )
+  t.ok(answers.some(answer => answer !== 'ok'), 'most of it is refused')
+  t.match(await calm.ok('watch', { publicationId, renditions: ['tile-0-0', 'overview'], prefetch: [] }), { withheld: [] })
+  t.notOk(calm.received.some(({ type }) => type === 'flowChanged'))
+  await microscope[Symbol.asyncDispose]()
+})
+
 t.test('says which renditions a viewer cannot decode', async t => {
   const { microscope, publicationId } = await published()
   await using viewer = await RawClient.join(viewerLink)

@@ -129,8 +129,9 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
   const { say, signal } = context
   const recording = result.data.recording ?? (await demoRecording({ onProgress: say, signal }))
   const line = symmetricLine({ roundTripMillis: roundTripMillis / 2, name: 'half-path' })
+  const sheet = new FigureSheet()
   await using scene = await NetworkedScene.open({
-    microscopeLine: line, viewerLine: line, window: WINDOW, signal,
+    microscopeLine: line, viewerLine: line, window: WINDOW, sheet, signal,
     agentArguments: ['--source', 'recording', '--loop', '--input', recording],
   })
   const panning = new Panning(scene, seed, signal)
@@ -144,7 +145,6 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
   }
   for (let jump = 1; jump <= jumps; jump++) await panning.move('jump')
   const after = await scene.viewer.inspect()
-  const sheet = new FigureSheet()
   const { drag, jump } = panning.seconds
   const path = `${roundTripMillis} ms RTT from the browser to the microscope, half of it on each side of the node; samples are tiles`
   sheet.add({ name: 'pan_to_sharp_seconds', unit: 's', note: `from a tile's entering the view in ${pans} drags; ${path}`, goal: { relation: '<=', bound: 0.3 } }, drag)

@@ -66,7 +66,7 @@ interface GlassOptions {
   readonly recording: string
 }
 
-async function runGlass({ loss, roundTripMillis, framesPerSecond, seconds, recording }: GlassOptions, context: BenchContext): Promise<GlassRun> {
+async function runGlass({ loss, roundTripMillis, framesPerSecond, seconds, recording }: GlassOptions, sheet: FigureSheet, context: BenchContext): Promise<GlassRun> {
   const { signal } = context
   const directory = await mkdtemp(join(tmpdir(), 'kenkyo-glass-'))
   await using scope = new AsyncDisposableStack()
@@ -77,7 +77,7 @@ async function runGlass({ loss, roundTripMillis, framesPerSecond, seconds, recor
   const scene = await NetworkedScene.open({
     microscopeLine: symmetricLine({ roundTripMillis: roundTripMillis / 2, lossRatio: loss / 2 }),
     viewerLine: symmetricLine({ roundTripMillis: roundTripMillis / 2, lossRatio: loss / 2 }),
-    window: WINDOW, signal,
+    window: WINDOW, sheet, signal,
     agentArguments: ['--source', 'recording', '--loop', '--input', recording, '--frame-log', log],
   })
   let longestFreeze = 0
@@ -125,7 +125,7 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
   const bound = 0.2 + roundTripMillis / 2000
   for (const loss of LOSSES) {
     context.say(`${100 * loss} % loss`)
-    const { latencies, read, agreed, longestFreeze, framesPerSecond: rate } = await runGlass({ loss, roundTripMillis, framesPerSecond, seconds, recording }, context)
+    const { latencies, read, agreed, longestFreeze, framesPerSecond: rate } = await runGlass({ loss, roundTripMillis, framesPerSecond, seconds, recording }, sheet, context)
     const labels = { loss: String(loss) }
     const note = `from the sender to the canvas; ${roundTripMillis} ms RTT and the loss over both lines together, half on each; without encoding, compositor and screen`
     sheet.add({ name: 'capture_to_glass_seconds', labels, unit: 's', note }, latencies)

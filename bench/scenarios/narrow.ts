@@ -138,9 +138,10 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
   const { seconds = context.isQuick ? 20 : 300 } = result.data
   const { say, signal } = context
   const recording = result.data.recording ?? (await demoRecording({ onProgress: say, signal, framesPerSecond: result.data.framesPerSecond }))
+  const sheet = new FigureSheet()
   await using scene = await NetworkedScene.open({
     microscopeLine: narrowUplink({ upBitsPerSecond: uplinkBitrate, roundTripMillis: ROUND_TRIP_MILLIS, name: 'narrow' }),
-    window: WINDOW, signal,
+    window: WINDOW, sheet, signal,
     agentArguments: ['--source', 'recording', '--loop', '--input', recording],
   })
   await scene.viewer.view({ x: 3840, y: 2160, scale: 1 })
@@ -160,7 +161,6 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
   }
   await Promise.race([systemClock.sleep(SETTLE, signal), scene.failed])
   const { native, withheld, named, gaps, uplink } = await pan(scene, seconds, result.data, context)
-  const sheet = new FigureSheet()
   sheet.addMean({ name: 'native_under_pointer_ratio', unit: 'ratio', note: 'share of the time, looked at ten times a second', goal: { relation: '>=', bound: 0.95 } }, native)
   sheet.add({ name: 'longest_freeze_seconds', unit: 's', value: Math.max(...gaps), note: 'longest time between two pictures; samples are all of them', goal: { relation: '<=', bound: 1 } }, gaps)
   sheet.addMean({ name: 'withheld_tiles', unit: 'tiles', note: 'in view and not native for lack of room on the line' }, withheld)
