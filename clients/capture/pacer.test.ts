@@ -117,3 +117,16 @@ t.test('keeps to a limit, whatever waits', async t => {
   for (let now = 0; now < 50; now += 2) bytes += 1000 * pacer.step(millis(now)).send.length
   t.ok(bytes >= 40_000 && bytes <= 55_000, `${bytes} bytes in 50 ms at 1 MB/s`)
 })
+
+t.test('under a limit sends image by image, the most important first, also when the source began anew', async t => {
+  const pacer = pacerFor(A, B)
+  pacer.limit(bitsPerSecond(80e6), millis(0))
+  pacer.prioritise([B, A])
+  pacer.push({ ...frame(A, 5, true), timestamp: rtpTimestamp(1000) }, millis(0))
+  pacer.push({ ...frame(B, 5, true), timestamp: rtpTimestamp(1000) }, millis(0))
+  // Media time starts at 0 again; the RTP clock goes on.
+  pacer.push({ ...frame(A, 0, true), timestamp: rtpTimestamp(4000) }, millis(1))
+  const order: string[] = []
+  for (let now = 2; now < 100; now += 2) for (const { renditionId, timestamp, marker } of pacer.step(millis(now)).send) if (marker) order.push(`${renditionId} ${timestamp}`)
+  t.same(order, [`${B} 1000`, `${A} 1000`, `${A} 4000`])
+})

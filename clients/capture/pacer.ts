@@ -1,3 +1,4 @@
+import { rtpElapsed } from '../../relay/wire/rtp-clock.ts'
 import { millis } from '../../relay/wire/units.ts'
 import { KeyFrameGate } from './key-frame-gate.ts'
 import type { RenditionId } from '../../relay/wire/ids.ts'
@@ -142,7 +143,7 @@ export class Pacer {
   /** What flows already before what catches up; image by image, the most important first. */
   #inOrder(): readonly Queued[] {
     const rankOf = ({ frame }: Queued): number => this.#ranks.get(frame.renditionId) ?? this.#ranks.size
-    if (this.#limit !== undefined) this.#queue.sort((a, b) => a.frame.mediaTicks - b.frame.mediaTicks || rankOf(a) - rankOf(b))
+    if (this.#limit !== undefined) this.#queue.sort((a, b) => rtpElapsed(b.frame.timestamp, a.frame.timestamp) || rankOf(a) - rankOf(b))
     if (this.#catchingUp.size === 0) return this.#queue
     const isCatchingUp = ({ frame }: Queued): boolean => this.#catchingUp.has(frame.renditionId)
     return [...this.#queue.filter(queued => !isCatchingUp(queued)), ...this.#queue.filter(isCatchingUp)]
