@@ -1,5 +1,6 @@
 import { RelayFault } from '../relay/wire/fault.ts'
 import { checkStageTarget } from '../relay/wire/stage.ts'
+import { captureOnNodeClock, nodeTimeMillis } from './capture-clock.ts'
 import { MediaRoom } from './media-room.ts'
 import { MicroscopeSession } from './microscope-session.ts'
 import { ViewerSession } from './viewer-session.ts'
@@ -8,6 +9,7 @@ import type { Logger } from '../relay/runtime/log.ts'
 import type { ConsultationId } from '../relay/wire/ids.ts'
 import type { Notification, Publication, RequestOf, SourceStatus } from '../relay/wire/signaling.ts'
 import type { StageState, StageTarget } from '../relay/wire/stage.ts'
+import type { RtpTimestamp } from '../relay/wire/units.ts'
 import type { PublishedMedia } from './published-media.ts'
 import type { MediaWorker } from './worker-pool.ts'
 
@@ -171,6 +173,16 @@ export class Consultation {
     checkStageTarget(published.stage, { objective: state.objective })
     published.stage = { ...published.stage, state }
     for (const viewer of this.#viewers) viewer.notify({ type: 'stageChanged', publicationId: published.publicationId, state })
+  }
+
+  /** Takes the microscope's word on when an image was captured, and tells viewers where its clock is known. */
+  reportCapture(rtpTimestamp: RtpTimestamp, capturedAtAgentMillis: number): void {
+    const published = this.#published
+    if (published === undefined) return
+    const capturedAtMillis = captureOnNodeClock(capturedAtAgentMillis, published.clockOffset(), nodeTimeMillis())
+    if (capturedAtMillis === undefined) return
+    const { publicationId } = published
+    for (const viewer of this.#viewers) viewer.notify({ type: 'captureClock', publicationId, rtpTimestamp, capturedAtMillis })
   }
 
   /** Ends every session with the given reason. */

@@ -1,5 +1,5 @@
 import { RelayFault } from '../relay/wire/fault.ts'
-import { bitsPerSecond } from '../relay/wire/units.ts'
+import { bitsPerSecond, rtpTimestamp } from '../relay/wire/units.ts'
 import { Session } from './session.ts'
 import type { Admission } from '../relay/access/invitation.ts'
 import type { PublicationId } from '../relay/wire/ids.ts'
@@ -30,12 +30,18 @@ export class MicroscopeSession extends Session {
         this.#requirePublication(request.publicationId)
         this.#consultation.reportStage(request.state)
         return {}
+      case 'reportCapture':
+        this.#requirePublication(request.publicationId)
+        this.#consultation.reportCapture(rtpTimestamp(request.rtpTimestamp), request.capturedAtMillis)
+        return {}
       case 'moveStage':
       case 'createTransport':
       case 'connectTransport':
       case 'restartIce':
       case 'subscribe':
       case 'watch':
+      case 'readClock':
+      case 'reportExperience':
         throw this.wrongRole(request)
       default:
         return request satisfies never

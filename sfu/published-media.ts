@@ -2,17 +2,21 @@ import { randomUUID } from 'node:crypto'
 import { systemClock } from '../relay/runtime/clock.ts'
 import { RelayFault } from '../relay/wire/fault.ts'
 import { PublicationId } from '../relay/wire/ids.ts'
+import { millis } from '../relay/wire/units.ts'
 import { FlowControl } from './flow/flow-control.ts'
+import { LOCAL_LINK } from './node-metrics.ts'
 import { parseOffer, writeAnswer } from './sdp-bridge.ts'
 import type { RenditionId } from '../relay/wire/ids.ts'
 import type { Pyramid } from '../relay/wire/pyramid.ts'
 import type { Demand, RequestOf } from '../relay/wire/signaling.ts'
 import type { Stage } from '../relay/wire/stage.ts'
+import type { Millis } from '../relay/wire/units.ts'
 import type { OfferedTrack, ParsedOffer } from './sdp-bridge.ts'
 import type { Producer, WebRtcTransport } from 'mediasoup/types'
 
 /** Ask a microscope for a keyframe of one rendition at most this often, in milliseconds. */
 const KEY_FRAME_REQUEST_DELAY_MILLIS = 500
+const LOOPBACK = /^(127\.|::1$|::ffff:127\.)/
 
 interface TrackPlan {
   readonly renditionId: RenditionId
@@ -57,6 +61,10 @@ export class PublishedMedia {
   readonly answer: string
   /** What can be steered, and where it is by the microscope's last word. */
   stage: Stage | null
+  /** The link that it comes by: a metric label. */
+  linkName: string = LOCAL_LINK
+  /** The agent's clock less the node's; undefined where nobody measures it. An agent on this machine has the node's own. */
+  clockOffset: () => Millis | undefined = () => (this.#isLocal() ? millis(0) : undefined)
   readonly #closed = Promise.withResolvers<RelayFault>()
 
   private constructor({ pyramid, stage }: RequestOf<'publish'>, media: OpenedMedia, onDemand: (demand: Demand) => void) {
@@ -115,5 +123,9 @@ export class PublishedMedia {
   close(reason: RelayFault): void {
     this.#closed.resolve(reason)
     this.transport.close()
+  }
+
+  #isLocal(): boolean {
+    return LOOPBACK.test(this.transport.iceSelectedTuple?.remoteIp ?? '')
   }
 }

@@ -1,3 +1,4 @@
+import { systemClock } from '../relay/runtime/clock.ts'
 import { readReceiveBufferErrors } from './kernel-counters.ts'
 import { LOCAL_LINK } from './node-metrics.ts'
 import type { Logger } from '../relay/runtime/log.ts'
@@ -6,7 +7,7 @@ import { WITHHELD_CAUSES } from '../relay/wire/signaling.ts'
 import type { Role } from '../relay/wire/signaling.ts'
 import type { Consultation } from './consultation.ts'
 import type { NodeMetrics } from './node-metrics.ts'
-import type { FlowControl } from './flow/flow-control.ts'
+import type { PublishedMedia } from './published-media.ts'
 import type { WorkerPool } from './worker-pool.ts'
 import type { Consumer, Producer, ProducerStat, ConsumerStat, WebRtcTransport } from 'mediasoup/types'
 
@@ -32,12 +33,28 @@ class Increments {
   }
 }
 
+/** What one stream's series are labelled with. `in` comes by the microscope's link; viewers come to the node itself. */
+interface StreamLabels {
+  readonly link: string
+  readonly rendition: RenditionId
+  readonly direction: Direction
+}
+
 /** Gauges of one rendition and direction, gathered over all its streams before they are shown. */
 interface RenditionGauges {
+  readonly labels: StreamLabels
   bitsPerSecond: number
   jitterSeconds: number
   score: number
 }
+
+/** Gauges of a link and a role, or a rendition, gathered before they are shown. */
+interface LabelledValue<Labels> {
+  readonly labels: Labels
+  value: number
+}
+type Estimates = Map<string, LabelledValue<{ readonly link: string; readonly role: Role }>>
+type Watchers = Map<string, LabelledValue<{ readonly link: string; readonly rendition: RenditionId }>>
 
 /** Reads the workers' statistics at an interval and keeps the node's metrics up to date. */
 export class StatsCollector {
@@ -91,31 +108,66 @@ export class StatsCollector {
 
   async #collectMedia(): Promise<void> {
     const gauges = new Map<string, RenditionGauges>()
-    const watchers = new Map<RenditionId, number>()
-    const estimates = new Map<Role, number>()
+    const watchers: Watchers = new Map()
+    const estimates: Estimates = new Map()
     const readings: Promise<void>[] = []
-    const flows: FlowControl[] = []
+    const publications: PublishedMedia[] = []
+    const count = (link: string, rendition: RenditionId, value: number): void => {
+      const key = `${link} ${rendition}`
+      watchers.set(key, { labels: { link, rendition }, value: (watchers.get(key)?.value ?? 0) + value })
+    }
     for (const { published, viewers } of this.#consultations()) {
       if (published !== undefined) {
-        readings.push(this.#readTransport(published.transport, 'microscope', estimates))
-        for (const [id, producer] of published.producers) {
-          watchers.set(id, watchers.get(id) ?? 0)
-          readings.push(this.#readStream(producer, id, 'in', gauges, this.#wasUndemanded(producer, published.flow.isDemanded(id))))
+        const { linkName: link } = published
+        readings.push(this.#readTransport(published.transport, { link, role: 'microscope' }, estimates))
+        for (const [rendition, producer] of published.producers) {
+          count(link, rendition, 0)
+          readings.push(this.#readStream(producer, { link, rendition, direction: 'in' }, gauges, this.#wasUndemanded(producer, published.flow.isDemanded(rendition))))
         }
-        flows.push(published.flow)
+        publications.push(published)
       }
       for (const { media } of viewers) {
         if (media === undefined || media.transport.closed) continue
-        readings.push(this.#readTransport(media.transport, 'viewer', estimates))
-        for (const [id, consumer] of media.consumers) {
-          if (!consumer.paused) watchers.set(id, (watchers.get(id) ?? 0) + 1)
-          readings.push(this.#readStream(consumer, id, 'out', gauges))
+        readings.push(this.#readTransport(media.transport, { link: LOCAL_LINK, role: 'viewer' }, estimates))
+        for (const [rendition, consumer] of media.consumers) {
+          if (!consumer.paused) count(media.published?.linkName ?? LOCAL_LINK, rendition, 1)
+          readings.push(this.#readStream(consumer, { link: LOCAL_LINK, rendition, direction: 'out' }, gauges))
         }
       }
     }
     await Promise.allSettled(readings)
     this.#show(gauges, watchers, estimates)
-    this.#showFlows(flows)
+    this.#showFlows(publications)
+    this.#showExperience()
+  }
+
+  /** What viewers say of the picture, by the link that it comes by. */
+  #showExperience(): void {
+    const { viewerFrameRate, viewerFreezes, viewerLongestFreeze, viewerCaptureToGlass, viewerNativePixels } = this.#metrics
+    const now = systemClock.now()
+    const worst = new Map<string, { framesPerSecond: number; nativePixelRatio: number; longestFreezeMillis: number }>()
+    for (const { published, viewers } of this.#consultations()) {
+      for (const { experience } of viewers) {
+        for (const { link, freezes, captureToGlassMillis } of experience.take()) {
+          viewerFreezes.inc({ link }, freezes)
+          if (captureToGlassMillis !== null) viewerCaptureToGlass.observe({ link }, captureToGlassMillis.p50 / 1000)
+        }
+        const latest = published && experience.latest(published.publicationId, now)
+        if (latest === undefined) continue
+        const known = worst.get(latest.link)
+        worst.set(latest.link, {
+          framesPerSecond: Math.min(latest.framesPerSecond, known?.framesPerSecond ?? Infinity),
+          nativePixelRatio: Math.min(latest.nativePixelRatio, known?.nativePixelRatio ?? 1),
+          longestFreezeMillis: Math.max(experience.longestFreeze(latest.link, now), known?.longestFreezeMillis ?? 0),
+        })
+      }
+    }
+    for (const gauge of [viewerFrameRate, viewerLongestFreeze, viewerNativePixels]) gauge.reset()
+    for (const [link, { framesPerSecond, nativePixelRatio, longestFreezeMillis }] of worst) {
+      viewerFrameRate.set({ link }, framesPerSecond)
+      viewerNativePixels.set({ link }, nativePixelRatio)
+      viewerLongestFreeze.set({ link }, longestFreezeMillis / 1000)
+    }
   }
 
   /** Whether nobody asked for it since the last reading but one: what was on its way then has arrived. */
@@ -127,8 +179,7 @@ export class StatsCollector {
 
   async #readStream(
     source: Producer | Consumer,
-    rendition: RenditionId,
-    direction: Direction,
+    labels: StreamLabels,
     gauges: Map<string, RenditionGauges>,
     isUndemanded = false,
   ): Promise<void> {
@@ -136,14 +187,14 @@ export class StatsCollector {
     if (source.paused && this.#quiet.has(source)) return
     if (source.paused) this.#quiet.add(source)
     else this.#quiet.delete(source)
-    const wanted = direction === 'in' ? 'inbound-rtp' : 'outbound-rtp'
+    const wanted = labels.direction === 'in' ? 'inbound-rtp' : 'outbound-rtp'
     for (const stats of (await source.getStats()) as StreamStats[]) {
       if (stats.type !== wanted) continue
-      const bytes = this.#countStream(source, stats, { link: LOCAL_LINK, rendition, direction })
-      if (isUndemanded) this.#metrics.undemanded.inc({ link: LOCAL_LINK }, bytes)
+      const bytes = this.#countStream(source, stats, labels)
+      if (isUndemanded) this.#metrics.undemanded.inc({ link: labels.link }, bytes)
       if (source.paused) continue
-      const key = `${rendition} ${direction}`
-      const gauge = gauges.get(key) ?? { bitsPerSecond: 0, jitterSeconds: 0, score: 10 }
+      const key = `${labels.link} ${labels.rendition} ${labels.direction}`
+      const gauge = gauges.get(key) ?? { labels, bitsPerSecond: 0, jitterSeconds: 0, score: 10 }
       gauge.bitsPerSecond += stats.bitrate
       // A stream's jitter is in ticks of its clock; every rendition's runs at 90 kHz.
       gauge.jitterSeconds = Math.max(gauge.jitterSeconds, stats.jitter / 90_000)
@@ -152,7 +203,7 @@ export class StatsCollector {
     }
   }
 
-  #countStream(source: object, stats: StreamStats, labels: { link: string; rendition: RenditionId; direction: Direction }): number {
+  #countStream(source: object, stats: StreamStats, { ...labels }: StreamLabels): number {
     const metrics = this.#metrics
     const increments = this.#increments
     const bytes = increments.take(source, 'bytes', stats.byteCount)
@@ -164,16 +215,16 @@ export class StatsCollector {
     metrics.renditionPlis.inc(labels, increments.take(source, 'plis', stats.pliCount))
     if (stats.roundTripTime !== undefined && stats.roundTripTime > 0) {
       const role: Role = labels.direction === 'in' ? 'microscope' : 'viewer'
-      metrics.transportRtt.observe({ link: LOCAL_LINK, role }, stats.roundTripTime / 1000)
+      metrics.transportRtt.observe({ link: labels.link, role }, stats.roundTripTime / 1000)
     }
     return bytes
   }
 
-  async #readTransport(transport: WebRtcTransport, role: Role, estimates: Map<Role, number>): Promise<void> {
+  async #readTransport(transport: WebRtcTransport, far: { readonly link: string; readonly role: Role }, estimates: Estimates): Promise<void> {
     const [stats] = await transport.getStats()
     if (stats === undefined) return
     const count = (direction: Direction, kind: string, total: number): void => {
-      const labels = { link: LOCAL_LINK, role, direction, kind }
+      const labels = { ...far, direction, kind }
       this.#metrics.transportBytes.inc(labels, this.#increments.take(transport, `${direction} ${kind}`, total))
     }
     count('in', 'all', stats.bytesReceived)
@@ -184,29 +235,34 @@ export class StatsCollector {
     count('out', 'rtx', stats.rtxBytesSent)
     count('out', 'probation', stats.probationBytesSent)
     const estimate = stats.availableOutgoingBitrate
-    if (estimate !== undefined) estimates.set(role, Math.min(estimate, estimates.get(role) ?? Infinity))
+    const key = `${far.link} ${far.role}`
+    if (estimate !== undefined) estimates.set(key, { labels: far, value: Math.min(estimate, estimates.get(key)?.value ?? Infinity) })
   }
 
-  #showFlows(flows: readonly FlowControl[]): void {
+  /** By the link that the publication comes by. */
+  #showFlows(publications: readonly PublishedMedia[]): void {
     const { uplinkBudget, withheld } = this.#metrics
     uplinkBudget.reset()
-    const budgets = flows.map(({ uplink }) => uplink).filter(uplink => uplink !== undefined)
-    if (budgets.length > 0) uplinkBudget.set({ link: LOCAL_LINK }, Math.min(...budgets) / 8)
-    const all = flows.flatMap(flow => [...flow.flows]).flatMap(flow => flow.withheld)
-    for (const cause of WITHHELD_CAUSES) withheld.set({ link: LOCAL_LINK, cause }, all.filter(item => item.cause === cause).length)
+    withheld.reset()
+    for (const link of new Set([LOCAL_LINK, ...publications.map(({ linkName }) => linkName)])) {
+      const flows = publications.filter(({ linkName }) => linkName === link).map(({ flow }) => flow)
+      const budgets = flows.map(({ uplink }) => uplink).filter(uplink => uplink !== undefined)
+      if (budgets.length > 0) uplinkBudget.set({ link }, Math.min(...budgets) / 8)
+      const all = flows.flatMap(flow => [...flow.flows]).flatMap(flow => flow.withheld)
+      for (const cause of WITHHELD_CAUSES) withheld.set({ link, cause }, all.filter(item => item.cause === cause).length)
+    }
   }
 
-  #show(gauges: Map<string, RenditionGauges>, watchers: Map<RenditionId, number>, estimates: Map<Role, number>): void {
+  #show(gauges: Map<string, RenditionGauges>, watchers: Watchers, estimates: Estimates): void {
     const { renditionRate, renditionJitter, renditionScore, renditionWatchers, transportEstimate } = this.#metrics
     for (const gauge of [renditionRate, renditionJitter, renditionScore, renditionWatchers, transportEstimate]) gauge.reset()
-    for (const [key, { bitsPerSecond, jitterSeconds, score }] of gauges) {
-      const [rendition = '', direction = ''] = key.split(' ')
-      const labels = { link: LOCAL_LINK, rendition, direction }
+    for (const { labels: stream, bitsPerSecond, jitterSeconds, score } of gauges.values()) {
+      const labels = { ...stream }
       renditionRate.set(labels, bitsPerSecond / 8)
       renditionJitter.set(labels, jitterSeconds)
       renditionScore.set(labels, score)
     }
-    for (const [rendition, count] of watchers) renditionWatchers.set({ link: LOCAL_LINK, rendition }, count)
-    for (const [role, estimate] of estimates) transportEstimate.set({ link: LOCAL_LINK, role }, estimate / 8)
+    for (const { labels, value } of watchers.values()) renditionWatchers.set({ ...labels }, value)
+    for (const { labels, value } of estimates.values()) transportEstimate.set({ ...labels }, value / 8)
   }
 }

@@ -1,5 +1,8 @@
 import { RelayFault } from '../relay/wire/fault.ts'
+import { systemClock } from '../relay/runtime/clock.ts'
+import { nodeTimeMillis } from './capture-clock.ts'
 import { Session } from './session.ts'
+import { ViewerExperience } from './viewer-experience.ts'
 import type { Admission } from '../relay/access/invitation.ts'
 import type { PublicationId, TransportId } from '../relay/wire/ids.ts'
 import type { Flow, ReplyData, RequestOf } from '../relay/wire/signaling.ts'
@@ -11,6 +14,8 @@ import type { DtlsParameters } from 'mediasoup/types'
 
 /** A pathologist's stay: one receiving transport, and the renditions that flow on it. */
 export class ViewerSession extends Session {
+  /** What it says of the picture at its end. */
+  readonly experience = new ViewerExperience()
   readonly #consultation: Consultation
   #media: ViewerMedia | undefined
 
@@ -43,10 +48,15 @@ export class ViewerSession extends Session {
         this.#published(request.publicationId)
         this.#consultation.moveStage(request.target)
         return {}
+      case 'readClock':
+        return { nodeTimeMillis: nodeTimeMillis() }
+      case 'reportExperience':
+        return this.#reportExperience(request)
       case 'publish':
       case 'reportSource':
       case 'reportUplink':
       case 'reportStage':
+      case 'reportCapture':
         throw this.wrongRole(request)
       default:
         return request satisfies never
@@ -82,6 +92,12 @@ export class ViewerSession extends Session {
       throw new RelayFault('wrong_state', 'subscribe to that publication first')
     }
     return media.watch(request)
+  }
+
+  #reportExperience({ type: _type, requestId: _requestId, ...experience }: RequestOf<'reportExperience'>): ReplyData<'reportExperience'> {
+    const { linkName: link } = this.#published(experience.publicationId)
+    this.experience.report({ ...experience, link }, systemClock.now())
+    return {}
   }
 
   #tellFlow(flow: Flow): void {

@@ -41,6 +41,31 @@ t.test('promtool accepts /metrics of a node at work', async t => {
   t.equal(execFileSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' }), '', 'and has nothing to say')
 })
 
+t.test('/metrics says what viewers see of the picture, at its worst', async t => {
+  await using under = await NodeUnderTest.open()
+  await using microscope = await RawClient.join(await under.invite('microscope'))
+  const { publicationId } = await microscope.ok('publish', publishParameters())
+  await using first = await RawClient.join(await under.invite('viewer', { member: 'first' }))
+  await using second = await RawClient.join(await under.invite('viewer', { member: 'second' }))
+  const good = { publicationId, framesPerSecond: 30, freezes: 0, longestFreezeMillis: 0, nativePixelRatio: 1, captureToGlassMillis: null }
+  await first.ok('reportExperience', good)
+  await second.ok('reportExperience', { ...good, framesPerSecond: 12, freezes: 3, longestFreezeMillis: 420, nativePixelRatio: 0.25, captureToGlassMillis: { p50: 180, p95: 400 } })
+  await second.ok('reportExperience', { ...good, framesPerSecond: 24, freezes: 1, longestFreezeMillis: 200, nativePixelRatio: 0.5, captureToGlassMillis: { p50: 120, p95: 130 } })
+  const value = (name: string) => under.metric(`kenkyo_viewer_${name}`, { link: 'local' })
+  const deadline = performance.now() + 5000
+  while ((await value('freezes_total')) < 4 && performance.now() < deadline) await new Promise(resolve => setTimeout(resolve, 50))
+  t.equal(await value('freezes_total'), 4)
+  t.equal(await value('frames_per_second'), 24, 'the smallest of the last reports')
+  t.equal(await value('native_pixel_ratio'), 0.5)
+  t.equal(await value('longest_freeze_seconds'), 0.42, 'of the last minute')
+  t.equal(await value('capture_to_glass_seconds_count'), 2, 'only where it is known')
+  t.ok(Math.abs((await value('capture_to_glass_seconds_sum')) - 0.3) < 1e-9)
+  await Promise.all([first, second].map(viewer => viewer.ok('leave')))
+  while ((await value('frames_per_second')) > 0 && performance.now() < deadline) await new Promise(resolve => setTimeout(resolve, 50))
+  t.equal(await value('frames_per_second'), 0, 'a viewer that left takes its series along')
+  t.equal(await value('freezes_total'), 4)
+})
+
 t.test('/healthz tells what runs', async t => {
   await using under = await NodeUnderTest.open()
   const response = await fetch(`${under.node.origin}/healthz`)

@@ -64,10 +64,13 @@ const WELL_FORMED: Record<string, object> = {
   reportUplink: { publicationId: UNKNOWN, bitsPerSecond: 40_000_000 },
   reportStage: { publicationId: UNKNOWN, state: { x: 0, y: 0, focus: 0, objective: '20x', isMoving: false, rtpTimestamp: null } },
   moveStage: { publicationId: UNKNOWN, target: { x: 10 } },
+  readClock: {},
+  reportExperience: { publicationId: UNKNOWN, framesPerSecond: 30, freezes: 0, longestFreezeMillis: 0, nativePixelRatio: 1, captureToGlassMillis: null },
+  reportCapture: { publicationId: UNKNOWN, rtpTimestamp: 1, capturedAtMillis: 1_800_000_000_000 },
   leave: {},
 }
-const VIEWER_ONLY = ['createTransport', 'connectTransport', 'restartIce', 'subscribe', 'watch', 'moveStage']
-const MICROSCOPE_ONLY = ['publish', 'reportSource', 'reportUplink', 'reportStage']
+const VIEWER_ONLY = ['createTransport', 'connectTransport', 'restartIce', 'subscribe', 'watch', 'moveStage', 'readClock', 'reportExperience']
+const MICROSCOPE_ONLY = ['publish', 'reportSource', 'reportUplink', 'reportStage', 'reportCapture']
 
 for (const [type, parameters] of Object.entries(WELL_FORMED)) {
   t.test(`refuses a bad ${type} with a code, and lives on`, async t => {
@@ -77,7 +80,7 @@ for (const [type, parameters] of Object.entries(WELL_FORMED)) {
     t.ok(await client.ok('join', client.joinParameters()))
     t.equal(await client.refusal(type, { ...parameters, patient: 'x' }), 'bad_message', 'unknown field')
     for (const key of Object.keys(parameters)) {
-      t.equal(await client.refusal(type, { ...parameters, [key]: 7.5 }), 'bad_message', `${key} of the wrong type`)
+      t.equal(await client.refusal(type, { ...parameters, [key]: true }), 'bad_message', `${key} of the wrong type`)
       t.equal(await client.refusal(type, { ...parameters, [key]: undefined }), 'bad_message', `${key} missing`)
     }
     client.send({ type, ...parameters, requestId: 1 })
@@ -241,6 +244,46 @@ t.test('refuses lines that cannot be, and withholds for those that are narrow, f
   await microscope.ok('reportUplink', { publicationId, bitsPerSecond: 100_000 })
   const changed = await wide.find(({ type }) => type === 'flowChanged')
   t.same(new Set((changed['withheld'] as { cause: string }[]).map(({ cause }) => cause)), new Set(['uplink']))
+  await microscope[Symbol.asyncDispose]()
+})
+
+t.test('refuses what no viewer can have seen, and takes what one may have', async t => {
+  const { microscope, publicationId } = await published()
+  await using viewer = await RawClient.join(viewerLink)
+  const seen = { ...WELL_FORMED['reportExperience'], publicationId }
+  const impossible: [string, unknown][] = [
+    ['framesPerSecond', -1], ['framesPerSecond', 1001], ['framesPerSecond', null], ['freezes', -1], ['freezes', 0.5], ['freezes', 1001],
+    ['longestFreezeMillis', -1], ['longestFreezeMillis', 1e9], ['nativePixelRatio', 1.01], ['nativePixelRatio', -0.01],
+    ['captureToGlassMillis', 100], ['captureToGlassMillis', { p50: 1 }], ['captureToGlassMillis', { p50: -1, p95: 1 }],
+    ['captureToGlassMillis', { p50: 2, p95: 1 }], ['captureToGlassMillis', { p50: 1, p95: 1e6 }],
+  ]
+  for (const [key, value] of impossible) t.equal(await viewer.refusal('reportExperience', { ...seen, [key]: value }), 'bad_message', `${key}: ${JSON.stringify(value)}`)
+  t.same(await viewer.ok('reportExperience', seen), {})
+  t.same(await viewer.ok('reportExperience', { ...seen, captureToGlassMillis: { p50: 0, p95: 0 } }), {})
+  t.equal(await viewer.refusal('reportExperience', { ...seen, publicationId: UNKNOWN }), 'wrong_state', 'of another publication')
+  await microscope[Symbol.asyncDispose]()
+  await viewer.find(({ type }) => type === 'publicationChanged')
+  t.equal(await viewer.refusal('reportExperience', seen), 'wrong_state', 'of one that is over')
+})
+
+t.test('tells viewers its clock', async t => {
+  await using viewer = await RawClient.join(viewerLink)
+  const before = performance.timeOrigin + performance.now()
+  const { nodeTimeMillis } = await viewer.ok('readClock')
+  const after = performance.timeOrigin + performance.now()
+  t.ok(before <= (nodeTimeMillis as number) && (nodeTimeMillis as number) <= after)
+})
+
+t.test('passes on when an image was captured only where the clock is known', async t => {
+  const { microscope, publicationId } = await published()
+  await using viewer = await RawClient.join(viewerLink)
+  for (const [key, value] of [['rtpTimestamp', -1], ['rtpTimestamp', 2 ** 32], ['rtpTimestamp', 0.5], ['capturedAtMillis', -1], ['capturedAtMillis', 1e17]] as const) {
+    t.equal(await microscope.refusal('reportCapture', { ...WELL_FORMED['reportCapture'], publicationId, [key]: value }), 'bad_message', `${key}: ${value}`)
+  }
+  t.same(await microscope.ok('reportCapture', { publicationId, rtpTimestamp: 1, capturedAtMillis: Date.now() }), {})
+  t.equal(await microscope.refusal('reportCapture', { publicationId: UNKNOWN, rtpTimestamp: 1, capturedAtMillis: Date.now() }), 'wrong_state')
+  await viewer.ok('readClock')
+  t.notOk(viewer.received.some(({ type }) => type === 'captureClock'), 'this microscope sent no media from anywhere')
   await microscope[Symbol.asyncDispose]()
 })
 

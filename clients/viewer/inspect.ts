@@ -4,7 +4,7 @@
  */
 import type { FaultCode } from '../../relay/wire/fault.ts'
 import type { PublicationId, RenditionId, SessionId } from '../../relay/wire/ids.ts'
-import type { SourceStatus } from '../../relay/wire/signaling.ts'
+import type { Experience, SourceStatus } from '../../relay/wire/signaling.ts'
 import type { Stage, StageState, StageTarget } from '../../relay/wire/stage.ts'
 import type { DrawnInstant } from './picture/draw-log.ts'
 import type { Freezes } from './picture/freeze-meter.ts'
@@ -62,6 +62,10 @@ export interface Inspection {
   readonly tilesPending: number
   readonly drawLog: readonly DrawnInstant[]
   readonly stage: InspectedStage | null
+  /** How old the instant on the canvas was when it was drawn; null where a clock is unknown. */
+  readonly captureToGlassMillis: number | null
+  /** What was reported last of this publication. */
+  readonly experience: Experience | null
   readonly framesPerSecond: number
   readonly framesDrawn: number
   readonly framesLate: number

@@ -1,5 +1,6 @@
 import type { RelayFault } from '../../relay/wire/fault.ts'
 import type { CapturedPixels, InspectedFault, InspectedStage, InspectedViewport, Inspection, KenkyoHandle } from './inspect.ts'
+import { NO_FREEZES } from './picture/freeze-meter.ts'
 import { visibleRect } from './view/viewport.ts'
 import type { Size, Viewport } from './view/viewport.ts'
 import type { Viewer } from './viewer.ts'
@@ -53,10 +54,12 @@ function inspectPicture(viewer: Viewer) {
     truth: viewer.currentTruth(),
     shown: drawn?.shown ?? null,
     heldOut: drawn?.heldOut ?? [],
+    captureToGlassMillis: viewer.captureToGlass() ?? null,
+    experience: viewer.experience.value,
     framesPerSecond: drawn?.framesPerSecond ?? 0,
     framesDrawn: drawn?.framesDrawn ?? 0,
     framesLate: drawn?.framesLate ?? 0,
-    freezes: drawn?.freezes ?? { count: 0, longestSeconds: 0 },
+    freezes: drawn?.freezes ?? NO_FREEZES,
     upload: drawn?.upload ?? null,
     renderer: drawn?.renderer ?? null,
     alignment: viewer.picture.alignment,

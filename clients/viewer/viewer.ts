@@ -1,11 +1,13 @@
 import { batch, computed, effect, signal } from '@preact/signals'
-import { RelayFault } from '../../relay/wire/fault.ts'
+import { RelayFault, toFault } from '../../relay/wire/fault.ts'
 import { WHOLE } from '../../relay/wire/ids.ts'
 import type { SessionId } from '../../relay/wire/ids.ts'
 import { tilePosition } from '../../relay/wire/pyramid.ts'
-import type { Publication } from '../../relay/wire/signaling.ts'
+import type { Experience, Publication } from '../../relay/wire/signaling.ts'
 import type { StageState } from '../../relay/wire/stage.ts'
 import { bitsPerSecond, bytes, millis } from '../../relay/wire/units.ts'
+import type { Millis, RtpTimestamp } from '../../relay/wire/units.ts'
+import { ExperienceMeter } from './experience-meter.ts'
 import { chooseLanguage } from './i18n.ts'
 import type { Language } from './i18n.ts'
 import { DrawLog } from './picture/draw-log.ts'
@@ -15,6 +17,8 @@ import type { Captured, PictureOptions } from './picture/picture.ts'
 import { expectedRate, staleAfter, tellTruth } from './picture/truth.ts'
 import type { Truth } from './picture/truth.ts'
 import type { Invitation } from './session/invitation-link.ts'
+import type { ClockExchange } from './session/node-clock.ts'
+import { epochNow } from './session/page-clock.ts'
 import type { Reception } from './session/reception.ts'
 import { StandingSession } from './session/standing-session.ts'
 import type { ConnectionListener, ConnectionState } from './session/standing-session.ts'
@@ -40,6 +44,7 @@ const NO_TRAFFIC: Traffic = {
 const NO_TRUTH: Truth = { kind: 'none', pixels: 'none', factor: 1, staleSeconds: 0 }
 const TRUTH_INTERVAL_MS = 100
 const TRAFFIC_INTERVAL_MS = 1000
+const EXPERIENCE_INTERVAL_MS = 2000
 
 /** Choices that the page's query makes. */
 export interface ViewerOptions extends PictureOptions {
@@ -61,6 +66,8 @@ export class Viewer implements ConnectionListener {
   readonly drawn = signal<PictureState | null>(null)
   readonly truth = signal<Truth>(NO_TRUTH)
   readonly traffic = signal<Traffic>(NO_TRAFFIC)
+  /** What was reported last of this publication. */
+  readonly experience = signal<Experience | null>(null)
   readonly joinSeconds = signal<number | null>(null)
   readonly lastFault = signal<RelayFault | null>(null)
   readonly failure = signal<PictureFailure | RelayFault | null>(null)
@@ -78,6 +85,7 @@ export class Viewer implements ConnectionListener {
   readonly picture: Picture
   readonly #session: StandingSession
   readonly #meter = new TrafficMeter()
+  readonly #experience = new ExperienceMeter()
   /** The whole field is shown, and stays shown when the window changes its size. */
   #isFitted = true
 
@@ -95,10 +103,13 @@ export class Viewer implements ConnectionListener {
   async run(signal: AbortSignal): Promise<void> {
     const truthTimer = setInterval(() => this.#updateTruth(), TRUTH_INTERVAL_MS)
     const trafficTimer = setInterval(() => void this.#updateTraffic(), TRAFFIC_INTERVAL_MS)
+    const experienceTimer = setInterval(() => void this.#reportExperience(), EXPERIENCE_INTERVAL_MS)
+    document.addEventListener('visibilitychange', () => this.#experience.restart(epochNow()), { signal })
     try {
       await this.#session.run(signal)
     } finally {
       clearInterval(trafficTimer)
+      clearInterval(experienceTimer)
       if (signal.aborted) clearInterval(truthTimer)
     }
   }
@@ -107,7 +118,7 @@ export class Viewer implements ConnectionListener {
   currentTruth(): Truth {
     const drawn = this.drawn.value
     if (drawn === null) return NO_TRUTH
-    return this.truthOf(drawn, epochMs())
+    return this.truthOf(drawn, epochNow())
   }
 
   /** What was true of a drawn picture at a time, in milliseconds since the epoch. */
@@ -116,6 +127,12 @@ export class Viewer implements ConnectionListener {
     const rate = publication === null ? Infinity : expectedRate(publication.source, publication.pyramid.framesPerSecond)
     const age = drawn.instantDrawnAtMs === null ? undefined : millis(Math.max(0, atMs - drawn.instantDrawnAtMs))
     return tellTruth(drawn.sharpness, age, staleAfter(rate))
+  }
+
+  /** How old the instant on the canvas was when it was drawn; undefined where that cannot be known exactly. */
+  captureToGlass(): Millis | undefined {
+    const drawn = this.drawn.value
+    return drawn === null ? undefined : this.#experience.captureToGlass(drawn)
   }
 
   /** The canvas has another size. */
@@ -190,11 +207,14 @@ export class Viewer implements ConnectionListener {
 
   joined(sessionId: SessionId): void {
     this.sessionId.value = sessionId
+    this.#experience.joined()
   }
 
   publicationChanged(publication: Publication | null): void {
     this.picture.setPublication(publication?.pyramid ?? null)
     this.#meter.newConnection()
+    this.#experience.publicationChanged(epochNow())
+    this.experience.value = null
     this.plan.told.value = undefined
     this.stage.setStage(publication?.stage ?? null)
     this.publication.value = publication
@@ -213,6 +233,15 @@ export class Viewer implements ConnectionListener {
 
   stageChanged(state: StageState): void {
     this.stage.setState(state)
+  }
+
+  captured(rtpTimestamp: RtpTimestamp, capturedAtMillis: number): void {
+    // Elsewhere the frames' RTP timestamps are not to be relied on.
+    if (this.picture.alignment === 'exact') this.#experience.captured(rtpTimestamp, capturedAtMillis)
+  }
+
+  clockRead(exchange: ClockExchange): void {
+    this.#experience.clockRead(exchange)
   }
 
   flowChanged(flow: ToldFlow): void {
@@ -272,12 +301,13 @@ export class Viewer implements ConnectionListener {
   /** Tells the node whenever what is wanted changed. */
   #updateDemand(): void {
     const demand = this.plan.demand.value
-    this.timings.wanted(demand.renditions, epochMs())
+    this.timings.wanted(demand.renditions, epochNow())
     this.#session.watch(demand)
   }
 
   #pictureDrawn(state: PictureState): void {
     this.drawLog.take(state)
+    this.#experience.take(state)
     if (state.drawnAtMs !== null) this.timings.drawn(state.shown?.tiles.map(({ renditionId }) => renditionId) ?? [], state.drawnAtMs)
     this.drawn.value = state
     this.#updateTruth()
@@ -289,6 +319,21 @@ export class Viewer implements ConnectionListener {
     if (!isSame) this.truth.value = now
   }
 
+  /** Nobody looks at a hidden page. */
+  async #reportExperience(): Promise<void> {
+    if (document.hidden || this.publication.value === null) return
+    const experience = this.#experience.report(epochNow())
+    if (experience === undefined) return
+    this.experience.value = experience
+    try {
+      await this.#session.reportExperience(experience)
+    } catch (error) {
+      const fault = toFault(error)
+      // The publication is over, or the socket is: news of that comes by another way.
+      if (fault.code !== 'wrong_state' && fault.code !== 'unavailable') this.faulted(fault)
+    }
+  }
+
   async #updateTraffic(): Promise<void> {
     const publication = this.publication.value?.publicationId
     // A connection that closes while it is being read has nothing to say.
@@ -298,6 +343,3 @@ export class Viewer implements ConnectionListener {
     else this.traffic.value = { ...this.traffic.value, bitsPerSecondReceived: bitsPerSecond(0) }
   }
 }
-
-/** Now, in milliseconds since the epoch on the page's monotonic clock. */
-const epochMs = (): number => performance.timeOrigin + performance.now()

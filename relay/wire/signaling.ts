@@ -166,6 +166,50 @@ export const ReportStage = z.strictObject({
   state: StageState,
 })
 
+/** Viewer: what the node's clock says, to tell how far the viewer's own is from it. */
+export const ReadClock = z.strictObject({ type: z.literal('readClock'), requestId })
+
+/** Milliseconds since the epoch, on some machine's clock: 0 to the end of what a JavaScript date can say. */
+const epochMillis = z.number().min(0).max(8.64e15)
+/** From the source's handing an image over to its being drawn, in milliseconds. */
+const captureToGlass = z.number().min(0).max(600_000)
+
+/** What a viewer sees of the picture: of one interval between two reports. */
+export const Experience = z.strictObject({
+  /** Instants drawn per second. */
+  framesPerSecond: z.number().min(0).max(1000),
+  /** Freezes that ended in the interval. @see W3C webrtc-stats, `RTCInboundRtpStreamStats.freezeCount` */
+  freezes: z.int().min(0).max(1000),
+  /** The longest of them; 0 without any. */
+  longestFreezeMillis: z.number().min(0).max(86_400_000),
+  /** Part of the visible image, 0 to 1, of which the canvas shows all the detail that the zoom has room for. */
+  nativePixelRatio: z.number().min(0).max(1),
+  /** How old instants were when they were drawn; null where one of the clocks is unknown. */
+  captureToGlassMillis: z
+    .strictObject({ p50: captureToGlass, p95: captureToGlass })
+    .refine(({ p50, p95 }) => p50 <= p95, 'p50 is above p95')
+    .nullable(),
+})
+export type Experience = z.infer<typeof Experience>
+
+/** Viewer: how the picture is at its end; sent every 2 seconds while a publication is shown. */
+export const ReportExperience = z.strictObject({
+  type: z.literal('reportExperience'),
+  requestId,
+  publicationId: PublicationId,
+  ...Experience.shape,
+})
+
+const captured = {
+  publicationId: PublicationId,
+  rtpTimestamp: z.uint32(),
+  /** When its source handed that image over. */
+  capturedAtMillis: epochMillis,
+}
+
+/** Microscope: when an image was handed over by its source, on the agent's clock; sent every second. */
+export const ReportCapture = z.strictObject({ type: z.literal('reportCapture'), requestId, ...captured })
+
 /** Either: end the session. */
 export const Leave = z.strictObject({ type: z.literal('leave'), requestId })
 
@@ -182,6 +226,9 @@ export const ClientRequest = z.discriminatedUnion('type', [
   ReportUplink,
   MoveStage,
   ReportStage,
+  ReadClock,
+  ReportExperience,
+  ReportCapture,
   Leave,
 ])
 export type ClientRequest = z.infer<typeof ClientRequest>
@@ -246,6 +293,9 @@ export const REPLY_DATA = {
   reportUplink: Nothing,
   moveStage: Nothing,
   reportStage: Nothing,
+  readClock: z.strictObject({ nodeTimeMillis: epochMillis }),
+  reportExperience: Nothing,
+  reportCapture: Nothing,
   leave: Nothing,
 } as const satisfies Record<RequestType, z.ZodType>
 /** The data of a successful reply, by request type. */
@@ -301,6 +351,9 @@ export const StageChanged = z.strictObject({ type: z.literal('stageChanged'), pu
 /** Microscope: somebody steers. */
 export const StageCommanded = z.strictObject({ type: z.literal('stageCommanded'), publicationId: PublicationId, target: StageTarget })
 
+/** Viewer: when an image was captured, on the node's clock. Comes only where the agent's clock is known. */
+export const CaptureClock = z.strictObject({ type: z.literal('captureClock'), ...captured })
+
 /** Proof of life. A browser cannot see WebSocket pings. */
 export const Heartbeat = z.strictObject({ type: z.literal('heartbeat') })
 
@@ -320,6 +373,7 @@ export const NodeMessage = z.union([
     DemandChanged,
     StageChanged,
     StageCommanded,
+    CaptureClock,
     Heartbeat,
     Refused,
     Closing,

@@ -23,6 +23,9 @@ const SEEDS: readonly object[] = [
   { type: 'reportUplink', publicationId: ID, bitsPerSecond: 40_000_000 },
   { type: 'moveStage', publicationId: ID, target: { x: 10, focus: -1, objective: '20x' } },
   { type: 'reportStage', publicationId: ID, state: { x: 0, y: 0, focus: 0, objective: '20x', isMoving: false, rtpTimestamp: 1 } },
+  { type: 'readClock' },
+  { type: 'reportExperience', publicationId: ID, framesPerSecond: 29.9, freezes: 1, longestFreezeMillis: 240, nativePixelRatio: 0.75, captureToGlassMillis: { p50: 110.5, p95: 180 } },
+  { type: 'reportCapture', publicationId: ID, rtpTimestamp: 1, capturedAtMillis: 1_800_000_000_000.25 },
   { type: 'join', protocol: 2, invitation: 'a.b.c' },
 ]
 const VALUES: readonly unknown[] = [null, true, -1, 0, 2 ** 53, 1e308, '', 'x', '\u0000', 'overview', [], {}, [[[[]]]], '🩻'.repeat(50), { __proto__: null }]

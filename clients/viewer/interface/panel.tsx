@@ -1,22 +1,25 @@
 import type { JSX } from 'preact'
 import { text } from '../i18n.ts'
 import type { TextKey } from '../i18n.ts'
+import { NO_FREEZES } from '../picture/freeze-meter.ts'
 import type { Viewer } from '../viewer.ts'
 import { formatBitRate, formatSize } from './format.ts'
 
 function rows(viewer: Viewer): readonly (readonly [TextKey, string])[] {
   const say = (key: TextKey, n: number | string = ''): string => text(viewer.language.value, key, n)
-  const { image, canvas, viewport, drawn, traffic, plan, publication, joinSeconds, lastFault } = viewer
+  const { image, canvas, viewport, drawn, traffic, plan, publication, joinSeconds, lastFault, experience } = viewer
   const state = drawn.value
   const declared = publication.value?.pyramid.framesPerSecond
   const { roundTripSeconds, lossRatio, bitsPerSecondReceived, decoders, srtpCipher } = traffic.value
-  const freezes = state?.freezes ?? { count: 0, longestSeconds: 0 }
+  const freezes = state?.freezes ?? NO_FREEZES
   const none = '–'
+  const glass = experience.value?.captureToGlassMillis
   return [
     ['source', image.value === null ? none : `${formatSize(image.value)}${declared === undefined ? '' : ` · ${declared} fps`}`],
     ['canvas', `${formatSize(canvas.value)} · @${viewer.devicePixelRatio.value}`],
     ['zoom', viewport.value === null ? none : `${(viewport.value.scale * 100).toFixed(1)} %`],
     ['drawn', `${(state?.framesPerSecond ?? 0).toFixed(0)} fps`],
+    ['captureToGlass', glass === undefined || glass === null ? none : `${glass.p50.toFixed(0)} ms · p95 ${glass.p95.toFixed(0)} ms`],
     ['received', formatBitRate(bitsPerSecondReceived)],
     ['roundTrip', roundTripSeconds === null ? none : `${(roundTripSeconds * 1000).toFixed(0)} ms`],
     ['loss', `${(lossRatio * 100).toFixed(2)} %`],

@@ -18,6 +18,8 @@ import type { Sharpness } from './truth.ts'
 export interface DrawnComposition {
   readonly shown: ShownInstant | null
   readonly sharpness: Sharpness
+  /** Part of the visible image, 0 to 1, that shows all the detail that the zoom has room for: a native pixel, or one for every device pixel. */
+  readonly nativePixelRatio: number
 }
 
 /** The textures of one publication, and which of them make up the instant on the canvas. */
@@ -75,12 +77,12 @@ export class Composition {
     const visible = visibleRect(viewport, this.pyramid, canvas)
     const isDrawable = ({ id, region }: Rendition): boolean =>
       this.#textures.has(id) && (id === OVERVIEW || (this.#instant?.renditions.has(id) === true && overlaps(region, visible)))
-    const { painted, worstDensity } = layersOf(visible, this.pyramid.renditions.filter(isDrawable))
+    const { painted, worstDensity, denseRatio } = layersOf(visible, this.pyramid.renditions.filter(isDrawable), Math.min(1, viewport.scale))
     for (const { id, region } of painted) {
       const texture = this.#textures.get(id)
       if (texture !== undefined) painter.paint(texture, region)
     }
-    return { shown: this.#describe(painted), sharpness: sharpnessOf(viewport.scale, worstDensity) }
+    return { shown: this.#describe(painted), sharpness: sharpnessOf(viewport.scale, worstDensity), nativePixelRatio: denseRatio }
   }
 
   /** The size of the `whole` rendition's last frame. */

@@ -17,7 +17,7 @@ import type { Minimap } from './minimap.ts'
 import { Painter } from './painter.ts'
 import { RateMeter } from './rate-meter.ts'
 
-const NOTHING_DRAWN: DrawnComposition = { shown: null, sharpness: { kind: 'none', factor: 1 } }
+const NOTHING_DRAWN: DrawnComposition = { shown: null, sharpness: { kind: 'none', factor: 1 }, nativePixelRatio: 0 }
 
 /** From decoded frames to a picture: aligns, uploads, draws and keeps the books. Reads no clock. */
 export class Compositor {

@@ -4,10 +4,15 @@ import type { Millis } from '../../../relay/wire/units.ts'
 /** Frame intervals that the mean is taken over. */
 const WINDOW = 30
 
+/** The picture has not stood still yet. */
+export const NO_FREEZES: Freezes = { count: 0, longestSeconds: 0, lastSeconds: 0 }
+
 /** How often the picture stood still, and how long at worst. */
 export interface Freezes {
   readonly count: number
   readonly longestSeconds: number
+  /** The last one; 0 before the first. */
+  readonly lastSeconds: number
 }
 
 /**
@@ -21,6 +26,7 @@ export class FreezeMeter {
   #last: Millis | undefined
   #count = 0
   #longest = millis(0)
+  #latest = millis(0)
 
   /** A new instant was drawn at `now`. */
   drawn(now: Millis): void {
@@ -34,7 +40,7 @@ export class FreezeMeter {
   }
 
   get freezes(): Freezes {
-    return { count: this.#count, longestSeconds: this.#longest / 1000 }
+    return { count: this.#count, longestSeconds: this.#longest / 1000, lastSeconds: this.#latest / 1000 }
   }
 
   #take(interval: Millis): void {
@@ -42,6 +48,7 @@ export class FreezeMeter {
     if (this.#intervals.length > 0 && interval > Math.max(3 * mean, mean + 150)) {
       this.#count++
       this.#longest = millis(Math.max(this.#longest, interval))
+      this.#latest = interval
     }
     this.#intervals.push(interval)
     if (this.#intervals.length > WINDOW) this.#intervals.shift()

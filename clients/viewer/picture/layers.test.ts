@@ -33,3 +33,14 @@ t.test('says where there is nothing at all', async t => {
 t.test('what rounding lets peep out does not count', async t => {
   t.same(ids({ x: 1280 - 1e-7, y: 0, width: 1280 + 2e-7, height: 720 }, 'overview', 'tile-1-0'), [['tile-1-0'], 1])
 })
+
+t.test('tells how much of what is visible is as dense as was asked for', async t => {
+  const dense = (visible: typeof upperLeft, asked: number, ...names: string[]) => layersOf(visible, renditions(...names), asked).denseRatio
+  t.equal(dense(upperLeft, 1, 'overview', 'middle-0-0', 'tile-0-0'), 0.25)
+  t.equal(dense(upperLeft, 0.5, 'overview', 'middle-0-0', 'tile-0-0'), 1)
+  t.equal(dense(upperLeft, 0.25, 'overview'), 1)
+  t.equal(dense(upperLeft, 0.5, 'overview'), 0)
+  t.equal(dense({ x: 640, y: 0, width: 2560, height: 720 }, 1, 'overview', 'tile-1-0'), 0.5, 'by area, not by number of tiles')
+  t.equal(dense({ x: 0, y: 0, width: 2560, height: 720 }, 1, 'tile-0-0'), 0.5, 'where there is nothing, nothing is dense')
+  t.equal(dense({ x: 0, y: 0, width: 0, height: 0 }, 1, 'overview'), 0)
+})

@@ -55,6 +55,8 @@ export interface PictureState {
   readonly viewport: Viewport | null
   readonly shown: ShownInstant | null
   readonly sharpness: Sharpness
+  /** Part of the visible image, 0 to 1, that shows all the detail that the zoom has room for. */
+  readonly nativePixelRatio: number
   /** When the last drawing had been issued, on the same clock. */
   readonly drawnAtMs: number | null
   /** When the first drawing of the shown instant had been issued, on the same clock. */

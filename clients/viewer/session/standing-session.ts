@@ -1,6 +1,7 @@
 import { Backoff } from '../../../relay/wire/backoff.ts'
 import { RelayFault, toFault } from '../../../relay/wire/fault.ts'
 import type { FaultCode, RelayFault as Fault } from '../../../relay/wire/fault.ts'
+import type { Experience } from '../../../relay/wire/signaling.ts'
 import type { StageTarget } from '../../../relay/wire/stage.ts'
 import { millis } from '../../../relay/wire/units.ts'
 import { NO_DEMAND } from '../view/tile-demand.ts'
@@ -54,6 +55,16 @@ export class StandingSession {
   async moveStage(target: StageTarget): Promise<void> {
     if (this.#session === undefined) throw new RelayFault('unavailable', 'the node cannot be reached')
     await this.#session.moveStage(target)
+  }
+
+  /**
+   * Says how the picture is at this end.
+   *
+   * @throws {RelayFault} The node's code; `unavailable` while there is no session or no publication.
+   */
+  async reportExperience(experience: Experience): Promise<void> {
+    if (this.#session === undefined) throw new RelayFault('unavailable', 'the node cannot be reached')
+    await this.#session.reportExperience(experience)
   }
 
   getStats(): Promise<RTCStatsReport> | undefined {

@@ -3,12 +3,15 @@ import type { SessionId } from '../../../relay/wire/ids.ts'
 import { SignalingClient } from '../../../relay/wire/signaling-client.ts'
 import type { SignalingSocket } from '../../../relay/wire/signaling-client.ts'
 import { PROTOCOL_VERSION } from '../../../relay/wire/signaling.ts'
-import type { Flow, Notification, Publication, SourceStatus } from '../../../relay/wire/signaling.ts'
+import type { Experience, Flow, Notification, Publication, SourceStatus } from '../../../relay/wire/signaling.ts'
 import type { StageState, StageTarget } from '../../../relay/wire/stage.ts'
-import { millis } from '../../../relay/wire/units.ts'
+import { millis, rtpTimestamp } from '../../../relay/wire/units.ts'
+import type { RtpTimestamp } from '../../../relay/wire/units.ts'
 import type { ToldFlow } from '../view/expectation.ts'
 import { NO_DEMAND } from '../view/tile-demand.ts'
 import type { Demand } from '../view/tile-demand.ts'
+import type { ClockExchange } from './node-clock.ts'
+import { epochNow } from './page-clock.ts'
 import { Reception } from './reception.ts'
 import { WatchQueue } from './watch-queue.ts'
 
@@ -22,6 +25,10 @@ export interface SessionListener {
   stageChanged(state: StageState): void
   /** What flows now of what was asked for. */
   flowChanged(flow: ToldFlow): void
+  /** The node said when an image was captured, in milliseconds since the epoch on its clock. */
+  captured(rtpTimestamp: RtpTimestamp, capturedAtMillis: number): void
+  /** The node answered what its clock says. */
+  clockRead(exchange: ClockExchange): void
   /** Its tracks are there; frames come on those that are watched. */
   receiving(reception: Reception): void
   /** Something failed that is tried again. */
@@ -35,6 +42,12 @@ export interface LineClaim {
 
 /** Between attempts to receive a publication. */
 const RECEIVE_RETRY_MS = 500
+
+/** The node's clock is read so often at the beginning, with such pauses… */
+const CLOCK_READINGS_AT_ONCE = 6
+const CLOCK_PAUSE_MS = 100
+/** …and again after each of these. */
+const CLOCK_INTERVAL_MS = 30_000
 
 /** One viewer's stay, on one signaling socket: follows the microscope's publications and what is watched. */
 export class ViewerSession {
@@ -70,6 +83,7 @@ export class ViewerSession {
       const { sessionId, publication } = await session.#client.request('join', { protocol: PROTOCOL_VERSION, invitation })
       listener.joined(sessionId)
       session.#follow(publication)
+      void session.#keepReadingClock()
       return session
     } catch (error) {
       session.close()
@@ -99,6 +113,17 @@ export class ViewerSession {
     await this.#client.request('moveStage', { publicationId, target })
   }
 
+  /**
+   * Says how the present publication's picture is at this end.
+   *
+   * @throws {RelayFault} The node's code; `unavailable` while there is no publication.
+   */
+  async reportExperience(experience: Experience): Promise<void> {
+    const publicationId = this.#publication?.publicationId
+    if (publicationId === undefined) throw new RelayFault('unavailable', 'there is no microscope')
+    await this.#client.request('reportExperience', { publicationId, ...experience })
+  }
+
   getStats(): Promise<RTCStatsReport> | undefined {
     return this.#reception?.getStats()
   }
@@ -109,6 +134,28 @@ export class ViewerSession {
     this.#client.close()
     this.#reception?.close()
     this.#reception = undefined
+  }
+
+  /** A few times at once, of which the quickest tells most; then seldom, because clocks drift. */
+  async #keepReadingClock(): Promise<void> {
+    for (let reading = 1; !this.#isClosed; reading++) {
+      try {
+        const sentAtMillis = epochNow()
+        const { nodeTimeMillis } = await this.#client.request('readClock', {})
+        this.#listener.clockRead({ sentAtMillis, nodeTimeMillis, receivedAtMillis: epochNow() })
+      } catch (error) {
+        this.#listener.faulted(toFault(error))
+      }
+      await this.#pause(reading < CLOCK_READINGS_AT_ONCE ? CLOCK_PAUSE_MS : CLOCK_INTERVAL_MS)
+    }
+  }
+
+  /** Waits; returns early when the session ends. */
+  async #pause(durationMs: number): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const elapsed = new Promise<void>(resolve => (timer = setTimeout(resolve, durationMs)))
+    await Promise.race([elapsed, this.#client.closed])
+    clearTimeout(timer)
   }
 
   #notified(notification: Notification): void {
@@ -125,6 +172,9 @@ export class ViewerSession {
         if (!this.#concerns(notification)) break
         if (this.#latest?.stage) this.#latest = { ...this.#latest, stage: { ...this.#latest.stage, state: notification.state } }
         this.#listener.stageChanged(notification.state)
+        break
+      case 'captureClock':
+        if (this.#concerns(notification)) this.#listener.captured(rtpTimestamp(notification.rtpTimestamp), notification.capturedAtMillis)
         break
       case 'flowChanged':
         if (this.#concerns(notification)) this.#flows(notification)
