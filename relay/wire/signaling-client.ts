@@ -49,6 +49,11 @@ export class SignalingClient {
     this.#watchSilence()
   }
 
+  /** Whether it has ended. */
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
   /** Settles once, with the reason. Never rejects. */
   get closed(): Promise<RelayFault> {
     return this.#closed.promise

@@ -7,12 +7,13 @@
 import { z } from 'zod'
 import { FAULT_CODES, RelayFault } from './fault.ts'
 import { ConsultationId, ConsumerId, MAX_RENDITIONS, MemberId, ProducerId, PublicationId, RenditionId, SessionId, TransportId } from './ids.ts'
+import { LinkContract, MAX_PATHS, PathContract } from './link.ts'
 import { Pyramid } from './pyramid.ts'
 import { Stage, StageState, StageTarget } from './stage.ts'
 import { DtlsParameters, IceCandidate, IceParameters, RtpCapabilities, RtpParameters } from './webrtc.ts'
 
 /** The version of this protocol; a client that speaks another one is refused at joining. */
-export const PROTOCOL_VERSION = 2
+export const PROTOCOL_VERSION = 3
 
 /** The path of the signaling WebSocket on the node's HTTP origin. */
 export const SIGNALING_PATH = '/signaling'
@@ -134,6 +135,27 @@ export const Publish = z.strictObject({
   stage: Stage.nullable(),
 })
 
+/** Either: a link beside this connection, keyed by it. One per session; a second one replaces the first. */
+export const OpenLink = z.strictObject({
+  type: z.literal('openLink'),
+  requestId,
+  /** The interfaces that the asking end has, the preferred first; the node's own configuration of the link overrides it. */
+  paths: z.array(PathContract).min(1).max(MAX_PATHS),
+})
+
+/** A flow on a link, and an RTP stream in it. */
+export const LinkTrack = z.strictObject({ flow: z.int().min(0).max(0xffff), ssrc: z.uint32(), renditionId: RenditionId })
+export type LinkTrack = z.infer<typeof LinkTrack>
+
+/** Microscope: publish a pyramid over the link of this session; every rendition is one flow of RTP packets on it. */
+export const PublishLink = z.strictObject({
+  type: z.literal('publishLink'),
+  requestId,
+  pyramid: Pyramid,
+  tracks: z.array(LinkTrack).min(1).max(MAX_RENDITIONS),
+  stage: Stage.nullable(),
+})
+
 /** Microscope: how its source is doing; sent on change and at least every 5 seconds. */
 export const ReportSource = z.strictObject({
   type: z.literal('reportSource'),
@@ -222,6 +244,8 @@ export const ClientRequest = z.discriminatedUnion('type', [
   Subscribe,
   Watch,
   Publish,
+  OpenLink,
+  PublishLink,
   ReportSource,
   ReportUplink,
   MoveStage,
@@ -289,6 +313,17 @@ export const REPLY_DATA = {
   }),
   watch: Flow,
   publish: z.strictObject({ publicationId: PublicationId, sdp: z.string() }),
+  openLink: z.strictObject({
+    /** Names the link in the header of every datagram. */
+    association: z.uint32(),
+    /** 32 random bytes, base64url: the keys of both directions are made from them. */
+    secret: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
+    /** Where datagrams go, unless a path says otherwise; null: the host of this connection. */
+    host: z.string().min(1).max(253).nullable(),
+    port: z.int().min(1).max(65_535),
+    contract: LinkContract,
+  }),
+  publishLink: z.strictObject({ publicationId: PublicationId }),
   reportSource: Nothing,
   reportUplink: Nothing,
   moveStage: Nothing,

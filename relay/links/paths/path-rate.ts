@@ -1,0 +1,374 @@
+import { bitsPerSecond, millis } from '../../wire/units.ts'
+import { BaseDelay } from './base-delay.ts'
+import { ForeignQueue } from './foreign-queue.ts'
+import { ReportWindow } from './report-window.ts'
+import type { BitsPerSecond, Bytes, Millis } from '../../wire/units.ts'
+import type { RateControl } from './rate-control.ts'
+
+/** What {@link PathRate} starts from. */
+export interface PathRateOptions {
+  /** What the path is known to carry, or a guess. */
+  readonly initial: BitsPerSecond
+  /** Whether `initial` is agreed: then it is sent at from the start, and never exceeded by more than a twentieth. */
+  readonly isKnown: boolean
+  /** 1 Mbit/s without it. */
+  readonly least?: BitsPerSecond
+  /** 10 Gbit/s without it. */
+  readonly most?: BitsPerSecond
+}
+
+/** Standing queue aimed at by a flow of 100 Mbit/s; slower ones aim at longer, which is what makes flows share evenly. */
+const TARGET = millis(4.2)
+const TARGET_RATE = 100e6
+const TARGET_EXPONENT = -1 / 3
+/** Reports are gathered for at least so long before something is decided. */
+const CELL = millis(15)
+/** An agreed rate is exceeded by as much: what a measurement is off. */
+const KNOWN_MARGIN = 1.05
+/** Of what was delivered, so much is taken for possible when less than that is asked for. */
+const IDLE_ALLOWANCE = 1.3
+const BUSY_ALLOWANCE = 1.5
+/** Queue that a growth step may build before it is heard of. */
+const GROWTH_QUEUE = millis(14)
+/** The base delay is looked for by emptying the queue when it was not seen for so long, and again when that did not do. */
+const DRAIN_AFTER = millis(5000)
+const DRAIN_AGAIN = millis(1500)
+const DRAIN_DEPTH = 0.25
+/** Somebody else's queue is given way to up to here. */
+const MOST_FOREIGN = millis(400)
+/** More than this is not taken for loss that has nothing to do with the rate. */
+const MOST_USUAL_LOSS = 0.06
+const BEST_MEMORY = millis(30_000)
+/** Of the bottleneck; who fills the queue gets the rest. */
+const ENOUGH = 0.42
+const SILENCE = millis(1000)
+
+/**
+ * Congestion control of one path by delay, paced. Does no I/O and reads no clock.
+ *
+ * While something always waits to be sent, it keeps a queue of a few milliseconds at the bottleneck: the rate is what
+ * the far end was seen to get, and the pace a little more or less than that by how far the queue is from its target, so
+ * that after a step the rate is right at once and only the queue has to be corrected (as BBR and Copa take the delivery
+ * rate for the model; NADA's gradual update has to find it by steps). While the queue is empty, the rate grows, the
+ * slower the nearer it is to where a queue stood last, as CUBIC's window does. The target is longer for slow flows,
+ * which is what makes two of a kind share evenly (as in Copa and FAST; LEDBAT, whose target is one for all, does not).
+ * When the queue was not seen empty for some seconds it is emptied on purpose: a late-comer takes the queue that it
+ * finds for the empty path, and all that see an empty queue at once look again at once (as BBR's ProbeRTT).
+ *
+ * - Overload: the delay is longer than what is usual with it, and less arrives than was sent: the rate falls to what
+ *   arrives, within two round trips, and the queue drains at once.
+ * - Delays that wander by themselves bend from one report to the next, which a queue does not. Where they do, the
+ *   shortest delay is taken over up to half a second.
+ * - Loss below a tenth more than usual means nothing by itself. A queue that overflows also delays.
+ * - While less is asked for than is allowed nothing falls, but for overload and overflow, and the rate is let up to
+ *   a little more than what arrives.
+ * - A queue of others ({@link ForeignQueue}) is competed for as TCP would, up to a fair part of it.
+ *
+ * @see G. Carlucci et al., "Congestion Control for Web Real-Time Communication", IEEE/ACM ToN 2017; RFC 8698 (NADA)
+ *   section 4.3; RFC 8298 (SCReAM); RFC 6817 (LEDBAT) section 2.4; V. Arun, H. Balakrishnan, "Copa", NSDI 2018,
+ *   section 2; draft-cardwell-iccrg-bbr-congestion-control-00 section 4; RFC 9438 (CUBIC) section 4.2; RFC 8836 for
+ *   what such a controller owes others
+ */
+export class PathRate implements RateControl {
+  readonly #least: number
+  readonly #most: number
+  readonly #window = new ReportWindow()
+  readonly #base = new BaseDelay()
+  #rate: number
+  #pace: number
+  #roundTrip = 100
+  #cellSince = -Infinity
+  #isCellBusy = true
+  #queue = millis(0)
+  /** Mean of the shortest delays, and of how far they are from it: what is normal. */
+  #usualDelay = NaN
+  #usualDeviation = 4
+  #noise = 1.5
+  #lastDelay = NaN
+  #lastSlope = NaN
+  #usualLoss = 0
+  #isOverloaded = false
+  #overloadedAt = -Infinity
+  #rateBefore = 0
+  /** Largest delivery rate of late. */
+  #bestRate = 0
+  #wasProbing = false
+  readonly #foreign = new ForeignQueue()
+  #lowSince: number | undefined
+  /** What was delivered when a queue stood last. */
+  #ceiling = 0
+  #yieldedAt = -Infinity
+  #lossAnsweredAt = -Infinity
+  #emptyAt = -Infinity
+  #drainUntil = -Infinity
+  #drainBase = -Infinity
+  #drainRate = 0
+  #drainFactor = 1
+  #heardAt = -Infinity
+  #unansweredSince: number | undefined
+
+  constructor({ initial, isKnown, least = bitsPerSecond(1e6), most = bitsPerSecond(10e9) }: PathRateOptions) {
+    this.#least = least
+    this.#most = isKnown ? Math.min(most, initial * KNOWN_MARGIN) : most
+    this.#rate = this.#pace = Math.min(this.#most, Math.max(least, initial))
+  }
+
+  get pace(): BitsPerSecond {
+    return bitsPerSecond(this.#pace)
+  }
+
+  get capacity(): BitsPerSecond {
+    return bitsPerSecond(this.#rate)
+  }
+
+  get queueingDelay(): Millis {
+    return this.#queue
+  }
+
+  sent(_size: Bytes, now: Millis): void {
+    this.#unansweredSince ??= now
+  }
+
+  acknowledged(sentAt: Millis, arrivedAt: Millis, size: Bytes): void {
+    this.#window.acknowledge(sentAt, arrivedAt, size)
+  }
+
+  lost(count: number): void {
+    this.#window.lose(count)
+  }
+
+  reported(now: Millis, roundTrip: Millis, isBusy: boolean): void {
+    // A report of nothing but loss is as good as silence.
+    if (this.#window.hasArrivals) {
+      this.#heardAt = now
+      this.#unansweredSince = undefined
+    }
+    if (roundTrip >= 0 && roundTrip < 60_000) this.#roundTrip += (roundTrip - this.#roundTrip) / (this.#window.count < 8 ? 2 : 8)
+    this.#isCellBusy &&= isBusy
+    if (now - this.#cellSince < CELL || !this.#window.close(now)) return
+    const elapsed = Math.min(200, Math.max(0, now - this.#cellSince))
+    const isCellBusy = this.#isCellBusy
+    this.#cellSince = now
+    this.#isCellBusy = true
+    this.#learnDelay(now, elapsed)
+    this.#decide(now, elapsed, isCellBusy)
+  }
+
+  step(now: Millis): void {
+    if (this.#unansweredSince === undefined) return
+    const silence = Math.max(SILENCE, 2 * this.#roundTrip)
+    if (now - Math.max(this.#unansweredSince, this.#heardAt) < silence) return
+    this.#unansweredSince = now
+    this.#setRate(this.#rate / 2)
+    this.#pace = this.#rate
+  }
+
+  get #target(): number {
+    return targetOf(this.#rate)
+  }
+
+  /** How long it takes until a decision shows in a report, and is believed. */
+  get #lag(): number {
+    return this.#roundTrip + 30 + this.#memory
+  }
+
+  /** How long it takes until a decision shows at all. */
+  get #hearing(): number {
+    return this.#roundTrip + 30 + Math.min(150, this.#memory)
+  }
+
+  /** Over so long the shortest delay is taken: longer where delays wander by themselves. */
+  get #memory(): number {
+    return Math.min(500, Math.max(20, 250 * (this.#noise - 0.3)))
+  }
+
+  #learnDelay(now: Millis, elapsed: number): void {
+    const delay = this.#window.newestDelay
+    this.#base.note(delay, now)
+    this.#queue = millis(delay - this.#base.value)
+    if (Number.isNaN(this.#usualDelay)) this.#usualDelay = this.#lastDelay = delay
+    const slope = delay - this.#lastDelay
+    if (!Number.isNaN(this.#lastSlope)) {
+      // A queue bends slowly. What bends from one report to the next is the path's own.
+      const bend = Math.min(3 * this.#noise + 1, Math.abs(slope - this.#lastSlope) / 2)
+      this.#noise += (bend - this.#noise) * (1 - Math.exp(-elapsed / 1500))
+    }
+    this.#lastDelay = delay
+    this.#lastSlope = slope
+    // A queue that comes and goes is far from its mean, too, but does not bend.
+    const deviation = Math.min(2.5 * this.#noise + 1, Math.abs(delay - this.#usualDelay))
+    this.#usualDeviation += (deviation - this.#usualDeviation) * (1 - Math.exp(-elapsed / 2000))
+    this.#usualDelay += (delay - this.#usualDelay) * (1 - Math.exp(-elapsed / 1000))
+  }
+
+  #decide(now: Millis, elapsed: number, isBusy: boolean): void {
+    const window = this.#window
+    const standing = window.shortestDelay(now - this.#memory) - this.#base.value
+    // Where delays wander, a short one may as well be a longer queue's luck.
+    if (!isBusy || (this.#noise < 1 && this.#queue < 0.3 + 0.25 * this.#target)) this.#emptyAt = now
+    if (!window.measure(Math.max(50, this.#memory / 3))) return
+    this.#bestRate = Math.max(window.delivered, this.#bestRate * (1 - elapsed / BEST_MEMORY))
+    this.#watchOverload(now)
+    if (this.#isOverloaded && window.delivered < 0.97 * window.sent) {
+      this.#setRate(Math.min(this.#rate, this.#deliverable()))
+      this.#ceiling = this.#rate
+    }
+    this.#answerLoss(now)
+    const queue = this.#isOverloaded ? this.#queue : standing
+    this.#foreign.note({ queue, limit: 1.5 * Math.min(13, targetOf(this.#bestRate)) + 5, lag: this.#lag, sentAt: window.newestSentAt, now, elapsed })
+    if (isBusy) this.#adapt(queue, now, elapsed)
+    else this.#idle(queue, elapsed)
+    this.#setPace(queue, now, isBusy)
+  }
+
+  /** What gets through: all that was sent over the time it took to arrive, unless a queue overflows. */
+  #deliverable(): number {
+    const { delivered, lossRatio } = this.#window
+    return delivered / (1 - Math.min(lossRatio, this.#isOverloaded ? this.#usualLoss : MOST_USUAL_LOSS))
+  }
+
+  /** More is sent than delivered, and the delay is longer than what wanders by itself. */
+  #watchOverload(now: Millis): void {
+    const { delivered, sent, lossRatio } = this.#window
+    if (this.#foreign.isPresent) {
+      this.#isOverloaded = false
+      return
+    }
+    if (this.#isOverloaded) {
+      this.#isOverloaded = this.#queue > this.#target + 2 * this.#usualDeviation
+      // All the time a queue stood, so that what was delivered over it is what the path carries.
+      const isLong = !this.#isOverloaded && this.#window.measure(Math.max(150, now - this.#overloadedAt))
+      if (isLong) this.#setRate(Math.max(this.#rate, Math.min(this.#window.delivered, this.#rateBefore)))
+      return
+    }
+    const isGrowing = delivered / (1 - lossRatio) < 0.93 * sent
+    const isUnusual = this.#lastDelay > this.#usualDelay + Math.max(6, 5 * this.#usualDeviation)
+    this.#isOverloaded = isGrowing && isUnusual && this.#queue > 1.5 * this.#target
+    if (!this.#isOverloaded) return
+    this.#overloadedAt = now
+    this.#lowSince = undefined
+    this.#rateBefore = this.#rate
+  }
+
+  #answerLoss(now: Millis): void {
+    const window = this.#window
+    if (!window.measure(Math.max(200, this.#roundTrip)) || window.packets < 100) return
+    const { lossRatio } = window
+    if (lossRatio > 0.1 + 2 * this.#usualLoss && now - this.#lossAnsweredAt > this.#roundTrip + 200) {
+      this.#lossAnsweredAt = now
+      this.#setRate(Math.max(0.85 * this.#rate, Math.min(this.#rate, window.delivered / (1 - this.#usualLoss))))
+    }
+    if (this.#queue < 2 * this.#target) this.#usualLoss = Math.min(MOST_USUAL_LOSS, this.#usualLoss + (lossRatio - this.#usualLoss) * 0.01)
+  }
+
+  /** Something always waits to be sent: the path shows what it carries. */
+  #adapt(queue: number, now: Millis, elapsed: number): void {
+    if (now < this.#drainUntil + this.#roundTrip + 40 || this.#isOverloaded || this.#foreign.isProbing(now)) return
+    const target = this.#target
+    const lag = this.#lag
+    if (!this.#window.measure(Math.max(100, lag))) return
+    if (queue < Math.min(0.5, 0.3 + 0.1 * this.#noise) * target) {
+      this.#lowSince ??= now
+      const isNear = this.#ceiling > 0 && this.#rate > 0.85 * this.#ceiling
+      const heard = this.#ceiling > 0 ? this.#hearing : this.#roundTrip + 30 + Math.min(50, this.#memory)
+      const most = Math.min(4, (2000 * (GROWTH_QUEUE + Math.min(8, 2 * this.#usualDeviation))) / heard ** 2)
+      const growth = most * Math.min(1, Math.max(0, (now - this.#lowSince) / heard - 1) / (isNear ? 8 : 2)) ** 2
+      this.#setRate(Math.max(this.#rate, Math.min(this.#rate * Math.exp((growth * elapsed) / 1000), BUSY_ALLOWANCE * this.#deliverable())))
+      return
+    }
+    // Where delays wander, one long delay is no proof of a queue: it takes back some of the time that none was seen.
+    if (this.#lowSince !== undefined && this.#noise >= 1 && queue > target) this.#lowSince += 4 * elapsed
+    if (this.#lowSince !== undefined && (this.#lowSince >= now || this.#noise < 1)) {
+      this.#lowSince = undefined
+      // What grew since the packets just heard of were sent grew unseen.
+      if (this.#window.measure(50)) this.#setRate(Math.min(this.#rate, Math.max(this.#window.sent, this.#window.delivered)))
+    }
+    if (this.#foreign.isPresent) {
+      this.#compete(queue, now, elapsed)
+      return
+    }
+    this.#window.measure(Math.max(100, lag))
+    const { sent } = this.#window
+    const deliverable = this.#deliverable()
+    if (queue > target && this.#noise < 1) this.#ceiling = deliverable
+    const isForeign = queue > 2 * target
+    const towards = isForeign ? this.#rate * Math.min(1, deliverable / sent) : deliverable
+    const excess = Math.max(-1, Math.min(1, (target - queue) / target))
+    const drift = 0.25 * Math.min(1, (90 / lag) ** 2) * excess
+    const rate = this.#rate + (towards - this.#rate) * (1 - Math.exp(-elapsed / (3 * lag)))
+    this.#setRate(rate * Math.exp((drift * elapsed) / 1000))
+  }
+
+  /** As a TCP of its round trip would: a little more all the time, and less when the queue overflows or grows too long. */
+  #compete(queue: number, now: Millis, elapsed: number): void {
+    const { share } = this.#foreign
+    if (this.#foreign.takeProbed()) {
+      // Two that take each other for foreign must both go down, or the queue stays.
+      if (share > ENOUGH) this.#setRate((share > 0.55 ? 0.8 : 0.9) * this.#rate)
+      // Nobody's queue is that still: the path has become longer.
+      if (share < 0.1 && this.#noise < 1 && this.#usualDeviation < 1) this.#base.restart()
+    }
+    const window = this.#window
+    if (!window.measure(200)) return
+    // With hardly any of the bottleneck, one does not make its queue overflow.
+    if ((share > 0.15 && window.lossRatio > 0.02 + 2 * this.#usualLoss) || queue > MOST_FOREIGN) {
+      if (now - this.#yieldedAt < 1000) return
+      this.#yieldedAt = now
+      this.#setRate(0.8 * this.#rate)
+      return
+    }
+    if (share > ENOUGH) return
+    const growth = Math.max(0.04 * this.#rate, Math.min(0.25 * this.#rate, (3 * 8000 * 1250 * 1000) / this.#roundTrip ** 2))
+    this.#setRate(this.#rate + (growth * elapsed) / 1000)
+  }
+
+  /** Less is asked for than allowed: nothing is learned of the path but that it carries this. */
+  #idle(queue: number, elapsed: number): void {
+    this.#lowSince = undefined
+    if (queue > this.#target || !this.#window.measure(500)) return
+    const proven = IDLE_ALLOWANCE * this.#deliverable()
+    if (proven > this.#rate) this.#setRate(Math.min(proven, this.#rate * Math.exp(elapsed / 1000)))
+  }
+
+  #isDrainDue(now: Millis): boolean {
+    const since = now - this.#drainUntil
+    if (since < this.#roundTrip + 40) return false
+    if (this.#base.value < this.#drainBase - 1) {
+      // The last one found a shorter delay: what was taken for an empty path was a queue, and there may be more of it.
+      this.#drainFactor = Math.min(16, this.#drainFactor * 2)
+      return true
+    }
+    this.#drainBase = -Infinity
+    if (now - Math.max(this.#emptyAt, this.#noise < 1 ? -Infinity : this.#drainUntil) < DRAIN_AFTER || since < DRAIN_AGAIN) return false
+    this.#drainFactor = since < 2 * DRAIN_AGAIN ? Math.min(4, this.#drainFactor * 2) : 1
+    return true
+  }
+
+  #setPace(queue: number, now: Millis, isBusy: boolean): void {
+    if (isBusy && !this.#foreign.isPresent && this.#isDrainDue(now)) {
+      this.#drainUntil = now + Math.min(400, (this.#drainFactor * (queue + 1)) / DRAIN_DEPTH)
+      this.#drainBase = this.#base.value
+      this.#drainRate = this.#window.measure(100) ? this.#window.delivered / (1 - this.#usualLoss) : this.#rate
+    }
+    if (now < this.#drainUntil) {
+      this.#pace = Math.max(this.#least, Math.min(this.#rate, this.#drainRate) * (1 - DRAIN_DEPTH))
+      return
+    }
+    const isProbing = this.#foreign.isProbing(now)
+    // With more than what gets through, sending less would show nothing.
+    if (isProbing && !this.#wasProbing && this.#window.measure(100)) this.#setRate(Math.min(this.#rate, this.#window.delivered / (1 - this.#usualLoss)))
+    this.#wasProbing = isProbing
+    if (this.#foreign.isPresent || isProbing) {
+      this.#pace = Math.max(this.#least, this.#rate * this.#foreign.paceFactor(now))
+      return
+    }
+    const correction = (this.#target - queue) / ((this.#isOverloaded ? 1 : 2) * this.#hearing)
+    this.#pace = Math.max(this.#least, this.#rate * (1 + Math.max(-0.6, Math.min(isBusy ? 0.05 : 0, correction))))
+  }
+
+  #setRate(rate: number): void {
+    this.#rate = Math.min(this.#most, Math.max(this.#least, rate))
+  }
+}
+
+const targetOf = (rate: number): number => TARGET * (rate / TARGET_RATE) ** TARGET_EXPONENT

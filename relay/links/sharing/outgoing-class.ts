@@ -1,0 +1,105 @@
+import { DATA_FLAG } from '../carrier/frames.ts'
+import { unwrap32 } from '../carrier/datagram.ts'
+import type { Millis } from '../../wire/units.ts'
+import type { RequestFrame } from '../carrier/frames.ts'
+import type { OutgoingPacket, PacketQueue } from './packet-queue.ts'
+
+/** What a class counted on its way out. */
+export interface OutgoingCounts {
+  packets: number
+  bytes: number
+  retransmittedPackets: number
+  retransmittedBytes: number
+  /** Requests that came too late to be answered. */
+  deadlineMisses: number
+}
+
+/**
+ * What one class sends: numbers packets as they are first sent, and keeps them for as long as they may be asked for
+ * again. What is kept is bounded by the budget, or by the window of what is under way: by rate times round trip, not
+ * by a constant. Does no I/O and reads no clock.
+ */
+export class OutgoingClass<Queue extends PacketQueue> {
+  readonly queue: Queue
+  readonly counts: OutgoingCounts = { packets: 0, bytes: 0, retransmittedPackets: 0, retransmittedBytes: 0, deadlineMisses: 0 }
+  #again: OutgoingPacket[] = []
+  readonly #store = new Map<number, OutgoingPacket>()
+  #sequence = 0
+  #acknowledged = 0
+
+  constructor(queue: Queue) {
+    this.queue = queue
+  }
+
+  /** The highest sequence number that was sent. The first is 1. */
+  get sequence(): number {
+    return this.#sequence
+  }
+
+  /** Sent, and neither acknowledged nor forgotten. */
+  get storedPackets(): number {
+    return this.#store.size
+  }
+
+  /** Whether {@link next} would return something. @param window - Packets that may be under way. */
+  hasWork(window: number): boolean {
+    return this.#again.length > 0 || (!this.queue.isEmpty && this.#store.size < window)
+  }
+
+  /** The packet to send: what was asked for again first. @param room - For its body, in bytes. */
+  next(room: number, now: Millis): OutgoingPacket | undefined {
+    const again = this.#again.shift()
+    if (again !== undefined) {
+      again.flags |= DATA_FLAG.again
+      this.counts.retransmittedPackets++
+      this.counts.retransmittedBytes += again.body.length
+      return again
+    }
+    const packet = this.queue.take(room, now)
+    if (packet === undefined) return undefined
+    packet.sequence = ++this.#sequence
+    packet.sentAt = now
+    this.#store.set(packet.sequence, packet)
+    this.counts.packets++
+    this.counts.bytes += packet.body.length
+    return packet
+  }
+
+  /** Forgets what was sent so long ago that it is of no use any more. */
+  forget(budget: Millis, now: Millis): void {
+    for (const [sequence, packet] of this.#store) {
+      if (now - packet.sentAt <= budget) return
+      this.#store.delete(sequence)
+    }
+  }
+
+  /**
+   * The far end says what it wants again. A packet that could not arrive within the budget is not sent.
+   *
+   * @param budget - From first sending, Infinity where a packet is always of use.
+   * @returns Up to which number all arrived; undefined when the frame speaks of what was never sent.
+   */
+  requested({ cumulative, highest, ranges }: RequestFrame, oneWay: Millis, budget: number, now: Millis): number | undefined {
+    const known = unwrap32(cumulative, this.#sequence)
+    if (known > this.#sequence || unwrap32(highest, this.#sequence) > this.#sequence) return undefined
+    for (const { first, count, round } of ranges) {
+      const from = unwrap32(first, this.#sequence)
+      for (let sequence = from; sequence < from + count; sequence++) this.#ask(sequence, round, oneWay, budget, now)
+    }
+    if (budget !== Infinity) return known
+    for (; this.#acknowledged < known; this.#acknowledged++) this.#store.delete(this.#acknowledged + 1)
+    return known
+  }
+
+  #ask(sequence: number, round: number, oneWay: Millis, budget: number, now: Millis): void {
+    const packet = this.#store.get(sequence)
+    if (packet === undefined) {
+      if (sequence > this.#acknowledged) this.counts.deadlineMisses++
+      return
+    }
+    if (round <= packet.round) return
+    packet.round = round
+    if (now - packet.sentAt + oneWay > budget) this.counts.deadlineMisses++
+    else this.#again.push(packet)
+  }
+}
