@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { z } from 'zod'
-import { numeric } from '../relay/runtime/config.ts'
+import { flag, numeric } from '../relay/runtime/config.ts'
 import { stateDirectory } from '../relay/runtime/directories.ts'
 
 const port = numeric(z.int().min(0).max(65_535))
@@ -20,6 +20,16 @@ export const NodeConfig = z
     rtcBasePort: numeric(z.int().min(1024).max(65_000)).default(7690),
     /** Address that browsers are told to send media to, when it is not `rtcListenIp` (behind NAT). */
     rtcAnnouncedAddress: z.string().min(1).optional(),
+    /** Address that links are received on; without it the one of media. */
+    linkListenIp: z.union([z.ipv4(), z.ipv6()]).optional(),
+    /** UDP port of links; without it the number of the listening port. */
+    linkPort: port.optional(),
+    /** Host that agents send links to, when it is not the one they reach signaling by. */
+    linkAnnouncedHost: z.string().min(1).max(253).optional(),
+    /** Contracts of links, a JSON file. */
+    linksFile: z.string().min(1).optional(),
+    /** Whether there are links at all. */
+    links: flag().default(true),
     /** TLS certificate chain and private key, PEM files. Both or neither. */
     tlsCertFile: z.string().min(1).optional(),
     tlsKeyFile: z.string().min(1).optional(),

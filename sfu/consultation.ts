@@ -3,14 +3,17 @@ import { checkStageTarget } from '../relay/wire/stage.ts'
 import { captureOnNodeClock, nodeTimeMillis } from './capture-clock.ts'
 import { MediaRoom } from './media-room.ts'
 import { MicroscopeSession } from './microscope-session.ts'
+import { PublishedMedia } from './published-media.ts'
 import { ViewerSession } from './viewer-session.ts'
 import type { Admission } from '../relay/access/invitation.ts'
 import type { Logger } from '../relay/runtime/log.ts'
-import type { ConsultationId } from '../relay/wire/ids.ts'
-import type { Notification, Publication, RequestOf, SourceStatus } from '../relay/wire/signaling.ts'
+import type { ConsultationId, MemberId } from '../relay/wire/ids.ts'
+import type { PathContract } from '../relay/wire/link.ts'
+import type { Notification, Publication, Role, SourceStatus } from '../relay/wire/signaling.ts'
 import type { StageState, StageTarget } from '../relay/wire/stage.ts'
 import type { RtpTimestamp } from '../relay/wire/units.ts'
-import type { PublishedMedia } from './published-media.ts'
+import type { OpenedLink } from './links/node-links.ts'
+import type { IngestedMedia, PublishedSubject } from './published-media.ts'
 import type { MediaWorker } from './worker-pool.ts'
 
 /** How a session reaches its member. */
@@ -20,6 +23,8 @@ export type Notify = (notification: Notification) => void
 export interface ConsultationHost {
   /** @throws {RelayFault} `unavailable` while no worker runs. */
   leastLoaded(): MediaWorker
+  /** @throws {RelayFault} `unavailable` without links; `overloaded`; `conflict` when this link is in use. */
+  openLink(member: MemberId, role: Role, paths: readonly PathContract[]): OpenedLink
 }
 
 /** What a consultation may be told. */
@@ -104,6 +109,11 @@ export class Consultation {
     return session
   }
 
+  /** A link for a member. @throws {RelayFault} `unavailable`, `overloaded` or `conflict`. */
+  openLink(member: MemberId, role: Role, paths: readonly PathContract[]): OpenedLink {
+    return this.#host.openLink(member, role, paths)
+  }
+
   /** The media room, made on first use and made anew after its worker died. */
   room(): Promise<MediaRoom> {
     if (this.#room === undefined) {
@@ -120,18 +130,19 @@ export class Consultation {
   /**
    * Publishes anew; whatever was published before ends.
    *
+   * @param ingest - Brings the media in, by its carrier.
    * @throws {RelayFault} `bad_message`, `unsupported_media`, `unavailable`; then the earlier publication goes on.
    */
-  async publish(by: MicroscopeSession, request: RequestOf<'publish'>): Promise<PublishedMedia> {
-    const room = await this.room()
-    const published = await room.publish(request, demand => by.notify({ type: 'demandChanged', publicationId: published.publicationId, demand }))
+  async publish(by: MicroscopeSession, subject: PublishedSubject, ingest: (room: MediaRoom) => Promise<IngestedMedia>): Promise<PublishedMedia> {
+    const media = await ingest(await this.room())
+    const published = new PublishedMedia(subject, media, demand => by.notify({ type: 'demandChanged', publicationId: published.publicationId, demand }))
     if (this.#microscope !== by) {
       published.close(new RelayFault('conflict', 'this microscope has left'))
       throw new RelayFault('conflict', 'this microscope has left')
     }
     const previous = this.#published
     this.#published = published
-    this.#source = { state: 'live', framesPerSecond: request.pyramid.framesPerSecond }
+    this.#source = { state: 'live', framesPerSecond: subject.pyramid.framesPerSecond }
     previous?.close(new RelayFault('conflict', 'replaced by a newer publication'))
     void published.closed.then(reason => this.#publicationClosed(published, reason))
     this.#log.info({ publicationId: published.publicationId, renditions: published.producers.size }, 'publication opened')

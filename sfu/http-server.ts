@@ -31,6 +31,8 @@ export interface HttpServerOptions {
   readonly health: () => Health
   /** Text of the Prometheus exposition format. */
   readonly metrics: () => Promise<string>
+  /** The pages of links. */
+  readonly links?: { addTo(app: FastifyInstance): void } | undefined
   readonly log: Logger
 }
 
@@ -72,7 +74,7 @@ async function createFastify({ tls }: HttpServerOptions): Promise<FastifyInstanc
   }
 }
 
-/** The node's HTTP side: the viewer, `/healthz` and `/metrics`. Signaling is attached to {@link server}. */
+/** The node's HTTP side: the viewer, `/healthz`, `/metrics` and `/links`. Signaling is attached to {@link server}. */
 export class HttpServer {
   readonly #app: FastifyInstance
   /** Where it listens: scheme, host and port. */
@@ -116,7 +118,7 @@ export class HttpServer {
   }
 }
 
-function addRoutes(app: FastifyInstance, { metrics, health, viewerDir, log }: HttpServerOptions): void {
+function addRoutes(app: FastifyInstance, { metrics, health, links, viewerDir, log }: HttpServerOptions): void {
   app.get('/healthz', (_request, reply) => {
     const now = health()
     return reply.code(now.status === 'failing' ? 503 : 200).header('cache-control', 'no-store').send(now)
@@ -124,6 +126,7 @@ function addRoutes(app: FastifyInstance, { metrics, health, viewerDir, log }: Ht
   app.get('/metrics', async (_request, reply) => {
     return reply.header('cache-control', 'no-store').type(Registry.PROMETHEUS_CONTENT_TYPE).send(await metrics())
   })
+  links?.addTo(app)
   if (existsSync(viewerDir)) {
     // File names carry a hash of their content, except the page that names them.
     void app.register(fastifyStatic, { root: viewerDir, maxAge: '1d', setHeaders: (response, path) => {

@@ -1,15 +1,16 @@
 import { RelayFault } from '../relay/wire/fault.ts'
 import { MEDIA_CODECS } from './media-codecs.ts'
-import { PublishedMedia } from './published-media.ts'
 import { ViewerMedia } from './viewer-media.ts'
-import type { Demand, Flow, RequestOf } from '../relay/wire/signaling.ts'
+import type { Flow } from '../relay/wire/signaling.ts'
 import type { MediaWorker, WorkerTenant } from './worker-pool.ts'
-import type { Router, WebRtcTransport } from 'mediasoup/types'
+import type { PlainTransport, Router, WebRtcTransport } from 'mediasoup/types'
 
 /** What a viewer's line is taken to carry before anything was measured, in bits per second. */
 const INITIAL_OUTGOING_BITRATE = 100e6
 /** Above any 8K pyramid with its whole stream beside it, in bits per second. */
 const MAX_BITRATE = 400e6
+/** Kernel buffers of a loopback socket for media. A pyramid's keyframes come in bursts of megabits. */
+const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024
 /** A peer that answers no consent check for this long is gone. @see RFC 7675 section 5.1 */
 const ICE_CONSENT_TIMEOUT_SECONDS = 10
 
@@ -40,14 +41,24 @@ export class MediaRoom implements WorkerTenant {
     this.close(fault ?? new RelayFault('unavailable', 'the media worker closed'))
   }
 
-  /** @throws {RelayFault} `bad_message` or `unsupported_media`. */
-  async publish(request: RequestOf<'publish'>, onDemand: (demand: Demand) => void): Promise<PublishedMedia> {
-    return PublishedMedia.open(await this.#createTransport(), request, onDemand)
+  /** A transport for one microscope's WebRTC connection. @throws {RelayFault} `unavailable`. */
+  createWebRtcTransport(): Promise<WebRtcTransport> {
+    return this.#whileOpen(() => this.#openTransport())
+  }
+
+  /** A transport for RTP on loopback. @throws {RelayFault} `unavailable`. */
+  createPlainTransport(): Promise<PlainTransport> {
+    return this.#whileOpen(() =>
+      this.#router.createPlainTransport({
+        listenInfo: { protocol: 'udp', ip: '127.0.0.1', recvBufferSize: SOCKET_BUFFER_BYTES, sendBufferSize: SOCKET_BUFFER_BYTES },
+        rtcpMux: true,
+      }),
+    )
   }
 
   /** A new receiving transport for one viewer, who hears through `onFlow` when a line changes what flows. */
   async createViewerMedia(onFlow: (flow: Flow) => void): Promise<ViewerMedia> {
-    const transport = await this.#createTransport()
+    const transport = await this.createWebRtcTransport()
     await transport.enableTraceEvent(['bwe'])
     return new ViewerMedia(this.#router, transport, onFlow)
   }
@@ -62,9 +73,9 @@ export class MediaRoom implements WorkerTenant {
   }
 
   /** @throws {RelayFault} `unavailable` when the room closes, or its worker dies, in the middle. */
-  async #createTransport(): Promise<WebRtcTransport> {
+  async #whileOpen<Value>(create: () => Promise<Value>): Promise<Value> {
     try {
-      return await this.#openTransport()
+      return await create()
     } catch (cause) {
       if (this.#isOpen && !this.#worker.worker.closed) throw cause
       throw new RelayFault('unavailable', 'the media room closed', { cause })

@@ -1,26 +1,48 @@
 import { RelayFault } from '../relay/wire/fault.ts'
+import { decodeClientRequest } from '../relay/wire/signaling.ts'
 import { bitsPerSecond, rtpTimestamp } from '../relay/wire/units.ts'
+import { openLinkIngest } from './links/link-ingest.ts'
+import { openSdpIngest } from './sdp-ingest.ts'
 import { Session } from './session.ts'
 import type { Admission } from '../relay/access/invitation.ts'
 import type { PublicationId } from '../relay/wire/ids.ts'
+import type { TrafficClass } from '../relay/wire/link.ts'
 import type { ReplyData, RequestOf } from '../relay/wire/signaling.ts'
 import type { Consultation, Notify } from './consultation.ts'
+import type { LinkIngest } from './links/link-ingest.ts'
+import type { NodeLink } from './links/node-links.ts'
 import type { PublishedMedia } from './published-media.ts'
 import type { SessionRequest } from './session.ts'
+
+/** Notifications that are carried by the link where there is one: they concern what flows on it. */
+const BY_LINK: ReadonlySet<string> = new Set(['demandChanged', 'stageCommanded'])
+/** Requests that may come by the link, and get no reply there. */
+const FROM_LINK: ReadonlySet<string> = new Set(['reportStage', 'reportCapture', 'reportUplink'])
 
 /** A capture agent's stay: it publishes, and says how its source is doing. */
 export class MicroscopeSession extends Session {
   readonly #consultation: Consultation
+  readonly #way: { link: NodeLink | undefined }
+  #ingest: LinkIngest | undefined
 
   constructor(admission: Admission, consultation: Consultation, notify: Notify) {
-    super(admission, notify)
+    const way: { link: NodeLink | undefined } = { link: undefined }
+    super(admission, notification => {
+      const isSent = way.link !== undefined && BY_LINK.has(notification.type) && way.link.sendControl(Buffer.from(JSON.stringify(notification)))
+      if (!isSent) notify(notification)
+    })
     this.#consultation = consultation
+    this.#way = way
   }
 
   override async handle(request: SessionRequest): Promise<object> {
     switch (request.type) {
       case 'publish':
         return this.#publish(request)
+      case 'openLink':
+        return this.#openLink(request)
+      case 'publishLink':
+        return this.#publishLink(request)
       case 'reportSource':
         return this.#reportSource(request)
       case 'reportUplink':
@@ -50,11 +72,52 @@ export class MicroscopeSession extends Session {
 
   protected override release(): void {
     // Its publication belongs to the consultation, which ends it when this session closes.
+    this.#way.link?.close(new RelayFault('unavailable', 'the session closed'))
   }
 
   async #publish(request: RequestOf<'publish'>): Promise<ReplyData<'publish'>> {
-    const { publicationId, answer } = await this.#consultation.publish(this, request)
-    return { publicationId, sdp: answer }
+    let sdp = ''
+    const { publicationId } = await this.#consultation.publish(this, request, async room => {
+      const { media, answer } = await openSdpIngest(await room.createWebRtcTransport(), request)
+      sdp = answer
+      return media
+    })
+    return { publicationId, sdp }
+  }
+
+  #openLink({ paths }: RequestOf<'openLink'>): ReplyData<'openLink'> {
+    this.#way.link?.close(new RelayFault('conflict', 'replaced by a newer link'))
+    const { link, reply } = this.#consultation.openLink(this.memberId, this.role, paths)
+    this.#way.link = link
+    link.listen({ onLive: (flow, packet) => this.#ingest?.take(flow, packet), onMessage: (id, body) => void this.#receive(id, body) })
+    void link.lost.then(() => {
+      if (this.#way.link === link) this.#way.link = undefined
+    })
+    return reply
+  }
+
+  async #publishLink(request: RequestOf<'publishLink'>): Promise<ReplyData<'publishLink'>> {
+    const { link } = this.#way
+    if (link === undefined) throw new RelayFault('wrong_state', 'open a link first')
+    const { publicationId } = await this.#consultation.publish(this, request, async room => {
+      const ingest = await openLinkIngest(await room.createPlainTransport(), request)
+      this.#ingest = ingest
+      const { transport, producers } = ingest
+      return { transport, producers, linkName: link.contract.name, clockOffset: () => link.clockOffset, lost: link.lost }
+    })
+    return { publicationId }
+  }
+
+  /** What comes by the link is worth as much as what comes by signaling; there is nobody to tell of a mistake. */
+  async #receive(id: TrafficClass, body: Buffer): Promise<void> {
+    if (id !== 'control') return
+    try {
+      const request = decodeClientRequest(body.toString('utf8'))
+      if (FROM_LINK.has(request.type)) await this.handle(request as SessionRequest)
+    } catch (error) {
+      // Of an earlier publication, or nonsense.
+      if (!(error instanceof RelayFault)) throw error
+    }
   }
 
   #reportSource(request: RequestOf<'reportSource'>): ReplyData<'reportSource'> {

@@ -84,6 +84,24 @@ export function createNodeMetrics(registry: Registry) {
     undemanded: new Counter({
       name: 'kenkyo_undemanded_bytes_total', help: 'RTP bytes that microscopes sent of renditions they were not asked for.', labelNames: ['link'] as const, registers,
     }),
+    viewerFrameRate: new Gauge({
+      name: 'kenkyo_viewer_frames_per_second', help: 'Instants that viewers say they draw per second; the smallest over viewers.', labelNames: ['link'] as const, registers,
+    }),
+    viewerFreezes: new Counter({
+      name: 'kenkyo_viewer_freezes_total', help: 'Freezes of the picture as drawn, as viewers report them, counted when they end.', labelNames: ['link'] as const, registers,
+    }),
+    viewerLongestFreeze: new Gauge({
+      name: 'kenkyo_viewer_longest_freeze_seconds', help: 'Longest freeze that viewers reported in the last minute; 0 without any.', labelNames: ['link'] as const, registers,
+    }),
+    viewerCaptureToGlass: new Histogram({
+      name: 'kenkyo_viewer_capture_to_glass_seconds',
+      help: "From the source's handing an image over to its drawing being issued at a viewer: the median of each report, where all clocks are known.",
+      labelNames: ['link'] as const, buckets: [0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1, 2, 5], registers,
+    }),
+    viewerNativePixels: new Gauge({
+      name: 'kenkyo_viewer_native_pixel_ratio',
+      help: 'Part of the visible image of which viewers show all the detail that their zoom has room for; the smallest over viewers.', labelNames: ['link'] as const, registers,
+    }),
     transportEstimate: new Gauge({
       name: 'kenkyo_transport_outgoing_estimate_bytes_per_second', help: 'Smallest available outgoing rate that the congestion controller reports over transports.',
       labelNames: perRole, registers,

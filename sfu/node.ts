@@ -6,6 +6,9 @@ import { RelayFault } from '../relay/wire/fault.ts'
 import { ConsultationRegistry } from './consultation-registry.ts'
 import { HttpServer } from './http-server.ts'
 import { loadInvitationKey } from './invitation-key.ts'
+import { LinkContracts } from './links/link-contracts.ts'
+import { LinkObserver } from './links/link-observer.ts'
+import { NodeLinks } from './links/node-links.ts'
 import { createNodeMetrics } from './node-metrics.ts'
 import { SignalingServer } from './signaling/server.ts'
 import { StatsCollector } from './stats-collector.ts'
@@ -51,12 +54,22 @@ export class KenkyoNode {
     const [issuer, verifier] = await Promise.all([InvitationIssuer.open(key), InvitationVerifier.open(key)])
     const media = { ip: config.rtcListenIp, basePort: config.rtcBasePort, announcedAddress: config.rtcAnnouncedAddress }
     const pool = scope.adopt(await WorkerPool.open(config.workers, media, log, () => metrics.workerDeaths.inc()), it => it.close())
-    const consultations = new ConsultationRegistry(pool, config, log)
+    const nodeLinks = scope.use(await openLinks(config))
+    const consultationHost = {
+      leastLoaded: () => pool.leastLoaded(),
+      openLink: nodeLinks.openFor.bind(nodeLinks),
+    }
+    const consultations = new ConsultationRegistry(consultationHost, config, log)
     scope.defer(() => consultations.close(new RelayFault('unavailable', 'the node is stopping')))
     const host = connectionHost(verifier, consultations, metrics, log)
+    const links = scope.adopt(new LinkObserver(nodeLinks, registry, log), it => it.close())
     const pages = {
       health: () => health(pool, consultations),
-      metrics: () => scrape(registry, metrics, pool, consultations),
+      metrics: () => {
+        links.read()
+        return scrape(registry, metrics, pool, consultations)
+      },
+      links: links.pages,
     }
     const http = scope.adopt(await openHttp(config, pages, log), it => it.close())
     scope.adopt(new SignalingServer(http.server, host), it => it.close())
@@ -89,9 +102,19 @@ export class KenkyoNode {
   }
 }
 
+function openLinks({ links, linkListenIp, linkPort, linkAnnouncedHost, linksFile, listenPort, rtcListenIp, rtcAnnouncedAddress }: NodeConfig): Promise<NodeLinks> {
+  return NodeLinks.open({
+    address: links ? (linkListenIp ?? rtcListenIp) : undefined,
+    port: linkPort ?? listenPort,
+    announcedHost: linkAnnouncedHost ?? rtcAnnouncedAddress ?? null,
+    contracts: linksFile === undefined ? LinkContracts.none : LinkContracts.read(linksFile),
+    clock: systemClock,
+  })
+}
+
 function openHttp(
   config: NodeConfig,
-  pages: Pick<HttpServerOptions, 'health' | 'metrics'>,
+  pages: Pick<HttpServerOptions, 'health' | 'metrics' | 'links'>,
   log: Logger,
 ): Promise<HttpServer> {
   const { tlsCertFile: certFile, tlsKeyFile: keyFile } = config

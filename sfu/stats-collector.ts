@@ -9,7 +9,7 @@ import type { Consultation } from './consultation.ts'
 import type { NodeMetrics } from './node-metrics.ts'
 import type { PublishedMedia } from './published-media.ts'
 import type { WorkerPool } from './worker-pool.ts'
-import type { Consumer, Producer, ProducerStat, ConsumerStat, WebRtcTransport } from 'mediasoup/types'
+import type { Consumer, PlainTransport, Producer, ProducerStat, ConsumerStat, WebRtcTransport } from 'mediasoup/types'
 
 type Direction = 'in' | 'out'
 type StreamStats = ProducerStat | ConsumerStat
@@ -220,7 +220,7 @@ export class StatsCollector {
     return bytes
   }
 
-  async #readTransport(transport: WebRtcTransport, far: { readonly link: string; readonly role: Role }, estimates: Estimates): Promise<void> {
+  async #readTransport(transport: WebRtcTransport | PlainTransport, far: { readonly link: string; readonly role: Role }, estimates: Estimates): Promise<void> {
     const [stats] = await transport.getStats()
     if (stats === undefined) return
     const count = (direction: Direction, kind: string, total: number): void => {
@@ -234,7 +234,7 @@ export class StatsCollector {
     count('out', 'rtp', stats.rtpBytesSent)
     count('out', 'rtx', stats.rtxBytesSent)
     count('out', 'probation', stats.probationBytesSent)
-    const estimate = stats.availableOutgoingBitrate
+    const estimate = 'availableOutgoingBitrate' in stats ? stats.availableOutgoingBitrate : undefined
     const key = `${far.link} ${far.role}`
     if (estimate !== undefined) estimates.set(key, { labels: far, value: Math.min(estimate, estimates.get(key)?.value ?? Infinity) })
   }

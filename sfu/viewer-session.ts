@@ -7,6 +7,7 @@ import type { Admission } from '../relay/access/invitation.ts'
 import type { PublicationId, TransportId } from '../relay/wire/ids.ts'
 import type { Flow, ReplyData, RequestOf } from '../relay/wire/signaling.ts'
 import type { Consultation, Notify } from './consultation.ts'
+import type { NodeLink } from './links/node-links.ts'
 import type { PublishedMedia } from './published-media.ts'
 import type { SessionRequest } from './session.ts'
 import type { ViewerMedia } from './viewer-media.ts'
@@ -18,6 +19,7 @@ export class ViewerSession extends Session {
   readonly experience = new ViewerExperience()
   readonly #consultation: Consultation
   #media: ViewerMedia | undefined
+  #link: NodeLink | undefined
 
   constructor(admission: Admission, consultation: Consultation, notify: Notify) {
     super(admission, notify)
@@ -52,7 +54,10 @@ export class ViewerSession extends Session {
         return { nodeTimeMillis: nodeTimeMillis() }
       case 'reportExperience':
         return this.#reportExperience(request)
+      case 'openLink':
+        return this.#openLink(request)
       case 'publish':
+      case 'publishLink':
       case 'reportSource':
       case 'reportUplink':
       case 'reportStage':
@@ -65,6 +70,15 @@ export class ViewerSession extends Session {
 
   protected override release(): void {
     this.#media?.close()
+    this.#link?.close(new RelayFault('unavailable', 'the session closed'))
+  }
+
+  /** For whoever measures the line from here. What it carries goes nowhere. */
+  #openLink({ paths }: RequestOf<'openLink'>): ReplyData<'openLink'> {
+    this.#link?.close(new RelayFault('conflict', 'replaced by a newer link'))
+    const { link, reply } = this.#consultation.openLink(this.memberId, this.role, paths)
+    this.#link = link
+    return reply
   }
 
   async #createTransport(): Promise<ReplyData<'createTransport'>> {

@@ -53,13 +53,15 @@ t.test('answers an offer with one recvonly section for each rendition', async t 
 const UNKNOWN = randomUUID()
 /** For every request type: parameters that are well-formed, for a session that has only joined. */
 const WELL_FORMED: Record<string, object> = {
-  join: { protocol: 2, invitation: 'x.y.z' },
+  join: { protocol: 3, invitation: 'x.y.z' },
   createTransport: {},
   connectTransport: { transportId: UNKNOWN, dtlsParameters: DTLS_PARAMETERS },
   restartIce: { transportId: UNKNOWN },
   subscribe: { transportId: UNKNOWN, publicationId: UNKNOWN, rtpCapabilities: RTP_CAPABILITIES },
   watch: { publicationId: UNKNOWN, renditions: ['overview'], prefetch: [] },
   publish: publishParameters(),
+  openLink: { paths: [{ name: 'main' }] },
+  publishLink: { pyramid: SMALL_PYRAMID, tracks: [{ flow: 1, ssrc: 1, renditionId: 'overview' }], stage: null },
   reportSource: { publicationId: UNKNOWN, source: { state: 'live', framesPerSecond: 30 } },
   reportUplink: { publicationId: UNKNOWN, bitsPerSecond: 40_000_000 },
   reportStage: { publicationId: UNKNOWN, state: { x: 0, y: 0, focus: 0, objective: '20x', isMoving: false, rtpTimestamp: null } },
@@ -70,7 +72,7 @@ const WELL_FORMED: Record<string, object> = {
   leave: {},
 }
 const VIEWER_ONLY = ['createTransport', 'connectTransport', 'restartIce', 'subscribe', 'watch', 'moveStage', 'readClock', 'reportExperience']
-const MICROSCOPE_ONLY = ['publish', 'reportSource', 'reportUplink', 'reportStage', 'reportCapture']
+const MICROSCOPE_ONLY = ['publish', 'publishLink', 'reportSource', 'reportUplink', 'reportStage', 'reportCapture']
 
 for (const [type, parameters] of Object.entries(WELL_FORMED)) {
   t.test(`refuses a bad ${type} with a code, and lives on`, async t => {
@@ -136,13 +138,13 @@ t.test('limits the rate of one socket only', async t => {
 t.test('knows expired, forged and foreign invitations', async t => {
   const expired = await RawClient.open(await under.invite('viewer', { lifetimeSeconds: -60 }))
   t.equal(await expired.refusal('join', expired.joinParameters()), 'invitation_expired')
-  t.equal(await expired.refusal('join', { protocol: 2, invitation: 'a.b.c' }), 'invitation_refused')
+  t.equal(await expired.refusal('join', { protocol: 3, invitation: 'a.b.c' }), 'invitation_refused')
   t.equal(await expired.refusal('join', { protocol: 99, invitation: 'a.b.c' }), 'bad_message')
   await expired[Symbol.asyncDispose]()
   await using stranger = await NodeUnderTest.open()
   const foreign = await RawClient.open(viewerLink)
   const token = new URLSearchParams(new URL(await stranger.invite('viewer')).hash.slice(1)).get('invitation')
-  t.equal(await foreign.refusal('join', { protocol: 2, invitation: token }), 'invitation_refused')
+  t.equal(await foreign.refusal('join', { protocol: 3, invitation: token }), 'invitation_refused')
   await foreign[Symbol.asyncDispose]()
 })
 

@@ -9,10 +9,12 @@ import { UplinkWatch } from './uplink-watch.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
 import type { Logger } from '../../relay/runtime/log.ts'
 import type { FaultCode, RelayFault } from '../../relay/wire/fault.ts'
+import type { PathContract } from '../../relay/wire/link.ts'
 import type { Demand, SourceStatus } from '../../relay/wire/signaling.ts'
 import type { BitsPerSecond } from '../../relay/wire/units.ts'
+import type { CarrierKind } from './carrier.ts'
 import type { FrameSource, SourceEnd, SourcePlan, StagePosition } from './encoded-frame.ts'
-import type { FramePump } from './frame-pump.ts'
+import type { ArrivedImage, FramePump } from './frame-pump.ts'
 import type { NodeAddress } from './invitation-link.ts'
 
 /** Why an agent ended. */
@@ -28,6 +30,10 @@ export interface AgentOptions {
   readonly plan: SourcePlan
   readonly address: NodeAddress
   readonly pump: FramePump
+  /** By what the pyramid reaches the node. */
+  readonly carrier: CarrierKind
+  /** Interfaces to use, for a link. */
+  readonly linkPaths?: readonly PathContract[] | undefined
   /** What the line to the node is known to carry; without it, that is found out. */
   readonly uplinkBitrate?: BitsPerSecond | undefined
   readonly clock: Clock
@@ -51,6 +57,8 @@ const STABLE_AFTER = millis(5000)
 const WATCH_INTERVAL = millis(500)
 /** The node hears of the source at least this often. */
 const REPORT_INTERVAL = millis(4000)
+/** The node hears this often when an image was captured, and of each image once. */
+const CAPTURE_INTERVAL = millis(1000)
 const COUNTERS_INTERVAL = millis(60_000)
 /** A line of which nothing is known is taken to carry so many times everything there is. */
 const UNKNOWN_LINE_FACTOR = 2
@@ -72,6 +80,8 @@ export class Agent implements AsyncDisposable {
   #said: SourceStatus | undefined
   /** What the node heard last, in this session. */
   #reported: { readonly status: SourceStatus; readonly at: number } | undefined
+  /** The image whose capture the node heard of last, in this session. */
+  #told: ArrivedImage | undefined
   #source: FrameSource | undefined
   #demand: Demand = NOBODY
   #nodeOutages = 0
@@ -171,7 +181,7 @@ export class Agent implements AsyncDisposable {
 
   /** One session from joining to its end; returns why it ended, or why there was none. */
   async #runSession(): Promise<{ readonly fault: RelayFault; readonly wasOpen: boolean }> {
-    const { address, clock, log, plan, pump } = this.#options
+    const { address, carrier, clock, linkPaths, log, plan, pump, uplinkBitrate } = this.#options
     const estimator = this.#createEstimator()
     let wasOpen = false
     try {
@@ -181,17 +191,22 @@ export class Agent implements AsyncDisposable {
           pyramid: plan.pyramid,
           stage: plan.stage?.stage ?? null,
           estimator,
+          carrier,
+          linkPaths,
+          uplinkBitrate,
+          onNoLink: fault => log.warn({ err: fault }, 'no link to the node: publishing over WebRTC, which repairs less'),
           clock,
           onStage: stage => log.debug({ stage }, 'session with the node advances'),
         },
         this.#stop.signal,
       )
-      log.info({ renditions: plan.pyramid.renditions.length }, 'publishing')
+      log.info({ renditions: plan.pyramid.renditions.length, carrier: session.carrier.kind }, 'publishing')
       wasOpen = true
       this.#session = session
       this.#reported = undefined
-      pump.attach(session.publisher)
-      using _watch = estimator === undefined ? undefined : this.#watchUplink(session, estimator)
+      this.#told = undefined
+      pump.attach(session.carrier)
+      using _watch = this.#watchUplink(session)
       this.#obey(session)
       const stopped = Promise.withResolvers<RelayFault>()
       const stop = (): void => stopped.resolve(toFault(this.#stop.signal.reason))
@@ -218,15 +233,17 @@ export class Agent implements AsyncDisposable {
     return new UplinkEstimator({ initial: uplinkBitrate ?? bitsPerSecond(UNKNOWN_LINE_FACTOR * sum) })
   }
 
-  #watchUplink(session: NodeSession, estimator: UplinkEstimator): UplinkWatch {
+  #watchUplink(session: NodeSession): UplinkWatch | undefined {
     const { clock, log, pump, uplinkBitrate } = this.#options
+    const meter = session.carrier.uplink
+    if (meter === undefined) return undefined
     return new UplinkWatch({
-      estimator,
+      meter,
       isKnown: uplinkBitrate !== undefined,
       clock,
       onLimit: rate => pump.limit(rate),
       onReport: rate => {
-        log.debug({ bitsPerSecond: rate, queueMillis: estimator.queueingDelay }, 'the line to the node carries')
+        log.debug({ bitsPerSecond: rate, queueMillis: meter.queueingDelay }, 'the line to the node carries')
         session.reportUplink(rate).catch((error: unknown) => log.debug({ err: error }, 'the node did not take an estimate'))
       },
     })
@@ -237,6 +254,7 @@ export class Agent implements AsyncDisposable {
     session.obey({
       demand: demand => {
         pump.demand(demand)
+        session.carrier.prioritise?.(demand.renditions.map(({ renditionId }) => renditionId))
         this.#setDemand(demand)
       },
       moveStage: target => plan.stage?.command(target),
@@ -266,6 +284,7 @@ export class Agent implements AsyncDisposable {
     while (!this.#isStopping()) {
       await pause(WATCH_INTERVAL, this.#stop.signal)
       this.#report()
+      this.#reportCapture()
       const now = this.#options.clock.now()
       if (now - countersAt < COUNTERS_INTERVAL) continue
       countersAt = now
@@ -286,10 +305,20 @@ export class Agent implements AsyncDisposable {
     this.#session.reportSource(status).catch((error: unknown) => log.debug({ err: error }, 'the node did not take a report'))
   }
 
+  #reportCapture(): void {
+    const { clock, log, pump } = this.#options
+    const image = pump.newestImage
+    if (this.#session === undefined || image === undefined || image === this.#told) return
+    if (this.#told !== undefined && image.arrivedAt - this.#told.arrivedAt < CAPTURE_INTERVAL - WATCH_INTERVAL / 2) return
+    this.#told = image
+    const capturedAtMillis = performance.timeOrigin + performance.now() - (clock.now() - image.arrivedAt)
+    this.#session.reportCapture(image.timestamp, capturedAtMillis).catch((error: unknown) => log.debug({ err: error }, 'the node did not take a time of capture'))
+  }
+
   #logCounters(): void {
     const { log, pump } = this.#options
     const counters = {
-      ...this.#session?.publisher.counts,
+      ...this.#session?.carrier.counts,
       ...pump.takeDropped(),
       nodeOutages: this.#nodeOutages,
       sourceRestarts: this.#sourceRestarts,

@@ -1,11 +1,6 @@
-import { createWriteStream } from 'node:fs'
-import { performance } from 'node:perf_hooks'
 import { isRtpNewer } from '../../relay/wire/rtp-clock.ts'
-import type { WriteStream } from 'node:fs'
+import { epochMillis, MeasurementLog } from './measurement-log.ts'
 import type { RtpTimestamp } from '../../relay/wire/units.ts'
-
-/** Lines that wait for the disk at most; more are left out, and the last line says how many. */
-const MAX_WAITING_BYTES = 1024 * 1024
 
 /**
  * Writes down when each image was handed to the sender, so that a bench can tell how long it was on its
@@ -13,34 +8,26 @@ const MAX_WAITING_BYTES = 1024 * 1024
  * milliseconds since the epoch on this process's monotonic clock.
  */
 export class FrameLog implements AsyncDisposable {
-  readonly #file: WriteStream
+  readonly #log: MeasurementLog
   #newest: RtpTimestamp | undefined
-  #omitted = 0
 
-  private constructor(file: WriteStream) {
-    this.#file = file
-    // A log that cannot be written is no reason to stop sending.
-    file.on('error', () => undefined)
+  private constructor(log: MeasurementLog) {
+    this.#log = log
   }
 
   /** Writes to `path`, replacing what is there. */
   static open(path: string): FrameLog {
-    return new FrameLog(createWriteStream(path))
+    return new FrameLog(MeasurementLog.open(path))
   }
 
   /** A frame goes to the sender. Only the first one of its image is written down. */
   note(timestamp: RtpTimestamp, mediaTicks: number): void {
     if (this.#newest !== undefined && !isRtpNewer(timestamp, this.#newest)) return
     this.#newest = timestamp
-    if (this.#file.writableLength > MAX_WAITING_BYTES) this.#omitted++
-    else this.#file.write(`${timestamp} ${mediaTicks} ${(performance.timeOrigin + performance.now()).toFixed(3)}\n`)
+    this.#log.write(`${timestamp} ${mediaTicks} ${epochMillis()}`)
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#omitted > 0) this.#file.write(`# ${this.#omitted} omitted\n`)
-    await new Promise<void>(resolve => {
-      this.#file.once('close', () => resolve())
-      this.#file.end()
-    })
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#log[Symbol.asyncDispose]()
   }
 }

@@ -9,7 +9,7 @@ import type { Clock } from '../../relay/runtime/clock.ts'
 import type { Pyramid } from '../../relay/wire/pyramid.ts'
 import type { RenditionId } from '../../relay/wire/ids.ts'
 import type { Cadence, Demand, SourceStatus } from '../../relay/wire/signaling.ts'
-import type { BitsPerSecond, RtpTimestamp } from '../../relay/wire/units.ts'
+import type { BitsPerSecond, Millis, RtpTimestamp } from '../../relay/wire/units.ts'
 import type { FaultCode } from '../../relay/wire/fault.ts'
 import type { EncodedFrame, StampedFrame } from './encoded-frame.ts'
 import type { PacedPacket } from './pacer.ts'
@@ -17,6 +17,13 @@ import type { PacedPacket } from './pacer.ts'
 /** Where packets go. */
 export interface PacketSink {
   send(packet: PacedPacket): void
+}
+
+/** An image as it came from the source. */
+export interface ArrivedImage {
+  readonly timestamp: RtpTimestamp
+  /** When its first rendition arrived, on the pump's clock. */
+  readonly arrivedAt: Millis
 }
 
 /** What {@link FramePump} needs. */
@@ -29,6 +36,8 @@ export interface FramePumpOptions {
   readonly followsDemand: boolean
   /** Told of every frame that the source delivers. */
   readonly onFrame?: ((timestamp: RtpTimestamp, mediaTicks: number) => void) | undefined
+  /** Told of every packet, after the sink took it. */
+  readonly onSent?: ((packet: PacedPacket) => void) | undefined
 }
 
 /** How long a frame may wait to be sent: longer than a busy machine stalls a process now and then, shorter than people notice as a delay. */
@@ -48,7 +57,7 @@ export class FramePump {
   readonly #options: FramePumpOptions
   readonly #instants: InstantClock
   readonly #monitor: SourceMonitor
-  #newest: RtpTimestamp | undefined
+  #newest: ArrivedImage | undefined
   #output: { readonly sink: PacketSink; readonly pacer: Pacer } | undefined
   #timer: NodeJS.Timeout | undefined
   #framesUnplaced = 0
@@ -78,6 +87,11 @@ export class FramePump {
   /** How the source is doing now. */
   get status(): SourceStatus {
     return this.#monitor.status(this.#options.clock.now())
+  }
+
+  /** The image that came last; undefined before the first. */
+  get newestImage(): ArrivedImage | undefined {
+    return this.#newest
   }
 
   /** Sends to `sink` what is demanded; until a demand comes, the overview's keyframes. */
@@ -145,8 +159,8 @@ export class FramePump {
       return
     }
     // The first rendition of an image counts it; stragglers of an earlier one do not.
-    if (this.#newest === undefined || isRtpNewer(timestamp, this.#newest)) {
-      this.#newest = timestamp
+    if (this.#newest === undefined || isRtpNewer(timestamp, this.#newest.timestamp)) {
+      this.#newest = { timestamp, arrivedAt: now }
       this.#monitor.imageArrived(now)
     }
     this.#options.onFrame?.(timestamp, frame.mediaTicks)
@@ -171,7 +185,7 @@ export class FramePump {
 
   #currentGop(id: RenditionId): { readonly frames: readonly StampedFrame[]; readonly bytes: number } {
     if (this.#newest === undefined) return { frames: [], bytes: 0 }
-    return this.#gops.current(id, this.#newest, MAX_GOP_AGE_FRAMES * this.#frameInterval * (VIDEO_CLOCK_RATE / 1000))
+    return this.#gops.current(id, this.#newest.timestamp, MAX_GOP_AGE_FRAMES * this.#frameInterval * (VIDEO_CLOCK_RATE / 1000))
   }
 
   #wake(): void {
@@ -184,7 +198,10 @@ export class FramePump {
     const { sink, pacer } = this.#output
     const now = this.#options.clock.now()
     const { send, wakeAt } = pacer.step(now)
-    for (const packet of send) sink.send(packet)
+    for (const packet of send) {
+      sink.send(packet)
+      this.#options.onSent?.(packet)
+    }
     if (wakeAt !== undefined) this.#timer = setTimeout(() => this.#step(), wakeAt - now)
   }
 }

@@ -6,6 +6,8 @@ import type { AgentSettings } from './settings.ts'
 /** Where a node is, and what opens its door. The token never enters a log line. */
 export interface NodeAddress {
   readonly signalingUrl: string
+  /** Of the node, without brackets. */
+  readonly host: string
   /** Whether the node is on this machine. */
   readonly isLoopback: boolean
   readonly invitation: string
@@ -34,6 +36,7 @@ export function parseInvitation(invitation: string, node: string | undefined): N
   const scheme = origin.protocol === 'https:' ? 'wss' : 'ws'
   return {
     signalingUrl: `${scheme}://${origin.host}${SIGNALING_PATH}`,
+    host: origin.hostname.replace(/^\[|\]$/g, ''),
     isLoopback: LOOPBACK_HOST.test(origin.hostname),
     invitation: token,
   }

@@ -9,9 +9,11 @@ import { FrameLog } from './frame-log.ts'
 import { FramePump } from './frame-pump.ts'
 import { findInvitation } from './invitation-link.ts'
 import { recordSource } from './record.ts'
+import { SentLog } from './sent-log.ts'
 import { AgentSettings, RecordSettings, refuseContradictions } from './settings.ts'
 import { planSource } from './source-plan.ts'
 import type { RtpTimestamp } from '../../relay/wire/units.ts'
+import type { PacedPacket } from './pacer.ts'
 import type { z } from 'zod'
 
 /** A line of progress no more often than this. */
@@ -94,8 +96,10 @@ async function runAgent(settings: AgentSettings): Promise<void> {
   // @see RFC 3550 section 5.1: the initial timestamp should be random
   await using frameLog = settings.frameLog === undefined ? undefined : FrameLog.open(settings.frameLog)
   const onFrame = frameLog === undefined ? undefined : (timestamp: RtpTimestamp, mediaTicks: number): void => frameLog.note(timestamp, mediaTicks)
-  const pump = new FramePump({ pyramid, clock: systemClock, origin: rtpTimestamp(randomInt(0, 2 ** 32)), followsDemand: plan.stage !== undefined, onFrame })
-  await using agent = Agent.open({ plan, address, pump, uplinkBitrate: settings.uplinkBitrate, clock: systemClock, log })
+  await using sentLog = settings.sentLog === undefined ? undefined : SentLog.open(settings.sentLog)
+  const onSent = sentLog === undefined ? undefined : (packet: PacedPacket): void => sentLog.note(packet)
+  const pump = new FramePump({ pyramid, clock: systemClock, origin: rtpTimestamp(randomInt(0, 2 ** 32)), followsDemand: plan.stage !== undefined, onFrame, onSent })
+  await using agent = Agent.open({ plan, address, pump, uplinkBitrate: settings.uplinkBitrate, carrier: settings.carrier, linkPaths: settings.linkPaths, clock: systemClock, log })
   signal.addEventListener('abort', () => void agent.close(), { once: true })
   if (signal.aborted) await agent.close()
   const end = await agent.closed
@@ -136,7 +140,10 @@ export function captureCommand(): Command {
     .option('--invitation-file <file>', 'file with the invitation link, or the token in it')
     .option('--invitation <link>', 'the same, directly')
     .option('--frame-log <file>', 'write down when each image was handed to the sender, for measuring')
+    .option('--sent-log <file>', 'write down when each frame of each rendition had left, for measuring')
     .option('--uplink-bitrate <bit/s>', 'what the line to the node is known to carry (default: it is found out)')
+    .option('--carrier <kind>', "by what it reaches the node: link (kenkyo's own, for lines that lose packets) or webrtc (default link)")
+    .option('--link-paths <paths>', 'interfaces for the paths of a link, the preferred first: name=address@host,… (default: one path, where the system routes it)')
     .option('--node <url>', 'origin of the node, with a token alone or to override the link')
     .addCommand(record)
     .addHelpText('after', EXAMPLES)

@@ -1,14 +1,18 @@
 import { WebSocket } from 'ws'
-import { RelayFault } from '../../relay/wire/fault.ts'
+import { RelayFault, toFault } from '../../relay/wire/fault.ts'
 import { SignalingClient } from '../../relay/wire/signaling-client.ts'
-import { LINE_RATE_LIMITS, PROTOCOL_VERSION, SIGNALING_LIMITS } from '../../relay/wire/signaling.ts'
+import { decodeNodeMessage, LINE_RATE_LIMITS, PROTOCOL_VERSION, SIGNALING_LIMITS } from '../../relay/wire/signaling.ts'
+import { PathName } from '../../relay/wire/link.ts'
+import { LinkPublisher } from './link-publisher.ts'
 import { Publisher } from './publisher.ts'
 import type { PublicationId } from '../../relay/wire/ids.ts'
+import type { PathContract } from '../../relay/wire/link.ts'
 import type { Pyramid } from '../../relay/wire/pyramid.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
-import type { Demand, Notification, SourceStatus } from '../../relay/wire/signaling.ts'
+import type { Demand, NodeMessage, Notification, RequestOf, SourceStatus } from '../../relay/wire/signaling.ts'
 import type { Stage, StageState, StageTarget } from '../../relay/wire/stage.ts'
-import type { BitsPerSecond } from '../../relay/wire/units.ts'
+import type { BitsPerSecond, RtpTimestamp } from '../../relay/wire/units.ts'
+import type { Carrier, CarrierKind } from './carrier.ts'
 import type { UplinkEstimator } from './uplink-estimator.ts'
 import type { NodeAddress } from './invitation-link.ts'
 
@@ -24,7 +28,15 @@ export interface NodeSessionOptions {
   readonly onStage: (stage: SessionStage) => void
   /** What can be steered of the microscope, if anything, and where it is. */
   readonly stage: Stage | null
+  /** For WebRTC; a link measures its paths itself. */
   readonly estimator?: UplinkEstimator | undefined
+  readonly carrier: CarrierKind
+  /** Interfaces to use, for a link. */
+  readonly linkPaths?: readonly PathContract[] | undefined
+  /** What the line to the node is known to carry. */
+  readonly uplinkBitrate?: BitsPerSecond | undefined
+  /** There is no link to this node: WebRTC takes its place. */
+  readonly onNoLink: (fault: RelayFault) => void
   readonly clock: Clock
 }
 
@@ -55,8 +67,21 @@ class Inbox {
   #wishes: NodeWishes | undefined
   #last: Extract<Notification, { type: 'demandChanged' }> | undefined
 
+  /** Takes what came by a link. Nonsense is dropped: only the node can have written it. */
+  read(body: Buffer): void {
+    let message: NodeMessage
+    try {
+      message = decodeNodeMessage(body.toString('utf8'))
+    } catch (error) {
+      if (error instanceof RelayFault) return
+      throw error
+    }
+    if (message.type !== 'reply') this.take(message)
+  }
+
   take(notification: Notification): void {
-    if (notification.type === 'demandChanged') this.#last = notification
+    // By two ways they may overtake each other.
+    if (notification.type === 'demandChanged' && notification.demand.serial >= (this.#last?.demand.serial ?? 0)) this.#last = notification
     if (this.#wishes === undefined || !('publicationId' in notification) || notification.publicationId !== this.publicationId) return
     if (notification.type === 'demandChanged') this.#wishes.demand(notification.demand)
     if (notification.type === 'stageCommanded') this.#wishes.moveStage(notification.target)
@@ -70,14 +95,14 @@ class Inbox {
 
 /** An agent's stay with its node: joined, connected and publishing. */
 export class NodeSession implements AsyncDisposable {
-  readonly publisher: Publisher
+  readonly carrier: Carrier
   readonly #signaling: SignalingClient
   readonly #inbox: Inbox
   readonly #scope: AsyncDisposableStack
 
-  private constructor(signaling: SignalingClient, publisher: Publisher, inbox: Inbox, scope: AsyncDisposableStack) {
+  private constructor(signaling: SignalingClient, carrier: Carrier, inbox: Inbox, scope: AsyncDisposableStack) {
     this.#signaling = signaling
-    this.publisher = publisher
+    this.carrier = carrier
     this.#inbox = inbox
     this.#scope = scope
   }
@@ -88,17 +113,16 @@ export class NodeSession implements AsyncDisposable {
    * @throws {RelayFault} The node's refusal, or `unavailable` or `timeout` when it cannot be reached.
    */
   static async open(options: NodeSessionOptions, signal: AbortSignal): Promise<NodeSession> {
-    const { address, pyramid, onStage, stage, estimator, clock } = options
+    const { address, onStage } = options
     await using scope = new AsyncDisposableStack()
     onStage('connecting')
     const socket = await connect(address.signalingUrl, signal)
     scope.defer(() => socket.terminate())
-    let publicationId: PublicationId | undefined
     const inbox = new Inbox()
     const signaling = new SignalingClient(socket, {
       onNotification: notification => {
         inbox.take(notification)
-        const isOurs = notification.type === 'publicationChanged' && publicationId !== undefined
+        const isOurs = notification.type === 'publicationChanged' && inbox.publicationId !== undefined
         // The node lost its media worker: the publication has to be made anew.
         if (isOurs && notification.publication === null) signaling.close(new RelayFault('unavailable', 'the publication ended'))
       },
@@ -107,31 +131,17 @@ export class NodeSession implements AsyncDisposable {
     signal.throwIfAborted()
     await signaling.request('join', { protocol: PROTOCOL_VERSION, invitation: address.invitation })
     onStage('joined')
-    const publisher = scope.use(
-      await Publisher.open(
-        {
-          pyramid,
-          usesLoopback: address.isLoopback,
-          estimator,
-          clock,
-          exchange: async ({ sdp, tracks }) => {
-            const reply = await signaling.request('publish', { pyramid, sdp, tracks, stage })
-            publicationId = reply.publicationId
-            return reply.sdp
-          },
-        },
-        signal,
-      ),
-    )
-    if (publicationId === undefined) throw new Error('a publisher opens only after the exchange')
+    const { carrier, publicationId } = await publish(options, signaling, signal)
+    scope.use(carrier)
     onStage('publishing')
     inbox.publicationId = publicationId
-    return new NodeSession(signaling, publisher, inbox, scope.move())
+    if (carrier instanceof LinkPublisher) carrier.onControl(body => inbox.read(body))
+    return new NodeSession(signaling, carrier, inbox, scope.move())
   }
 
   /** Settles once, with the reason: signaling or media ended. Never rejects. */
   get closed(): Promise<RelayFault> {
-    return Promise.race([this.#signaling.closed, this.publisher.closed])
+    return Promise.race([this.#signaling.closed, this.carrier.closed])
   }
 
   /** Tells the node how the source is doing. @throws {RelayFault} when it does not take it. */
@@ -142,17 +152,33 @@ export class NodeSession implements AsyncDisposable {
   /** Tells the node what the line carries. @throws {RelayFault} when it does not take it. */
   async reportUplink(rate: BitsPerSecond): Promise<void> {
     const bitsPerSecond = Math.min(LINE_RATE_LIMITS.max, Math.max(LINE_RATE_LIMITS.min, Math.round(rate)))
-    await this.#signaling.request('reportUplink', { publicationId: this.#publicationId, bitsPerSecond })
+    await this.#say('reportUplink', { publicationId: this.#publicationId, bitsPerSecond })
   }
 
   /** Tells the node where the stage is. @throws {RelayFault} when it does not take it. */
   async reportStage(state: StageState): Promise<void> {
-    await this.#signaling.request('reportStage', { publicationId: this.#publicationId, state })
+    await this.#say('reportStage', { publicationId: this.#publicationId, state })
+  }
+
+  /**
+   * Tells the node when an image was handed over by its source, in milliseconds since the epoch on this machine's clock.
+   *
+   * @throws {RelayFault} when it does not take it.
+   */
+  async reportCapture(rtpTimestamp: RtpTimestamp, capturedAtMillis: number): Promise<void> {
+    await this.#say('reportCapture', { publicationId: this.#publicationId, rtpTimestamp, capturedAtMillis })
   }
 
   /** Hands over what the node wants, beginning with its last demand. */
   obey(wishes: NodeWishes): void {
     this.#inbox.open(wishes)
+  }
+
+  /** By the link where there is one: what concerns the picture is not held up by a lost segment of TCP. */
+  async #say<Type extends 'reportUplink' | 'reportStage' | 'reportCapture'>(type: Type, parameters: Omit<RequestOf<Type>, 'type' | 'requestId'>): Promise<void> {
+    const { carrier } = this
+    if (carrier instanceof LinkPublisher && carrier.sendControl(Buffer.from(JSON.stringify({ type, requestId: 0, ...parameters })))) return
+    await this.#signaling.request(type, parameters)
   }
 
   get #publicationId(): PublicationId {
@@ -163,4 +189,55 @@ export class NodeSession implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#scope.disposeAsync()
   }
+}
+
+interface PublishedCarrier {
+  readonly carrier: Carrier
+  readonly publicationId: PublicationId
+}
+
+async function publish(options: NodeSessionOptions, signaling: SignalingClient, signal: AbortSignal): Promise<PublishedCarrier> {
+  if (options.carrier === 'webrtc') return publishByWebRtc(options, signaling, signal)
+  try {
+    return await publishByLink(options, signaling, signal)
+  } catch (error) {
+    const fault = toFault(error)
+    // A node without links, or a line that lets no datagrams of ours through. Everything else WebRTC would meet as well.
+    if (fault.code !== 'unavailable' || signal.aborted || signaling.isClosed) throw fault
+    options.onNoLink(fault)
+    return publishByWebRtc(options, signaling, signal)
+  }
+}
+
+async function publishByLink(options: NodeSessionOptions, signaling: SignalingClient, signal: AbortSignal): Promise<PublishedCarrier> {
+  const { address, pyramid, stage, clock, uplinkBitrate, linkPaths = [{ name: PathName.parse('main') }] } = options
+  const isKnown = uplinkBitrate !== undefined
+  // One rate can only be that of one path.
+  const paths = isKnown && linkPaths.length === 1 ? linkPaths.map(path => ({ ...path, rateBitsPerSecond: uplinkBitrate })) : [...linkPaths]
+  const reply = await signaling.request('openLink', { paths })
+  await using scope = new AsyncDisposableStack()
+  const carrier = scope.use(await LinkPublisher.open({ pyramid, reply, host: address.host, isLoopback: address.isLoopback, isKnown, clock }, signal))
+  const { publicationId } = await signaling.request('publishLink', { pyramid, tracks: [...carrier.tracks], stage })
+  scope.move()
+  return { carrier, publicationId }
+}
+
+async function publishByWebRtc({ address, pyramid, stage, estimator, clock }: NodeSessionOptions, signaling: SignalingClient, signal: AbortSignal): Promise<PublishedCarrier> {
+  let publicationId: PublicationId | undefined
+  const carrier = await Publisher.open(
+    {
+      pyramid,
+      usesLoopback: address.isLoopback,
+      estimator,
+      clock,
+      exchange: async ({ sdp, tracks }) => {
+        const reply = await signaling.request('publish', { pyramid, sdp, tracks, stage })
+        publicationId = reply.publicationId
+        return reply.sdp
+      },
+    },
+    signal,
+  )
+  if (publicationId === undefined) throw new Error('a publisher opens only after the exchange')
+  return { carrier, publicationId }
 }

@@ -18,6 +18,7 @@ import type { RTCDtlsTransport, RTCRtpSender, RTCRtpTransceiver } from 'werift'
 import type { RenditionId } from '../../relay/wire/ids.ts'
 import type { Pyramid, RenditionCodec } from '../../relay/wire/pyramid.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
+import type { Carrier, CarrierCounts, UplinkMeter } from './carrier.ts'
 import type { UplinkEstimator } from './uplink-estimator.ts'
 import type { PacedPacket } from './pacer.ts'
 
@@ -36,18 +37,6 @@ export interface PublisherOptions {
   /** Told of every packet and all feedback; without one, no feedback is asked for. */
   readonly estimator?: UplinkEstimator | undefined
   readonly clock: Clock
-}
-
-/** What left, and what came back, since the connection was made. */
-export interface PublisherCounts {
-  packetsSent: number
-  bytesSent: number
-  /** Packets the node asked for again. */
-  packetsNacked: number
-  /** Keyframes the node asked for; the next one is never further than the GOP. */
-  plis: number
-  /** Packets not sent because the socket took no more. */
-  packetsDropped: number
 }
 
 const CONNECT_TIMEOUT = millis(8000)
@@ -85,6 +74,8 @@ const TRANSPORT_WIDE_URI = useTransportWideCC().uri
 /** IP, UDP, RTP with its header extensions, and the tag of SRTP, in bytes. */
 const PACKET_OVERHEAD = 28 + 12 + 20 + 16
 
+type Mutable<Value> = { -readonly [Key in keyof Value]: Value[Key] }
+
 interface OutgoingTrack {
   readonly sender: RTCRtpSender
   /** Ids that were negotiated. @see RFC 8285 */
@@ -94,17 +85,20 @@ interface OutgoingTrack {
 }
 
 /** One WebRTC connection to a node, with one sending track per rendition. */
-export class Publisher implements AsyncDisposable {
+export class Publisher implements Carrier {
+  readonly kind = 'webrtc'
+  readonly uplink: UplinkMeter | undefined
   readonly #connection: RTCPeerConnection
   readonly #tracks: ReadonlyMap<RenditionId, OutgoingTrack>
   readonly #closed = Promise.withResolvers<RelayFault>()
-  readonly #counts: PublisherCounts = { packetsSent: 0, bytesSent: 0, packetsNacked: 0, plis: 0, packetsDropped: 0 }
+  readonly #counts: Mutable<CarrierCounts> = { packetsSent: 0, bytesSent: 0, packetsNacked: 0, plis: 0, packetsDropped: 0 }
   readonly #clock: Clock
   #inFlight = 0
   #transportWide = 0
 
   private constructor(connection: RTCPeerConnection, tracks: ReadonlyMap<RenditionId, OutgoingTrack>, { estimator, clock }: PublisherOptions) {
     this.#connection = connection
+    this.uplink = estimator
     this.#clock = clock
     this.#tracks = tracks
     connection.connectionStateChange.subscribe(state => {
@@ -209,7 +203,7 @@ export class Publisher implements AsyncDisposable {
   }
 
   /** What left and came back since the connection was made. */
-  get counts(): Readonly<PublisherCounts> {
+  get counts(): CarrierCounts {
     return this.#counts
   }
 

@@ -3,6 +3,8 @@ import { flag, numeric } from '../../relay/runtime/config.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { MAX_GRID } from '../../relay/wire/ids.ts'
 import { bitsPerSecond } from '../../relay/wire/units.ts'
+import { CARRIERS } from './carrier.ts'
+import { parseLinkPaths } from './link-paths.ts'
 import type { EncoderSettings } from './encoder-arguments.ts'
 
 const pixels = numeric(z.int().min(16).max(16_384).multipleOf(2))
@@ -58,8 +60,14 @@ export const AgentSettings = SourceSettings.extend({
   node: z.url({ protocol: /^https?$/ }).optional(),
   /** What the line to the node is known to carry, in bits per second. */
   uplinkBitrate: bitrate.optional(),
+  /** By what the pyramid reaches the node. */
+  carrier: z.enum(CARRIERS).default('link'),
+  /** Interfaces for a link's paths, the preferred first: `name=address`, `name@host` or `name=address@host`, separated by commas. */
+  linkPaths: z.string().transform(parseLinkPaths).optional(),
   /** Where to write down when each image was handed to the sender. */
   frameLog: z.string().min(1).optional(),
+  /** Where to write down when each frame of each rendition had left. */
+  sentLog: z.string().min(1).optional(),
 })
 export type AgentSettings = z.infer<typeof AgentSettings>
 

@@ -1,7 +1,7 @@
 import { bitsPerSecond, millis } from '../../relay/wire/units.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
 import type { BitsPerSecond } from '../../relay/wire/units.ts'
-import type { UplinkEstimator } from './uplink-estimator.ts'
+import type { UplinkMeter } from './carrier.ts'
 
 /** How often the estimate is looked at. */
 const INTERVAL = millis(100)
@@ -12,7 +12,7 @@ const REPORT_INTERVAL = millis(500)
 
 /** What {@link UplinkWatch} needs. */
 export interface UplinkWatchOptions {
-  readonly estimator: UplinkEstimator
+  readonly meter: UplinkMeter
   /** The line is known: the node hears of it before anything was measured. */
   readonly isKnown: boolean
   readonly clock: Clock
@@ -38,10 +38,10 @@ export class UplinkWatch implements Disposable {
   }
 
   #step(): void {
-    const { estimator, isKnown, clock, onLimit, onReport } = this.#options
+    const { meter, isKnown, clock, onLimit, onReport } = this.#options
     const now = clock.now()
-    const rate = estimator.step(now)
-    if (!isKnown && !estimator.isLimited) return
+    const rate = meter.step(now)
+    if (!isKnown && !meter.isLimited) return
     onLimit(rate)
     const before = this.#reported
     const isNews = before === undefined || Math.abs(rate - before) > NEWS * before

@@ -19,6 +19,8 @@ const SEEDS: readonly object[] = [
   { type: 'subscribe', transportId: ID, publicationId: ID, rtpCapabilities: RTP_CAPABILITIES },
   { type: 'watch', publicationId: ID, renditions: ['overview', 'tile-0-0'], prefetch: ['tile-1-0'] },
   { type: 'publish', ...publishParameters() },
+  { type: 'openLink', paths: [{ name: 'main', localAddress: '127.0.0.1', rateBitsPerSecond: 100_000_000 }] },
+  { type: 'publishLink', pyramid: publishParameters().pyramid, tracks: [{ flow: 1, ssrc: 1, renditionId: 'overview' }], stage: null },
   { type: 'reportSource', publicationId: ID, source: { state: 'live', framesPerSecond: 30 } },
   { type: 'reportUplink', publicationId: ID, bitsPerSecond: 40_000_000 },
   { type: 'moveStage', publicationId: ID, target: { x: 10, focus: -1, objective: '20x' } },
@@ -26,7 +28,7 @@ const SEEDS: readonly object[] = [
   { type: 'readClock' },
   { type: 'reportExperience', publicationId: ID, framesPerSecond: 29.9, freezes: 1, longestFreezeMillis: 240, nativePixelRatio: 0.75, captureToGlassMillis: { p50: 110.5, p95: 180 } },
   { type: 'reportCapture', publicationId: ID, rtpTimestamp: 1, capturedAtMillis: 1_800_000_000_000.25 },
-  { type: 'join', protocol: 2, invitation: 'a.b.c' },
+  { type: 'join', protocol: 3, invitation: 'a.b.c' },
 ]
 const VALUES: readonly unknown[] = [null, true, -1, 0, 2 ** 53, 1e308, '', 'x', '\u0000', 'overview', [], {}, [[[[]]]], '🩻'.repeat(50), { __proto__: null }]
 
