@@ -13,9 +13,10 @@ import { line } from './scenarios/line.ts'
 import { live } from './scenarios/live.ts'
 import { narrow } from './scenarios/narrow.ts'
 import { picture } from './scenarios/picture.ts'
+import { repair } from './scenarios/repair.ts'
 import type { Scenario } from './scenarios/scenario.ts'
 
-const SCENARIOS: readonly Scenario[] = [line, live, picture, demand, detail, glass, narrow]
+const SCENARIOS: readonly Scenario[] = [line, live, picture, demand, detail, glass, narrow, repair]
 
 const stop = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {

@@ -28,8 +28,8 @@ const inNamespace = async (network: EmulatedNetwork, place: string, command: str
   return (await run(enter, [...rest, command, ...args])).stdout
 }
 
-const ping = async (network: EmulatedNetwork, leaf: string): Promise<number> => {
-  const text = await inNamespace(network, leaf, 'ping', '-q', '-c', '40', '-i', '0.01', network.nodeAddress)
+const ping = async (network: EmulatedNetwork, leaf: string, of = 0): Promise<number> => {
+  const text = await inNamespace(network, leaf, 'ping', '-q', '-c', '40', '-i', '0.01', network.nodeAddressOf(of))
   return Number(/= [\d.]+\/([\d.]+)\//.exec(text)?.[1])
 }
 
@@ -72,6 +72,43 @@ t.test('joins leaves to the node by lines of their own, and leaves nothing behin
   t.same(links().filter(link => !linksBefore.includes(link)), [])
 })
 
+t.test('joins a leaf by two lines, and cuts one of them', { skip }, async t => {
+  await using network = await EmulatedNetwork.open({ leaves: { viewer: line, microscope: [line, symmetricLine({ roundTripMillis: 30 })] }, signal, emulator: 'user-space' })
+  t.not(network.nodeAddressOf(1), network.nodeAddress)
+  t.not(network.leafAddress('microscope', 1), network.leafAddress('microscope'))
+  const [first, second] = [await ping(network, 'microscope'), await ping(network, 'microscope', 1)]
+  t.ok(first >= 10 && first < 14, `${first} ms`)
+  t.ok(second >= 30 && second < 34, `${second} ms`)
+  t.match(await network.counts('microscope', 1), { up: { delivered: 40 }, down: { delivered: 40 } }, 'what comes by a line goes back by it')
+  const down = (of: number): Promise<string> => inNamespace(network, 'node', 'ping', '-c', '2', '-i', '0.01', '-W', '1', network.leafAddress('microscope', of))
+  await down(1)
+  t.match(await network.counts('microscope'), { up: { packets: 40 }, down: { packets: 40 } })
+  t.match(await network.counts('viewer'), { up: { packets: 0 } })
+
+  await network.cut('microscope', 1, true)
+  await t.rejects(down(1))
+  await down(0)
+  t.match(await network.counts('microscope', 1), { down: { packets: 44, lost: 2, delivered: 42 } })
+  await network.change('microscope', line, 1)
+  await t.rejects(down(1), 'a cut line stays cut when it changes')
+  await network.cut('microscope', 1, false)
+  const joined = await ping(network, 'microscope', 1)
+  t.ok(joined >= 10 && joined < 14, `${joined} ms`)
+
+  t.equal((await run('ping', ['-c', '1', network.nodeAddressOf(1)])).stdout.includes(' 0% packet loss'), true, 'the host reaches the node by either address')
+  t.throws(() => network.nodeAddressOf(2), { code: 'bad_config' })
+  t.throws(() => network.leafAddress('viewer', 1), { code: 'bad_config' })
+  await t.rejects(network.cut('microscope', 2, true), { code: 'bad_config' })
+})
+
+t.test('lets what enters a place come before other work', { skip }, async t => {
+  await using network = await EmulatedNetwork.open({ leaves: { viewer: line }, signal, emulator: 'user-space', isPreferred: true })
+  const stat = await inNamespace(network, 'viewer', 'cat', '/proc/self/stat')
+  // The 41st field is the policy, and 2 is SCHED_RR. @see proc(5), sched(7)
+  t.equal(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[38], network.priority.name === 'realtime' ? '2' : '0')
+  t.ok(await ping(network, 'viewer') < 14)
+})
+
 t.test('says when its emulator has died', { skip }, async t => {
   await using network = await EmulatedNetwork.open({ leaves: { microscope: line }, signal, emulator: 'user-space' })
   const [, , , emulatorOf = ''] = network.enter('microscope')
@@ -81,9 +118,11 @@ t.test('says when its emulator has died', { skip }, async t => {
 })
 
 t.test('refuses leaves that cannot be', { skip }, async t => {
-  const open = (leaves: Record<string, typeof line>): Promise<EmulatedNetwork> => EmulatedNetwork.open({ leaves, signal })
+  const open = (leaves: Record<string, typeof line | (typeof line)[]>): Promise<EmulatedNetwork> => EmulatedNetwork.open({ leaves, signal })
   for (const name of ['node', 'emulator', 'Bad Name', '../x']) await t.rejects(open({ [name]: line }), { code: 'bad_config' })
   await t.rejects(open({}), { code: 'bad_config' })
+  await t.rejects(open({ microscope: [] }), { code: 'bad_config' })
+  await t.rejects(open({ microscope: Array(9).fill(line) as (typeof line)[] }), { code: 'bad_config' })
   await t.rejects(EmulatedNetwork.open({ leaves: { microscope: line }, signal: AbortSignal.abort(new RelayFault('unavailable', 'enough')) }), { message: 'enough' })
   t.same(leftBy(process.pid), [])
 })

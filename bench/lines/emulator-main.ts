@@ -62,22 +62,22 @@ async function listen(address: string, port: number, direction: RelayedDirection
 
 async function open({ ownAddress, wireAddress, seed, lines: wanted }: OpenCommand): Promise<void> {
   for (const [index, line] of wanted.entries()) {
-    const { leaf, leafPort, nodePort, profile } = line
+    const { name, leafPort, nodePort, profile } = line
     // Far apart, so that no two directions lose the same packets.
     const random = (direction: number): (() => number) => seededRandom(Math.imul(seed + 1, 0x9e37_79b1) ^ Math.imul(2 * index + direction + 1, 0x85eb_ca6b))
     const up = new RelayedDirection(profile.up, random(0), await sender(wireAddress, nodePort))
     const down = new RelayedDirection(profile.down, random(1), await sender(wireAddress, leafPort))
     directions.push(up, down)
-    lines.set(leaf, { line, up, down })
+    lines.set(name, { line, up, down })
     await listen(ownAddress, leafPort, up)
     await listen(ownAddress, nodePort, down)
   }
   say({ type: 'ready' })
 }
 
-function lineTo(leaf: string): OpenLine {
-  const line = lines.get(leaf)
-  if (line === undefined) throw new Error(`no line to ${leaf}`)
+function lineCalled(name: string): OpenLine {
+  const line = lines.get(name)
+  if (line === undefined) throw new Error(`no line is called ${name}`)
   return line
 }
 
@@ -87,14 +87,21 @@ async function obey(command: EmulatorCommand): Promise<void> {
       await open(command)
       return
     case 'change': {
-      const { up, down } = lineTo(command.leaf)
+      const { up, down } = lineCalled(command.line)
       up.change(command.profile.up)
       down.change(command.profile.down)
       say({ type: 'changed', id: command.id })
       return
     }
+    case 'cut': {
+      const { up, down } = lineCalled(command.line)
+      up.cut(command.isCut)
+      down.cut(command.isCut)
+      say({ type: 'changed', id: command.id })
+      return
+    }
     case 'count': {
-      const { line, up, down } = lineTo(command.leaf)
+      const { line, up, down } = lineCalled(command.line)
       const drops = parseSocketDrops(readFileSync('/proc/self/net/udp', 'latin1'))
       say({ type: 'counted', id: command.id, up: up.counts(drops.get(line.leafPort) ?? 0), down: down.counts(drops.get(line.nodePort) ?? 0) })
       return

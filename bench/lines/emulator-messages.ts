@@ -6,7 +6,7 @@ const Port = z.int().min(1).max(65_535)
 const Id = z.int().min(0)
 
 /** One line as the emulator's process sees it: the UDP ports of the VXLAN devices at its ends. */
-export const RelayedLine = z.strictObject({ leaf: z.string(), leafPort: Port, nodePort: Port, profile: LineProfile })
+export const RelayedLine = z.strictObject({ name: z.string(), leafPort: Port, nodePort: Port, profile: LineProfile })
 export type RelayedLine = z.infer<typeof RelayedLine>
 
 /** What the emulator's process is asked. Its parent and itself only; never on a network. */
@@ -19,14 +19,16 @@ export const EmulatorCommand = z.discriminatedUnion('type', [
     seed: z.int(),
     lines: z.array(RelayedLine).min(1),
   }),
-  z.strictObject({ type: z.literal('change'), id: Id, leaf: z.string(), profile: LineProfile }),
-  z.strictObject({ type: z.literal('count'), id: Id, leaf: z.string() }),
+  z.strictObject({ type: z.literal('change'), id: Id, line: z.string(), profile: LineProfile }),
+  z.strictObject({ type: z.literal('cut'), id: Id, line: z.string(), isCut: z.boolean() }),
+  z.strictObject({ type: z.literal('count'), id: Id, line: z.string() }),
 ])
 export type EmulatorCommand = z.infer<typeof EmulatorCommand>
 
 /** What it answers. */
 export const EmulatorMessage = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('ready') }),
+  /** The answer to `change` and to `cut`. */
   z.strictObject({ type: z.literal('changed'), id: Id }),
   z.strictObject({ type: z.literal('counted'), id: Id, up: LineCounts, down: LineCounts }),
 ])

@@ -11,8 +11,10 @@ export interface BothCounts {
 export interface LineEmulator extends AsyncDisposable {
   /** How it works, for reports: `user-space, realtime` or `netem`. */
   readonly description: string
-  counts(leaf: string): Promise<BothCounts>
-  change(leaf: string, profile: LineProfile): Promise<void>
+  /** @param line - Its name, here and below. */
+  counts(line: string): Promise<BothCounts>
+  change(line: string, profile: LineProfile): Promise<void>
+  cut(line: string, isCut: boolean): Promise<void>
   /** Rejects when it dies; never resolves. */
   readonly failed: Promise<never>
 }

@@ -29,7 +29,7 @@ export function parseNetemStatistics(json: string): LineCounts {
 
 /** The two interfaces in the emulator's namespace whose queues are one line. */
 export interface BridgedLine {
-  readonly leaf: string
+  readonly name: string
   readonly towardsLeaf: string
   readonly towardsNode: string
   readonly profile: LineProfile
@@ -43,6 +43,9 @@ export class NetemEmulator implements LineEmulator {
   readonly #namespaces: Namespaces
   readonly #place: string
   readonly #lines: ReadonlyMap<string, BridgedLine>
+  /** What each line is when it is not cut. */
+  readonly #profiles = new Map<string, LineProfile>()
+  readonly #cut = new Set<string>()
 
   private constructor(namespaces: Namespaces, place: string, lines: ReadonlyMap<string, BridgedLine>) {
     this.#namespaces = namespaces
@@ -64,24 +67,41 @@ export class NetemEmulator implements LineEmulator {
 
   /** @throws {RelayFault} `unavailable` when tc refuses. */
   static async open(namespaces: Namespaces, place: string, lines: readonly BridgedLine[]): Promise<NetemEmulator> {
-    const emulator = new NetemEmulator(namespaces, place, new Map(lines.map(line => [line.leaf, line])))
-    for (const { leaf, profile } of lines) await emulator.change(leaf, profile)
+    const emulator = new NetemEmulator(namespaces, place, new Map(lines.map(line => [line.name, line])))
+    for (const { name, profile } of lines) await emulator.change(name, profile)
     return emulator
   }
 
-  async counts(leaf: string): Promise<BothCounts> {
-    const { towardsLeaf, towardsNode } = this.#line(leaf)
+  async counts(line: string): Promise<BothCounts> {
+    const { towardsLeaf, towardsNode } = this.#line(line)
     const read = async (link: string): Promise<LineCounts> =>
       parseNetemStatistics(await this.#namespaces.run(this.#place, 'tc', '-s', '-j', 'qdisc', 'show', 'dev', link))
     return { up: await read(towardsNode), down: await read(towardsLeaf) }
   }
 
-  async change(leaf: string, profile: LineProfile): Promise<void> {
-    const { towardsLeaf, towardsNode } = this.#line(leaf)
+  async change(line: string, profile: LineProfile): Promise<void> {
+    const { towardsLeaf, towardsNode } = this.#line(line)
+    this.#profiles.set(line, profile)
+    if (this.#cut.has(line)) return
     const shape = (link: string, direction: DirectionProfile): Promise<string> =>
       this.#namespaces.run(this.#place, 'tc', 'qdisc', 'replace', 'dev', link, 'root', ...netemArguments(direction))
     await shape(towardsNode, profile.up)
     await shape(towardsLeaf, profile.down)
+  }
+
+  async cut(line: string, isCut: boolean): Promise<void> {
+    const { towardsLeaf, towardsNode, profile } = this.#line(line)
+    if (!isCut) {
+      this.#cut.delete(line)
+      await this.change(line, this.#profiles.get(line) ?? profile)
+      return
+    }
+    this.#cut.add(line)
+    for (const link of [towardsNode, towardsLeaf]) {
+      // What a queue holds goes with it.
+      await this.#namespaces.run(this.#place, 'tc', 'qdisc', 'del', 'dev', link, 'root')
+      await this.#namespaces.run(this.#place, 'tc', 'qdisc', 'add', 'dev', link, 'root', 'netem', 'loss', 'random', '100%')
+    }
   }
 
   /** Its queues go with the namespace. */
@@ -89,9 +109,9 @@ export class NetemEmulator implements LineEmulator {
     return Promise.resolve()
   }
 
-  #line(leaf: string): BridgedLine {
-    const line = this.#lines.get(leaf)
-    if (line === undefined) throw new RelayFault('bad_config', `no line to ${leaf}`)
+  #line(name: string): BridgedLine {
+    const line = this.#lines.get(name)
+    if (line === undefined) throw new RelayFault('bad_config', `no line is called ${name}`)
     return line
   }
 }

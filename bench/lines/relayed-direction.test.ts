@@ -19,6 +19,20 @@ t.test('gives datagrams on when they are due and counts IP bytes', async t => {
   t.match(direction.counts(4), { packets: 3, bytes: 3000, lost: 0, queueFull: 1, delivered: 2, deliveredBytes: 2000, overruns: 4 })
 })
 
+t.test('loses what is on its way when it is cut, and what comes until it is joined', async t => {
+  const sent: number[] = []
+  const direction = new RelayedDirection(DirectionProfile.parse({ delayMillis: 5 }), seededRandom(1), datagram => sent.push(datagram.length))
+  direction.take(Buffer.alloc(100), millis(0))
+  direction.cut(true)
+  t.equal(direction.nextAt(), Infinity)
+  direction.take(Buffer.alloc(101), millis(1))
+  direction.cut(false)
+  direction.take(Buffer.alloc(102), millis(2))
+  direction.release(millis(100))
+  t.same(sent, [102])
+  t.match(direction.counts(0), { packets: 3, lost: 2, delivered: 1 })
+})
+
 t.test('summarises lateness', async t => {
   const lateness = new Lateness()
   t.same(lateness.summary(), { meanMillis: 0, p99Millis: 0, longestMillis: 0 })

@@ -14,7 +14,8 @@ const PACKETS_IN_FLIGHT = 32_768
 /** One direction of one line at work: takes VXLAN datagrams as they come, and gives them on when they are due. */
 export class RelayedDirection {
   readonly #direction: LineDirection
-  readonly #flight = new DepartureQueue<Buffer>(PACKETS_IN_FLIGHT)
+  #flight = new DepartureQueue<Buffer>(PACKETS_IN_FLIGHT)
+  #isCut = false
   readonly #lateness = new Lateness()
   readonly #send: (datagram: Buffer) => void
   readonly #counts = { packets: 0, bytes: 0, lost: 0, queueFull: 0, delivered: 0, deliveredBytes: 0 }
@@ -28,11 +29,23 @@ export class RelayedDirection {
     this.#direction.change(profile)
   }
 
+  /** While it is cut, and with it what was on its way, everything is lost. */
+  cut(isCut: boolean): void {
+    this.#isCut = isCut
+    if (!isCut) return
+    this.#counts.lost += this.#flight.size
+    this.#flight = new DepartureQueue<Buffer>(PACKETS_IN_FLIGHT)
+  }
+
   take(datagram: Buffer, now: Millis): void {
     const counts = this.#counts
     const length = bytes(Math.max(0, datagram.length - ENCAPSULATION_BYTES))
     counts.packets++
     counts.bytes += length
+    if (this.#isCut) {
+      counts.lost++
+      return
+    }
     const fate = this.#direction.offer(length, now)
     if (fate.outcome === 'lost') counts.lost++
     else if (fate.outcome === 'queue_full' || !this.#flight.push(fate.at, datagram)) counts.queueFull++

@@ -66,14 +66,18 @@ export class UserSpaceEmulator implements LineEmulator {
     return this.#program.failed
   }
 
-  async counts(leaf: string): Promise<BothCounts> {
-    const answer = await this.#ask(id => ({ type: 'count', id, leaf }))
+  async counts(line: string): Promise<BothCounts> {
+    const answer = await this.#ask(id => ({ type: 'count', id, line }))
     if (answer.type !== 'counted') throw new RelayFault('internal', 'the line emulator answered something else')
     return { up: answer.up, down: answer.down }
   }
 
-  async change(leaf: string, profile: LineProfile): Promise<void> {
-    await this.#ask(id => ({ type: 'change', id, leaf, profile }))
+  async change(line: string, profile: LineProfile): Promise<void> {
+    await this.#ask(id => ({ type: 'change', id, line, profile }))
+  }
+
+  async cut(line: string, isCut: boolean): Promise<void> {
+    await this.#ask(id => ({ type: 'cut', id, line, isCut }))
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -4,7 +4,7 @@ import { OVERVIEW, tileId } from '../../relay/wire/ids.ts'
 import { millis, rtpTimestamp } from '../../relay/wire/units.ts'
 import { FrameJudge } from './frame-judge.ts'
 import type { RenditionId } from '../../relay/wire/ids.ts'
-import type { JudgedPacket } from './frame-judge.ts'
+import type { ArrivedFrame, JudgedPacket } from './frame-judge.ts'
 
 const DEADLINE = millis(500)
 const TICKS = 3000
@@ -187,4 +187,19 @@ t.test('never calls a frame intact that lost a packet, and misses no frame that 
     ),
     { seed: 20261122, numRuns: 300 },
   )
+})
+
+t.test('tells of every frame how many packets came and when the last one did', async t => {
+  const frames: ArrivedFrame[] = []
+  const judge = new FrameJudge(DEADLINE, frame => frames.push(frame))
+  judge.expect([OVERVIEW])
+  const packets = packetsOf(3)
+  for (const [at, packet] of without(packets, 4).entries()) judge.push(OVERVIEW, packet, millis(at))
+  judge.push(OVERVIEW, packets[0]!, millis(200))
+  judge.judge(END)
+  t.same(frames, [
+    { renditionId: OVERVIEW, timestamp: 0, packets: 3, lastAt: 2 },
+    { renditionId: OVERVIEW, timestamp: TICKS, packets: 2, lastAt: 4 },
+    { renditionId: OVERVIEW, timestamp: 2 * TICKS, packets: 3, lastAt: 7 },
+  ], 'the first frame too, and what came twice once')
 })

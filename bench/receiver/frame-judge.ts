@@ -21,6 +21,15 @@ export interface FrameTally {
   readonly missing: number
 }
 
+/** What came of one frame, whatever of it is missing. A packet that came twice counts once. */
+export interface ArrivedFrame {
+  readonly renditionId: RenditionId
+  readonly timestamp: RtpTimestamp
+  readonly packets: number
+  /** When the last of them came. */
+  readonly lastAt: Millis
+}
+
 /** Packets remembered per rendition: at 100 Mbit/s in one stream, well over half a second. */
 const WINDOW_PACKETS = 8192
 
@@ -33,6 +42,7 @@ interface Slot {
 interface OpenFrame {
   first: number
   packets: number
+  lastAt: Millis
   /** Extended sequence number of the packet that carries the marker. */
   marker: number | undefined
   completedAt: Millis | undefined
@@ -59,13 +69,15 @@ class RenditionFrames {
     if (marker) this.#completeFrom(extended + 1, now)
   }
 
-  judge(timestamp: RtpTimestamp, deadline: Millis): void {
+  /** @returns What came of it, if anything did. */
+  judge(timestamp: RtpTimestamp, deadline: Millis): Pick<ArrivedFrame, 'packets' | 'lastAt'> | undefined {
     const frame = this.#frames.get(timestamp)
     this.#frames.delete(timestamp)
-    if (this.#beganAfter === undefined || !isRtpNewer(timestamp, this.#beganAfter)) return
+    if (this.#beganAfter === undefined || !isRtpNewer(timestamp, this.#beganAfter)) return frame
     if (frame === undefined) this.missing++
     else if (frame.completedAt !== undefined && frame.completedAt <= deadline) this.intact++
     else this.damaged++
+    return frame
   }
 
   #at(extended: number): Slot | undefined {
@@ -76,10 +88,11 @@ class RenditionFrames {
   #add(extended: number, timestamp: RtpTimestamp, marker: boolean, now: Millis): void {
     let frame = this.#frames.get(timestamp)
     if (frame === undefined) {
-      this.#frames.set(timestamp, (frame = { first: extended, packets: 0, marker: undefined, completedAt: undefined }))
+      this.#frames.set(timestamp, (frame = { first: extended, packets: 0, lastAt: now, marker: undefined, completedAt: undefined }))
     }
     frame.first = Math.min(frame.first, extended)
     frame.packets++
+    frame.lastAt = now
     if (marker) frame.marker = extended
     this.#complete(frame, now)
   }
@@ -119,15 +132,20 @@ interface Instant {
  */
 export class FrameJudge {
   readonly #deadline: Millis
+  readonly #onFrame: ((frame: ArrivedFrame) => void) | undefined
   readonly #renditions = new Map<RenditionId, RenditionFrames>()
   /** Not yet judged, oldest first. */
   readonly #instants: Instant[] = []
   #judgedThrough: RtpTimestamp | undefined
   #instantCount = 0
 
-  /** @param deadline - From the first packet of an instant to the last moment at which its packets count. */
-  constructor(deadline: Millis) {
+  /**
+   * @param deadline - From the first packet of an instant to the last moment at which its packets count.
+   * @param onFrame - Told of every frame of which anything came, at that moment; also of those that do not count.
+   */
+  constructor(deadline: Millis, onFrame?: (frame: ArrivedFrame) => void) {
     this.#deadline = deadline
+    this.#onFrame = onFrame
   }
 
   /** What it expects now. */
@@ -157,7 +175,10 @@ export class FrameJudge {
       this.#instants.shift()
       this.#judgedThrough = oldest.timestamp
       this.#instantCount++
-      for (const rendition of this.#renditions.values()) rendition.judge(oldest.timestamp, oldest.deadline)
+      for (const [renditionId, rendition] of this.#renditions) {
+        const frame = rendition.judge(oldest.timestamp, oldest.deadline)
+        if (frame !== undefined) this.#onFrame?.({ renditionId, timestamp: oldest.timestamp, packets: frame.packets, lastAt: frame.lastAt })
+      }
     }
   }
 

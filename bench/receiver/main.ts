@@ -4,6 +4,7 @@ import { parseInvitation } from '../../clients/capture/invitation-link.ts'
 import { systemClock } from '../../relay/runtime/clock.ts'
 import { RelayFault, toFault } from '../../relay/wire/fault.ts'
 import { millis } from '../../relay/wire/units.ts'
+import { ArrivalLog } from './arrival-log.ts'
 import { ReceiverCommand } from './messages.ts'
 import { Receiver } from './receiver.ts'
 import type { ReceiverMessage } from './messages.ts'
@@ -11,6 +12,7 @@ import type { ReceiverMessage } from './messages.ts'
 const Environment = z.object({
   KENKYO_INVITATION: z.string().min(1),
   KENKYO_FRAME_DEADLINE_MILLIS: z.coerce.number().gt(0),
+  KENKYO_ARRIVAL_LOG: z.string().optional(),
 })
 
 /** The reason of a receiver that was told to leave. */
@@ -43,12 +45,14 @@ const environment = Environment.parse(process.env)
 // Whoever started this is gone: nobody is left to report to.
 process.once('disconnect', () => process.exit(0))
 try {
+  const arrivals = environment.KENKYO_ARRIVAL_LOG === undefined ? undefined : ArrivalLog.open(environment.KENKYO_ARRIVAL_LOG)
   const startedAt = systemClock.now()
   const receiver = await Receiver.open({
     address: parseInvitation(environment.KENKYO_INVITATION, undefined),
     deadline: millis(environment.KENKYO_FRAME_DEADLINE_MILLIS),
     clock: systemClock,
     onSecond: tell,
+    onFrame: frame => arrivals?.note(frame),
   })
   process.on('message', message => {
     obey(receiver, ReceiverCommand.parse(message)).catch(fail)

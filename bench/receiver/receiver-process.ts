@@ -20,6 +20,8 @@ export interface ReceiverProcessOptions {
   readonly invitation: string
   /** From the first packet of an instant to the last moment at which its packets count. */
   readonly frameDeadline: Millis
+  /** A file that gets one line per frame; see `ArrivalLog`. */
+  readonly arrivalLog?: string | undefined
   /** Where it runs; on this machine's own network without it. */
   readonly place?: Place | undefined
   readonly signal: AbortSignal
@@ -57,7 +59,7 @@ export class ReceiverProcess implements AsyncDisposable {
         command: process.execPath,
         args: [MAIN],
         enter: options.place?.enter ?? [],
-        environment: { ...options.place?.environment, KENKYO_INVITATION: options.invitation, KENKYO_FRAME_DEADLINE_MILLIS: String(options.frameDeadline) },
+        environment: { ...options.place?.environment, KENKYO_INVITATION: options.invitation, KENKYO_FRAME_DEADLINE_MILLIS: String(options.frameDeadline), ...(options.arrivalLog === undefined ? {} : { KENKYO_ARRIVAL_LOG: options.arrivalLog }) },
         onMessage: message => answers.receive(message),
       }),
     )

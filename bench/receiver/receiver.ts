@@ -15,6 +15,7 @@ import type { RenditionId } from '../../relay/wire/ids.ts'
 import type { Pyramid } from '../../relay/wire/pyramid.ts'
 import type { Publication } from '../../relay/wire/signaling.ts'
 import type { Millis } from '../../relay/wire/units.ts'
+import type { ArrivedFrame } from './frame-judge.ts'
 import type { ReceiverSecond, RenditionSecond } from './messages.ts'
 
 /** How often lost packets are looked for and due instants judged. */
@@ -31,6 +32,8 @@ export interface ReceiverOptions {
   readonly deadline: Millis
   readonly clock: Clock
   readonly onSecond: (second: ReceiverSecond) => void
+  /** Told of every frame of which anything came, when its deadline has passed. */
+  readonly onFrame?: ((frame: ArrivedFrame) => void) | undefined
 }
 
 /** A viewer without eyes: joins a consultation, receives what it watches, and judges every frame of it. */
@@ -186,7 +189,7 @@ async function openMedia(options: ReceiverOptions, signaling: SignalingClient, p
       return [streams.mid, new RenditionReception(consumer.renditionId, streams)]
     }),
   )
-  const judge = new FrameJudge(options.deadline)
+  const judge = new FrameJudge(options.deadline, options.onFrame)
   const onPacket = (mid: string, datagram: Buffer): void => {
     const now = options.clock.now()
     const reception = receptions.get(mid)

@@ -16,7 +16,7 @@ const PROBE_RTT_FOR = 200
  * flight at most, and the pause every ten seconds in which it finds the shortest round trip. It does not answer loss.
  * What it leaves out: acknowledgement aggregation, long-term sampling for policers, loss recovery of its own.
  *
- * @see draft-cardwell-iccrg-bbr-congestion-control-00 sections 4.1 to 4.3
+ * @see draft-cardwell-iccrg-bbr-congestion-control-00 section 4
  */
 export class BbrFlow {
   readonly #time: VirtualTime

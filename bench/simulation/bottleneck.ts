@@ -1,6 +1,6 @@
 import { bitsPerSecond, millis, transmissionTime } from '../../relay/wire/units.ts'
 import { LineDirection } from '../lines/line-direction.ts'
-import { DirectionProfile } from '../lines/profiles.ts'
+import type { DirectionProfile } from '../lines/profiles.ts'
 import type { Bytes, Millis } from '../../relay/wire/units.ts'
 import type { LineProfile } from '../lines/profiles.ts'
 import type { VirtualTime } from './virtual-time.ts'

@@ -109,7 +109,7 @@ export class SimulatedEnd {
         contract, role, epochOrigin: 1e12,
         createRate: ({ rateBitsPerSecond }) => new PathRate({ initial: bitsPerSecond(rateBitsPerSecond ?? initial), isKnown: rateBitsPerSecond !== undefined }),
         output: {
-          transmit: (path, number, plaintext) => out[path]?.send(number, plaintext),
+          transmit: (path, number, plaintext) => out[path]?.send(number, Buffer.from(plaintext)),
           live: (flow, payload) => this.hooks.live(flow, payload),
           message: (id, body) => this.hooks.message(id, body),
           arrived: (id, ticket) => this.hooks.arrived(id, ticket),

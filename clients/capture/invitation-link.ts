@@ -47,7 +47,7 @@ export function parseInvitation(invitation: string, node: string | undefined): N
  *
  * @throws {RelayFault} `bad_config` when there is none, or it cannot be read.
  */
-export async function findInvitation(settings: AgentSettings): Promise<NodeAddress> {
+export async function findInvitation(settings: Pick<AgentSettings, 'invitation' | 'invitationFile' | 'node'>): Promise<NodeAddress> {
   if (settings.invitation !== undefined) return parseInvitation(settings.invitation, settings.node)
   if (settings.invitationFile === undefined) {
     throw refuse('no invitation: give --invitation-file, KENKYO_INVITATION or --invitation')

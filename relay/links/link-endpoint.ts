@@ -13,7 +13,7 @@ import { LinkWatch } from './measurement/link-watch.ts'
 import { decideFec } from './repair/fec-policy.ts'
 import { MAX_PROTECTED_BYTES } from './repair/incoming-class.ts'
 import type { LinkContract, PathContract, TrafficClass } from '../wire/link.ts'
-import type { BitsPerSecond, Millis } from '../wire/units.ts'
+import type { BitsPerSecond, Bytes, Millis } from '../wire/units.ts'
 import type { ParityPacket } from './repair/fec-encoder.ts'
 import type { LinkRole } from './carrier/sealing.ts'
 import type { LinkSnapshot, PathTotals } from './measurement/link-snapshot.ts'
@@ -22,7 +22,7 @@ import type { OutgoingPacket } from './sharing/packet-queue.ts'
 
 /** What an endpoint does to the world. */
 export interface LinkOutput {
-  /** Seals and sends a plaintext on a path. */
+  /** Seals and sends a plaintext on a path. It is the caller's again when this returns. */
   transmit(path: number, packetNumber: number, plaintext: Buffer): void
   /** A packet of a flow arrived, in the order of its flow. */
   live(flow: number, payload: Buffer): void
@@ -59,6 +59,8 @@ const TELL_INTERVAL = millis(20)
 const WINDOW = { least: 256, most: 32_768, roundTrips: 3 } as const
 /** A typical datagram, for turning rates into packets. */
 const PACKET_BYTES = 1250
+/** Longer than any plaintext of ours: a report of all paths, or a probe of a jumbo frame. */
+const MAX_PLAINTEXT_BYTES = 9000
 
 /**
  * One end of a link: everything between packets and messages of the application and plaintexts of datagrams. Does no
@@ -76,6 +78,7 @@ export class LinkEndpoint {
   readonly #reader: FrameReader
   readonly #watch: LinkWatch
   readonly #openedAt: number
+  readonly #scratch = Buffer.alloc(MAX_PLAINTEXT_BYTES)
   #now = millis(0)
   #living: readonly LinkPath[] = []
   #choiceAt = millis(-Infinity)
@@ -166,12 +169,17 @@ export class LinkEndpoint {
   receive(path: number, packetNumber: number, plaintext: Buffer, size: number, now: Millis): void {
     this.#now = now
     const entry = this.paths[path]
-    if (entry === undefined || this.#isClosed) return
+    if (entry === undefined || this.#isClosed || plaintext.length < 4) return
     const isTraffic = this.#reader.read(entry, plaintext, now)
     entry.in.received(packetNumber, size, plaintext.readUInt32BE(0), isTraffic, now)
     if (!isTraffic) return
     this.#trafficAt = now
     entry.carriesTraffic(now)
+  }
+
+  /** An authentic datagram came again: it is counted, and nothing else. @param size - Of the whole IP packet, in bytes. */
+  repeated(path: number, packetNumber: number, size: Bytes, now: Millis): void {
+    this.paths[path]?.in.repeated(packetNumber, size, now)
   }
 
   /** Does what is due. @returns When to call it next. */
@@ -335,8 +343,7 @@ export class LinkEndpoint {
     this.#reportAt = millis(now + REPORT_INTERVAL)
     const best = this.#best()
     if (best === undefined) return
-    const plaintext = Buffer.alloc(4 + this.paths.length * (2 + MAX_PATH_REPORT_BYTES) + this.#classes.length * 64)
-    plaintext.writeUInt32BE(wrap32(now * 1000), 0)
+    const plaintext = this.#plaintext(this.paths.length * (2 + MAX_PATH_REPORT_BYTES) + this.#classes.length * 64, now)
     let at = 4
     for (const { index, in: incoming } of this.paths) {
       plaintext[at] = FRAME.pathReport
@@ -447,7 +454,7 @@ export class LinkEndpoint {
 
   /** Room for frames behind the time of sending. */
   #plaintext(length: number, now: Millis): Buffer {
-    const plaintext = Buffer.allocUnsafe(4 + length)
+    const plaintext = this.#scratch.subarray(0, 4 + length)
     plaintext.writeUInt32BE(wrap32(now * 1000), 0)
     return plaintext
   }

@@ -2,6 +2,7 @@ import { createSocket } from 'node:dgram'
 import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
 import { isIPv6 } from 'node:net'
+import { setImmediate as nextImmediate } from 'node:timers/promises'
 import { RelayFault } from '../wire/fault.ts'
 import { readHeader } from './carrier/datagram.ts'
 import { LinkTransport } from './link-transport.ts'
@@ -20,8 +21,9 @@ export type RefusalCounts = Readonly<Record<Refusal, number>>
 
 const noRefusals = (): Record<Refusal, number> => Object.fromEntries(REFUSALS.map(cause => [cause, 0])) as Record<Refusal, number>
 
-async function openSocket(address: string | undefined, port: number, isSix: boolean): Promise<Socket> {
-  const socket = createSocket({ type: isSix ? 'udp6' : 'udp4', recvBufferSize: SOCKET_BUFFER_BYTES, sendBufferSize: SOCKET_BUFFER_BYTES })
+/** @param isShared - Whether other sockets of ours may take the same port. */
+async function openSocket(address: string | undefined, port: number, isSix: boolean, isShared = false): Promise<Socket> {
+  const socket = createSocket({ type: isSix ? 'udp6' : 'udp4', reusePort: isShared, recvBufferSize: SOCKET_BUFFER_BYTES, sendBufferSize: SOCKET_BUFFER_BYTES })
   try {
     socket.bind({ port, ...(address === undefined ? {} : { address }) })
     await once(socket, 'listening')
@@ -29,7 +31,7 @@ async function openSocket(address: string | undefined, port: number, isSix: bool
     socket.close()
     throw new RelayFault('address_in_use', `cannot take UDP port ${port} on ${address ?? 'any address'}`, { cause })
   }
-  // An unreachable peer shows as a refused send or an ICMP message; silence is what decides.
+  // Sends have no callback, which costs a third of them: what a send cannot do, silence tells. An unreachable peer shows as a refused send or an ICMP message; silence is what decides.
   socket.on('error', () => undefined)
   return socket
 }
@@ -38,9 +40,16 @@ async function openSocket(address: string | undefined, port: number, isSix: bool
 interface Peer {
   readonly address: string
   readonly port: number
+  /** Connected to it, as soon as there is one. */
+  socket: Socket | undefined
 }
 
-/** The responder's side: one UDP port for all links of a node. Knows nothing of what flows on them. */
+/**
+ * The responder's side: one UDP port for all links of a node. Knows nothing of what flows on them.
+ *
+ * Every far end that has proved itself gets a socket on the same port that is connected to it. The kernel prefers
+ * that for what comes from there: a flood from elsewhere fills the buffer of another socket.
+ */
 export class LinkPort implements AsyncDisposable {
   readonly address: string
   readonly port: number
@@ -48,6 +57,7 @@ export class LinkPort implements AsyncDisposable {
   readonly #clock: Clock
   readonly #links = new Map<number, PortedLink>()
   readonly #refused = noRefusals()
+  #isClosed = false
 
   private constructor(socket: Socket, clock: Clock) {
     this.#socket = socket
@@ -60,7 +70,11 @@ export class LinkPort implements AsyncDisposable {
 
   /** @throws {RelayFault} `address_in_use`. */
   static async open({ address, port, clock }: { readonly address: string; readonly port: number; readonly clock: Clock }): Promise<LinkPort> {
-    return new LinkPort(await openSocket(address, port, isIPv6(address)), clock)
+    // Whoever would share a port is not told that another process has it: it is taken alone first.
+    const alone = await openSocket(address, port, isIPv6(address))
+    const free = alone.address().port
+    await closeSocket(alone)
+    return new LinkPort(await openSocket(address, free, isIPv6(address), true), clock)
   }
 
   /** Datagrams that were refused so far. Those of links are included. */
@@ -76,7 +90,7 @@ export class LinkPort implements AsyncDisposable {
   /** Takes a link in: from now on its datagrams are its. */
   accept(association: LinkAssociation): LinkTransport {
     if (this.has(association.association)) throw new Error('that association is taken')
-    const link = new PortedLink(association, this.#clock, this.#socket)
+    const link = new PortedLink(association, this.#clock, this.#socket, peer => this.#connect(peer))
     this.#links.set(association.association, link)
     return link.transport
   }
@@ -85,15 +99,28 @@ export class LinkPort implements AsyncDisposable {
   release({ association }: LinkTransport): void {
     const link = this.#links.get(association.association)
     this.#links.delete(association.association)
-    link?.transport.close()
+    link?.close()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const { transport } of this.#links.values()) transport.close()
+    for (const link of this.#links.values()) link.close()
     this.#links.clear()
-    const closed = once(this.#socket, 'close')
-    this.#socket.close()
-    await closed
+    this.#isClosed = true
+    await closeSocket(this.#socket)
+  }
+
+  /** @returns A socket on this port for one far end; undefined when there is none to be had, and the port's own does. */
+  async #connect({ address, port }: Peer): Promise<Socket | undefined> {
+    const socket = await openSocket(this.address, this.port, isIPv6(this.address), true).catch(() => undefined)
+    if (socket === undefined) return undefined
+    // Until it is connected anything may come by it.
+    socket.on('message', (datagram, { address: from, port: fromPort }) => this.#receive(datagram, from, fromPort))
+    const isConnected = await new Promise<boolean>(resolve => {
+      socket.connect(port, address, (error?: Error) => resolve(error === undefined))
+    })
+    if (isConnected && !this.#isClosed) return socket
+    await closeSocket(socket)
+    return undefined
   }
 
   #receive(datagram: Buffer, address: string, port: number): void {
@@ -114,12 +141,23 @@ class PortedLink {
   readonly #peers: (Peer | undefined)[] = []
   /** The highest packet number by path: an address is believed only of a newer datagram. */
   readonly #newest: number[] = []
+  readonly #connect: (peer: Peer) => Promise<Socket | undefined>
+  #isClosed = false
 
-  constructor(association: LinkAssociation, clock: Clock, socket: Socket) {
+  constructor(association: LinkAssociation, clock: Clock, socket: Socket, connect: (peer: Peer) => Promise<Socket | undefined>) {
+    this.#connect = connect
     this.transport = new LinkTransport(association, 'responder', clock, (path, datagram) => {
       const peer = this.#peers[path]
-      if (peer !== undefined) socket.send(datagram as unknown as Buffer[], peer.port, peer.address, swallow)
+      if (peer?.socket !== undefined) peer.socket.send(datagram as unknown as Buffer[])
+      else if (peer !== undefined) socket.send(datagram as unknown as Buffer[], peer.port, peer.address)
     })
+  }
+
+  /** Idempotent. */
+  close(): void {
+    this.transport.close()
+    this.#isClosed = true
+    for (const peer of this.#peers.splice(0)) abandon(peer)
   }
 
   /** A far end behind a NAT may come from elsewhere at any time: the newest authentic datagram says where it is, as in WireGuard. */
@@ -131,13 +169,34 @@ class PortedLink {
     this.#newest[path] = packetNumber
     const peer = this.#peers[path]
     if (peer?.port === port && peer.address === address) return undefined
-    this.#peers[path] = { address, port }
-    if (peer !== undefined) this.transport.endpoint.note('path_rebound', path, {})
+    void this.#move(path, { address, port, socket: undefined })
+    if (peer === undefined) return undefined
+    abandon(peer)
+    this.transport.endpoint.note('path_rebound', path, {})
     return undefined
+  }
+
+  async #move(path: number, peer: Peer): Promise<void> {
+    this.#peers[path] = peer
+    peer.socket = await this.#connect(peer)
+    // It may have moved on meanwhile.
+    if (this.#isClosed || this.#peers[path] !== peer) abandon(peer)
   }
 }
 
-const swallow = (): void => undefined
+/** Closes the socket of a far end that is not there any more, once what was handed to it has left. */
+function abandon(peer: Peer | undefined): void {
+  const socket = peer?.socket
+  if (peer === undefined || socket === undefined) return
+  peer.socket = undefined
+  setImmediate(() => socket.close())
+}
+
+async function closeSocket(socket: Socket): Promise<void> {
+  const closed = once(socket, 'close')
+  socket.close()
+  await closed
+}
 
 /** Where the responder of a link listens, by default. */
 export interface LinkTarget {
@@ -150,10 +209,11 @@ export class LinkDialer implements AsyncDisposable {
   readonly transport: LinkTransport
   readonly #sockets: readonly Socket[]
   readonly #refused = noRefusals()
+  #closing: Promise<void> | undefined
 
   private constructor(association: LinkAssociation, clock: Clock, sockets: readonly Socket[], isLoopback: boolean) {
     this.#sockets = sockets
-    this.transport = new LinkTransport(association, 'initiator', clock, (path, datagram) => sockets[path]?.send(datagram as unknown as Buffer[], swallow), isLoopback)
+    this.transport = new LinkTransport(association, 'initiator', clock, (path, datagram) => sockets[path]?.send(datagram as unknown as Buffer[]), isLoopback)
     sockets.forEach((socket, index) => socket.on('message', datagram => this.#receive(datagram, index)))
   }
 
@@ -184,14 +244,16 @@ export class LinkDialer implements AsyncDisposable {
     return this.#refused
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Idempotent. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return (this.#closing ??= this.#close())
+  }
+
+  async #close(): Promise<void> {
     this.transport.close()
     // What was handed to a socket leaves before it closes.
-    await Promise.all(this.#sockets.map(async socket => {
-      const closed = once(socket, 'close')
-      setImmediate(() => socket.close())
-      await closed
-    }))
+    await nextImmediate()
+    await Promise.all(this.#sockets.map(closeSocket))
   }
 
   #receive(datagram: Buffer, path: number): void {

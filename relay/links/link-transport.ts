@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks'
-import { bitsPerSecond, millis } from '../wire/units.ts'
+import { bitsPerSecond, bytes, millis } from '../wire/units.ts'
 import { IP_UDP_BYTES } from './carrier/datagram.ts'
 import { ReplayWindow } from './carrier/replay-window.ts'
 import { Opener, Sealer } from './carrier/sealing.ts'
@@ -108,21 +108,28 @@ export class LinkTransport {
   }
 
   /**
-   * Takes a datagram whose header names this association.
+   * Takes a datagram whose header names this association. A network that repeats datagrams and an attacker who does
+   * look the same: an authentic copy is refused as replayed, and counted as a duplicate of its path.
    *
    * @returns Why it was refused; undefined when it was authentic and new.
    */
   take(datagram: Buffer, header: DatagramHeader): Refusal | undefined {
     const window = this.#windows[header.path]
     if (this.#isClosed || window === undefined) return 'malformed'
-    const verdict = window.judge(header.packetNumber)
-    if (verdict !== 'new') return verdict
+    const { path, packetNumber } = header
+    const verdict = window.judge(packetNumber)
+    if (verdict === 'stale') return verdict
     const plaintext = this.#opener.open(datagram, header)
     if (plaintext === undefined) return 'forged'
-    window.commit(header.packetNumber)
-    this.#noteEpochs()
+    const size = bytes(datagram.length + IP_UDP_BYTES)
     const now = this.#clock.now()
-    this.endpoint.receive(header.path, header.packetNumber, plaintext, datagram.length + IP_UDP_BYTES, now)
+    if (verdict === 'replayed') {
+      this.endpoint.repeated(path, packetNumber, size, now)
+      return verdict
+    }
+    window.commit(packetNumber)
+    this.#noteEpochs()
+    this.endpoint.receive(path, packetNumber, plaintext, size, now)
     if (this.endpoint.live.in.tracker.missingCount > 0) this.#schedule(millis(now + 1))
     return undefined
   }

@@ -7,11 +7,11 @@ import { begin, say, SetupFailure } from './terminal.mjs'
 /** Needed to run a node and a capture agent. fontconfig-config lets sharp and ffmpeg find the fonts. */
 export const START_PACKAGES = ['ca-certificates', 'fontconfig-config', 'fonts-dejavu-core']
 
-/** Needed by the tests on top: a browser and a Japanese font for it, `ip`, `tc`, ethtool and ping for emulated lines, and promtool. */
-export const TEST_PACKAGES = ['chromium', 'ethtool', 'fonts-ipaexfont-gothic', 'iproute2', 'iputils-ping', 'prometheus']
+/** Needed by the tests on top: a browser and a Japanese font for it, `ip`, `tc`, ethtool and ping for emulated lines, tcpdump to observe them, and promtool. */
+export const TEST_PACKAGES = ['chromium', 'ethtool', 'fonts-ipaexfont-gothic', 'iproute2', 'iputils-ping', 'prometheus', 'tcpdump']
 
-/** Needed by the benches on top of what tests need: an independent tool that says how accurate an emulated line is. */
-export const BENCH_PACKAGES = ['iperf3']
+/** Needed by the benches on top of what tests need: an independent tool that says how accurate an emulated line is, and SRT to compare with. */
+export const BENCH_PACKAGES = ['iperf3', 'srt-tools']
 
 const POLICY = '/usr/sbin/policy-rc.d'
 

@@ -111,8 +111,6 @@ class SocketIngest implements LinkIngest {
       this.#refused++
       return
     }
-    this.#socket.send(packet, swallow)
+    this.#socket.send(packet)
   }
 }
-
-const swallow = (): void => undefined

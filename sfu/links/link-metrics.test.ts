@@ -2,9 +2,9 @@ import { Registry } from 'prom-client'
 import { t } from 'tap'
 import { sumMetric } from '../../test/harness/node-under-test.ts'
 import { FakeLinks } from '../../test/fakes/fake-links.ts'
-import { LinkMetrics, MAX_LINK_LABELS } from './link-metrics.ts'
+import { LinkMetrics, MAX_LINK_LABELS, MAX_PATH_LABELS } from './link-metrics.ts'
 import type { LinkEvent, LinkSnapshot } from '../../relay/links/measurement/link-snapshot.ts'
-import type { LinkName } from '../../relay/wire/link.ts'
+import type { LinkName, PathName } from '../../relay/wire/link.ts'
 import type { LinkDirectory } from './link-metrics.ts'
 
 const CALM = { malformed: 0, unknown_link: 0, forged: 0, replayed: 0, oversize: 0, stale: 0 }
@@ -133,4 +133,13 @@ t.test('links without number make no labels without number: those beyond the bou
   const each = snapshot.paths[0]!.totals.in.bytes + snapshot.paths[1]!.totals.in.bytes
   t.equal(await value('path_bytes_total', { link: 'other', direction: 'in' }), 20 * each)
   t.equal(await value('path_up', { link: 'other' }), 0, 'gauges of several links cannot be summed')
+})
+
+t.test('a far end that calls its paths ever anew does not make labels without number', async t => {
+  const { metrics, registry, links, value, pass } = watched()
+  pass(5)
+  const [snapshot] = links.snapshots() as [LinkSnapshot]
+  for (let opening = 1; opening <= 50; opening++) metrics.read(fixed([{ ...snapshot, openedAt: opening, paths: [{ ...snapshot.paths[0]!, path: `path-${opening}` as PathName }] }]))
+  t.equal(new Set([...(await registry.metrics()).matchAll(/path="([^"]+)"/g)].map(match => match[1])).size, MAX_PATH_LABELS + 1)
+  t.equal(await value('path_packets_total', { direction: 'in' }), 50 * snapshot.paths[0]!.totals.in.packets, 'nothing is left out')
 })

@@ -15,8 +15,10 @@ export interface LinkDirectory {
 
 /** More names of links than this are not made label values. */
 export const MAX_LINK_LABELS = 256
-/** The label value of all links beyond {@link MAX_LINK_LABELS}: their counters are summed, their gauges are not shown. */
-export const OTHER_LINKS = 'other'
+/** More names of paths than this, of one link, are not made label values: the far end may choose them. */
+export const MAX_PATH_LABELS = 8
+/** The label value of what is beyond these bounds: its counters are summed, its gauges are not shown. */
+export const OTHER = 'other'
 
 const DIRECTIONS = ['in', 'out'] as const
 const RECEIVED: readonly Direction[] = ['in']
@@ -106,7 +108,8 @@ class Growth {
 export class LinkMetrics {
   readonly #growth = new Growth()
   readonly #standings = new LinkStandings()
-  readonly #labelled = new Set<string>()
+  /** Paths by link. */
+  readonly #labelled = new Map<string, Set<string>>()
   readonly #refusedBefore = new Map<string, number>()
   readonly #counters: ReadonlyMap<string, Counter>
   readonly #gauges: ReadonlyMap<string, Gauge>
@@ -178,7 +181,7 @@ export class LinkMetrics {
   }
 
   #readPath(link: string, path: PathSnapshot, grew: (name: string, total: number) => number): void {
-    const labels = { link, path: link === OTHER_LINKS ? OTHER_LINKS : path.path }
+    const labels = { link, path: this.#pathLabelOf(link, path.path) }
     this.#add('path_outages_total', labels, grew(`${path.path} outages`, path.outages))
     for (const { name, of } of PATH_GAUGES) this.#show(`path_${name}`, labels, of(path))
     for (const direction of DIRECTIONS) {
@@ -209,9 +212,16 @@ export class LinkMetrics {
 
   #labelOf(link: LinkName): string {
     if (this.#labelled.has(link)) return link
-    if (this.#labelled.size >= MAX_LINK_LABELS) return OTHER_LINKS
-    this.#labelled.add(link)
+    if (this.#labelled.size >= MAX_LINK_LABELS) return OTHER
+    this.#labelled.set(link, new Set())
     return link
+  }
+
+  #pathLabelOf(link: string, path: string): string {
+    const paths = this.#labelled.get(link)
+    if (paths === undefined || (!paths.has(path) && paths.size >= MAX_PATH_LABELS)) return OTHER
+    paths.add(path)
+    return path
   }
 
   #add(name: string, labels: Labels, increment: number): void {
@@ -219,6 +229,6 @@ export class LinkMetrics {
   }
 
   #show(name: string, labels: Labels, value: number | undefined): void {
-    if (value !== undefined && labels['link'] !== OTHER_LINKS) this.#gauges.get(name)?.set(labels, value)
+    if (value !== undefined && labels['link'] !== OTHER && labels['path'] !== OTHER) this.#gauges.get(name)?.set(labels, value)
   }
 }

@@ -35,9 +35,13 @@ const nextEpoch = ({ secret, epoch }: EpochKeys): EpochKeys => epochKeys(expand(
 /** The secret of everything that `role` sends. @see RFC 5869 */
 const directionSecret = (shared: Buffer, role: LinkRole): Buffer => expand(shared, role, SECRET_BYTES)
 
-/** IV, path and packet number: no two datagrams of one key have the same. Paths have number spaces of their own. */
-function nonce(iv: Buffer, path: number, packetNumber: number): Buffer {
-  const value = Buffer.from(iv)
+/**
+ * IV, path and packet number: no two datagrams of one key have the same. Paths have number spaces of their own.
+ *
+ * @param value - Where it is written; a cipher copies it at once.
+ */
+function writeNonce(value: Buffer, iv: Buffer, path: number, packetNumber: number): Buffer {
+  iv.copy(value)
   value[3] = (value[3] ?? 0) ^ path
   const high = Math.floor(packetNumber / 0x1_0000_0000)
   value.writeUInt16BE(value.readUInt16BE(6) ^ high, 6)
@@ -51,6 +55,7 @@ export type SealedDatagram = readonly [header: Buffer, ciphertext: Buffer, tag: 
 /** Seals what one end sends, and changes the key now and then. @see RFC 5116, RFC 9001 section 6 for the scheme of updates */
 export class Sealer {
   #keys: EpochKeys
+  readonly #nonce = Buffer.alloc(IV_BYTES)
   #sealed = 0
   #since: Millis | undefined
 
@@ -70,7 +75,7 @@ export class Sealer {
     if (++this.#sealed > REKEY_PACKETS || now - this.#since > REKEY_AFTER) this.rekey(now)
     const { key, iv, epoch } = this.#keys
     const header = writeHeader({ epoch, path, association, packetNumber })
-    const cipher = createCipheriv(CIPHER, key, nonce(iv, path, packetNumber))
+    const cipher = createCipheriv(CIPHER, key, writeNonce(this.#nonce, iv, path, packetNumber))
     cipher.setAAD(header)
     const ciphertext = cipher.update(plaintext)
     cipher.final()
@@ -90,6 +95,7 @@ export class Opener {
   #current: EpochKeys
   #next: EpochKeys
   #previous: EpochKeys | undefined
+  readonly #nonce = Buffer.alloc(IV_BYTES)
 
   /** @param role - Of the end that seals. */
   constructor(shared: Buffer, role: LinkRole) {
@@ -107,7 +113,7 @@ export class Opener {
     const keys = [this.#current, this.#next, this.#previous].find(candidate => candidate !== undefined && (candidate.epoch & 0xff) === epoch)
     if (keys === undefined) return undefined
     const end = datagram.length - TAG_BYTES
-    const decipher = createDecipheriv(CIPHER, keys.key, nonce(keys.iv, path, packetNumber))
+    const decipher = createDecipheriv(CIPHER, keys.key, writeNonce(this.#nonce, keys.iv, path, packetNumber))
     decipher.setAAD(datagram.subarray(0, HEADER_BYTES))
     decipher.setAuthTag(datagram.subarray(end))
     const plaintext = decipher.update(datagram.subarray(HEADER_BYTES, end))

@@ -10,7 +10,7 @@ const DRIFT = 50e-6
  * The shortest delay of the last half minute, which is taken for that of the empty path. Routes and clocks change, so
  * that older ones are forgotten. Does no I/O and reads no clock.
  *
- * @see RFC 6817 section 3.4.2, which keeps its base delay in slots, too
+ * @see RFC 6817 (LEDBAT), which keeps its base delay in slots, too
  */
 export class BaseDelay {
   readonly #delays = new Float64Array(SLOTS).fill(Infinity)

@@ -2,7 +2,7 @@ import { bytes, millis } from '../../wire/units.ts'
 import { unwrap32, wrap32 } from '../carrier/datagram.ts'
 import { arrivalCode, MAX_FEEDBACK_PACKETS } from '../carrier/frames.ts'
 import { PathStatistics } from '../measurement/path-statistics.ts'
-import type { Millis } from '../../wire/units.ts'
+import type { Bytes, Millis } from '../../wire/units.ts'
 import type { FeedbackFrame } from '../carrier/frames.ts'
 
 /** Arrivals remembered, by packet number. A power of two. */
@@ -50,6 +50,11 @@ export class IncomingPath {
     this.#untoldSince ??= now
   }
 
+  /** An authentic datagram that came before came again. */
+  repeated(number: number, size: Bytes, now: Millis): void {
+    this.statistics.received(number, size, millis(NaN), now)
+  }
+
   /** When feedback is due; Infinity while there is nothing to tell. */
   get feedbackDueAt(): number {
     if (this.#untoldSince === undefined) return Infinity
@@ -59,7 +64,8 @@ export class IncomingPath {
   /** The feedback for now. It tells once more what the one before told, which may have been lost. */
   feedback(path: number, now: Millis): FeedbackFrame {
     const largest = this.#largest
-    const first = Math.max(1, this.#toldBefore + 1, largest - MAX_FEEDBACK_PACKETS + 1)
+    // What came late may be all the news: one number is always told of.
+    const first = Math.min(largest, Math.max(1, this.#toldBefore + 1, largest - MAX_FEEDBACK_PACKETS + 1))
     const largestAt = this.#arrivedAt[largest % WINDOW] ?? now
     const arrivals = new Uint16Array(largest - first + 1)
     for (let number = largest; number >= first; number--) {

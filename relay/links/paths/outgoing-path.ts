@@ -166,6 +166,8 @@ export class OutgoingPath {
       this.#lies++
       return
     }
+    // Of long ago: its place was taken by another.
+    if (this.#next - largest > WINDOW) return
     const isNews = this.#sizes[largest % WINDOW] !== 0
     const roundTrip = now - (this.#sentAt[largest % WINDOW] ?? now) - hold / 1000
     if (isNews && !this.#measured(roundTrip, now)) return

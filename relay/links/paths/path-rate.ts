@@ -1,7 +1,9 @@
 import { bitsPerSecond, millis } from '../../wire/units.ts'
 import { BaseDelay } from './base-delay.ts'
 import { ForeignQueue } from './foreign-queue.ts'
+import { QueueDrain } from './queue-drain.ts'
 import { ReportWindow } from './report-window.ts'
+import { UsualDelay } from './usual-delay.ts'
 import type { BitsPerSecond, Bytes, Millis } from '../../wire/units.ts'
 import type { RateControl } from './rate-control.ts'
 
@@ -26,22 +28,24 @@ const CELL = millis(15)
 /** An agreed rate is exceeded by as much: what a measurement is off. */
 const KNOWN_MARGIN = 1.05
 /** Of what was delivered, so much is taken for possible when less than that is asked for. */
-const IDLE_ALLOWANCE = 1.3
+const IDLE_ALLOWANCE = 2
 const BUSY_ALLOWANCE = 1.5
 /** Queue that a growth step may build before it is heard of. */
 const GROWTH_QUEUE = millis(14)
-/** The base delay is looked for by emptying the queue when it was not seen for so long, and again when that did not do. */
-const DRAIN_AFTER = millis(5000)
-const DRAIN_AGAIN = millis(1500)
-const DRAIN_DEPTH = 0.25
-/** Somebody else's queue is given way to up to here. */
+/** Beside others that fill the queue, it may grow to here before less is sent. */
 const MOST_FOREIGN = millis(400)
 /** More than this is not taken for loss that has nothing to do with the rate. */
 const MOST_USUAL_LOSS = 0.06
+/** The best delivery rate is forgotten over so long. */
 const BEST_MEMORY = millis(30_000)
 /** Of the bottleneck; who fills the queue gets the rest. */
 const ENOUGH = 0.42
 const SILENCE = millis(1000)
+/**
+ * While less is asked for than allowed, a queue has to stand for so long before it is believed: a machine at either end
+ * that was not run for a moment leaves one, too, and that is gone again by itself.
+ */
+const STANDING = millis(350)
 
 /**
  * Congestion control of one path by delay, paced. Does no I/O and reads no clock.
@@ -64,8 +68,8 @@ const SILENCE = millis(1000)
  *   a little more than what arrives.
  * - A queue of others ({@link ForeignQueue}) is competed for as TCP would, up to a fair part of it.
  *
- * @see G. Carlucci et al., "Congestion Control for Web Real-Time Communication", IEEE/ACM ToN 2017; RFC 8698 (NADA)
- *   section 4.3; RFC 8298 (SCReAM); RFC 6817 (LEDBAT) section 2.4; V. Arun, H. Balakrishnan, "Copa", NSDI 2018,
+ * @see G. Carlucci et al., "Congestion Control for Web Real-Time Communication", IEEE/ACM ToN 2017; RFC 8698 (NADA);
+ *   RFC 8298 (SCReAM); RFC 6817 (LEDBAT); V. Arun, H. Balakrishnan, "Copa", NSDI 2018,
  *   section 2; draft-cardwell-iccrg-bbr-congestion-control-00 section 4; RFC 9438 (CUBIC) section 4.2; RFC 8836 for
  *   what such a controller owes others
  */
@@ -74,18 +78,15 @@ export class PathRate implements RateControl {
   readonly #most: number
   readonly #window = new ReportWindow()
   readonly #base = new BaseDelay()
+  readonly #usual = new UsualDelay()
+  readonly #drain = new QueueDrain()
+  readonly #foreign = new ForeignQueue()
   #rate: number
   #pace: number
   #roundTrip = 100
   #cellSince = -Infinity
   #isCellBusy = true
   #queue = millis(0)
-  /** Mean of the shortest delays, and of how far they are from it: what is normal. */
-  #usualDelay = NaN
-  #usualDeviation = 4
-  #noise = 1.5
-  #lastDelay = NaN
-  #lastSlope = NaN
   #usualLoss = 0
   #isOverloaded = false
   #overloadedAt = -Infinity
@@ -93,17 +94,11 @@ export class PathRate implements RateControl {
   /** Largest delivery rate of late. */
   #bestRate = 0
   #wasProbing = false
-  readonly #foreign = new ForeignQueue()
   #lowSince: number | undefined
   /** What was delivered when a queue stood last. */
   #ceiling = 0
   #yieldedAt = -Infinity
   #lossAnsweredAt = -Infinity
-  #emptyAt = -Infinity
-  #drainUntil = -Infinity
-  #drainBase = -Infinity
-  #drainRate = 0
-  #drainFactor = 1
   #heardAt = -Infinity
   #unansweredSince: number | undefined
 
@@ -150,7 +145,9 @@ export class PathRate implements RateControl {
     const isCellBusy = this.#isCellBusy
     this.#cellSince = now
     this.#isCellBusy = true
-    this.#learnDelay(now, elapsed)
+    this.#base.note(this.#window.newestDelay, now)
+    this.#usual.note(this.#window.newestDelay, elapsed)
+    this.#queue = millis(this.#window.newestDelay - this.#base.value)
     this.#decide(now, elapsed, isCellBusy)
   }
 
@@ -179,43 +176,24 @@ export class PathRate implements RateControl {
 
   /** Over so long the shortest delay is taken: longer where delays wander by themselves. */
   get #memory(): number {
-    return Math.min(500, Math.max(20, 250 * (this.#noise - 0.3)))
-  }
-
-  #learnDelay(now: Millis, elapsed: number): void {
-    const delay = this.#window.newestDelay
-    this.#base.note(delay, now)
-    this.#queue = millis(delay - this.#base.value)
-    if (Number.isNaN(this.#usualDelay)) this.#usualDelay = this.#lastDelay = delay
-    const slope = delay - this.#lastDelay
-    if (!Number.isNaN(this.#lastSlope)) {
-      // A queue bends slowly. What bends from one report to the next is the path's own.
-      const bend = Math.min(3 * this.#noise + 1, Math.abs(slope - this.#lastSlope) / 2)
-      this.#noise += (bend - this.#noise) * (1 - Math.exp(-elapsed / 1500))
-    }
-    this.#lastDelay = delay
-    this.#lastSlope = slope
-    // A queue that comes and goes is far from its mean, too, but does not bend.
-    const deviation = Math.min(2.5 * this.#noise + 1, Math.abs(delay - this.#usualDelay))
-    this.#usualDeviation += (deviation - this.#usualDeviation) * (1 - Math.exp(-elapsed / 2000))
-    this.#usualDelay += (delay - this.#usualDelay) * (1 - Math.exp(-elapsed / 1000))
+    return Math.min(500, Math.max(20, 250 * (this.#usual.noise - 0.3)))
   }
 
   #decide(now: Millis, elapsed: number, isBusy: boolean): void {
     const window = this.#window
     const standing = window.shortestDelay(now - this.#memory) - this.#base.value
     // Where delays wander, a short one may as well be a longer queue's luck.
-    if (!isBusy || (this.#noise < 1 && this.#queue < 0.3 + 0.25 * this.#target)) this.#emptyAt = now
+    if (!isBusy || (!this.#usual.isRestless && this.#queue < 0.3 + 0.25 * this.#target)) this.#drain.empty(now)
     if (!window.measure(Math.max(50, this.#memory / 3))) return
     this.#bestRate = Math.max(window.delivered, this.#bestRate * (1 - elapsed / BEST_MEMORY))
-    this.#watchOverload(now)
+    this.#watchOverload(now, isBusy)
     if (this.#isOverloaded && window.delivered < 0.97 * window.sent) {
       this.#setRate(Math.min(this.#rate, this.#deliverable()))
       this.#ceiling = this.#rate
     }
     this.#answerLoss(now)
     const queue = this.#isOverloaded ? this.#queue : standing
-    this.#foreign.note({ queue, limit: 1.5 * Math.min(13, targetOf(this.#bestRate)) + 5, lag: this.#lag, sentAt: window.newestSentAt, now, elapsed })
+    if (isBusy) this.#foreign.note({ queue, limit: 1.5 * Math.min(13, targetOf(this.#bestRate)) + 5, lag: this.#lag, sentAt: window.newestSentAt, now, elapsed })
     if (isBusy) this.#adapt(queue, now, elapsed)
     else this.#idle(queue, elapsed)
     this.#setPace(queue, now, isBusy)
@@ -228,33 +206,38 @@ export class PathRate implements RateControl {
   }
 
   /** More is sent than delivered, and the delay is longer than what wanders by itself. */
-  #watchOverload(now: Millis): void {
+  #watchOverload(now: Millis, isBusy: boolean): void {
     const { delivered, sent, lossRatio } = this.#window
     if (this.#foreign.isPresent) {
       this.#isOverloaded = false
       return
     }
     if (this.#isOverloaded) {
-      this.#isOverloaded = this.#queue > this.#target + 2 * this.#usualDeviation
+      this.#isOverloaded = this.#queue > this.#target + 2 * this.#usual.deviation
       // All the time a queue stood, so that what was delivered over it is what the path carries.
       const isLong = !this.#isOverloaded && this.#window.measure(Math.max(150, now - this.#overloadedAt))
       if (isLong) this.#setRate(Math.max(this.#rate, Math.min(this.#window.delivered, this.#rateBefore)))
       return
     }
     const isGrowing = delivered / (1 - lossRatio) < 0.93 * sent
-    const isUnusual = this.#lastDelay > this.#usualDelay + Math.max(6, 5 * this.#usualDeviation)
-    this.#isOverloaded = isGrowing && isUnusual && this.#queue > 1.5 * this.#target
+    const stands = isBusy || this.#window.shortestDelay(now - STANDING) - this.#base.value > 1.5 * this.#target
+    this.#isOverloaded = isGrowing && stands && this.#usual.isExceeded && this.#queue > 1.5 * this.#target
     if (!this.#isOverloaded) return
     this.#overloadedAt = now
     this.#lowSince = undefined
     this.#rateBefore = this.#rate
   }
 
+  /** Whether more gets lost than by chance, even in bursts. */
+  #isLossy(): boolean {
+    return this.#window.lossRatio > 0.1 + 2 * this.#usualLoss + 2 / Math.sqrt(this.#window.packets)
+  }
+
   #answerLoss(now: Millis): void {
     const window = this.#window
     if (!window.measure(Math.max(200, this.#roundTrip)) || window.packets < 100) return
     const { lossRatio } = window
-    if (lossRatio > 0.1 + 2 * this.#usualLoss && now - this.#lossAnsweredAt > this.#roundTrip + 200) {
+    if (this.#isLossy() && now - this.#lossAnsweredAt > this.#roundTrip + 200) {
       this.#lossAnsweredAt = now
       this.#setRate(Math.max(0.85 * this.#rate, Math.min(this.#rate, window.delivered / (1 - this.#usualLoss))))
     }
@@ -263,22 +246,17 @@ export class PathRate implements RateControl {
 
   /** Something always waits to be sent: the path shows what it carries. */
   #adapt(queue: number, now: Millis, elapsed: number): void {
-    if (now < this.#drainUntil + this.#roundTrip + 40 || this.#isOverloaded || this.#foreign.isProbing(now)) return
+    if (this.#drain.isHeard(now, this.#roundTrip) || this.#isOverloaded || this.#foreign.isProbing(now)) return
     const target = this.#target
     const lag = this.#lag
     if (!this.#window.measure(Math.max(100, lag))) return
-    if (queue < Math.min(0.5, 0.3 + 0.1 * this.#noise) * target) {
-      this.#lowSince ??= now
-      const isNear = this.#ceiling > 0 && this.#rate > 0.85 * this.#ceiling
-      const heard = this.#ceiling > 0 ? this.#hearing : this.#roundTrip + 30 + Math.min(50, this.#memory)
-      const most = Math.min(4, (2000 * (GROWTH_QUEUE + Math.min(8, 2 * this.#usualDeviation))) / heard ** 2)
-      const growth = most * Math.min(1, Math.max(0, (now - this.#lowSince) / heard - 1) / (isNear ? 8 : 2)) ** 2
-      this.#setRate(Math.max(this.#rate, Math.min(this.#rate * Math.exp((growth * elapsed) / 1000), BUSY_ALLOWANCE * this.#deliverable())))
+    if (queue < Math.min(0.5, 0.3 + 0.1 * this.#usual.noise) * target) {
+      this.#grow(now, elapsed)
       return
     }
     // Where delays wander, one long delay is no proof of a queue: it takes back some of the time that none was seen.
-    if (this.#lowSince !== undefined && this.#noise >= 1 && queue > target) this.#lowSince += 4 * elapsed
-    if (this.#lowSince !== undefined && (this.#lowSince >= now || this.#noise < 1)) {
+    if (this.#lowSince !== undefined && this.#usual.isRestless && queue > target) this.#lowSince += 4 * elapsed
+    if (this.#lowSince !== undefined && (this.#lowSince >= now || !this.#usual.isRestless)) {
       this.#lowSince = undefined
       // What grew since the packets just heard of were sent grew unseen.
       if (this.#window.measure(50)) this.#setRate(Math.min(this.#rate, Math.max(this.#window.sent, this.#window.delivered)))
@@ -290,13 +268,23 @@ export class PathRate implements RateControl {
     this.#window.measure(Math.max(100, lag))
     const { sent } = this.#window
     const deliverable = this.#deliverable()
-    if (queue > target && this.#noise < 1) this.#ceiling = deliverable
+    if (queue > target && !this.#usual.isRestless) this.#ceiling = deliverable
     const isForeign = queue > 2 * target
     const towards = isForeign ? this.#rate * Math.min(1, deliverable / sent) : deliverable
     const excess = Math.max(-1, Math.min(1, (target - queue) / target))
     const drift = 0.25 * Math.min(1, (90 / lag) ** 2) * excess
     const rate = this.#rate + (towards - this.#rate) * (1 - Math.exp(-elapsed / (3 * lag)))
     this.#setRate(rate * Math.exp((drift * elapsed) / 1000))
+  }
+
+  /** No queue shows: the path may carry more. Slowly at first where a queue stood before. */
+  #grow(now: Millis, elapsed: number): void {
+    this.#lowSince ??= now
+    const isNear = this.#ceiling > 0 && this.#rate > 0.85 * this.#ceiling
+    const heard = this.#ceiling > 0 ? this.#hearing : this.#roundTrip + 30 + Math.min(50, this.#memory)
+    const most = Math.min(4, (2000 * (GROWTH_QUEUE + Math.min(8, 2 * this.#usual.deviation))) / heard ** 2)
+    const growth = most * Math.min(1, Math.max(0, (now - this.#lowSince) / heard - 1) / (isNear ? 8 : 2)) ** 2
+    this.#setRate(Math.max(this.#rate, Math.min(this.#rate * Math.exp((growth * elapsed) / 1000), BUSY_ALLOWANCE * this.#deliverable())))
   }
 
   /** As a TCP of its round trip would: a little more all the time, and less when the queue overflows or grows too long. */
@@ -306,7 +294,7 @@ export class PathRate implements RateControl {
       // Two that take each other for foreign must both go down, or the queue stays.
       if (share > ENOUGH) this.#setRate((share > 0.55 ? 0.8 : 0.9) * this.#rate)
       // Nobody's queue is that still: the path has become longer.
-      if (share < 0.1 && this.#noise < 1 && this.#usualDeviation < 1) this.#base.restart()
+      if (share < 0.1 && !this.#usual.isRestless && this.#usual.deviation < 1) this.#base.restart()
     }
     const window = this.#window
     if (!window.measure(200)) return
@@ -325,45 +313,28 @@ export class PathRate implements RateControl {
   /** Less is asked for than allowed: nothing is learned of the path but that it carries this. */
   #idle(queue: number, elapsed: number): void {
     this.#lowSince = undefined
-    if (queue > this.#target || !this.#window.measure(500)) return
+    if (queue > this.#target || !this.#window.measure(500) || this.#isLossy()) return
     const proven = IDLE_ALLOWANCE * this.#deliverable()
     if (proven > this.#rate) this.#setRate(Math.min(proven, this.#rate * Math.exp(elapsed / 1000)))
   }
 
-  #isDrainDue(now: Millis): boolean {
-    const since = now - this.#drainUntil
-    if (since < this.#roundTrip + 40) return false
-    if (this.#base.value < this.#drainBase - 1) {
-      // The last one found a shorter delay: what was taken for an empty path was a queue, and there may be more of it.
-      this.#drainFactor = Math.min(16, this.#drainFactor * 2)
-      return true
-    }
-    this.#drainBase = -Infinity
-    if (now - Math.max(this.#emptyAt, this.#noise < 1 ? -Infinity : this.#drainUntil) < DRAIN_AFTER || since < DRAIN_AGAIN) return false
-    this.#drainFactor = since < 2 * DRAIN_AGAIN ? Math.min(4, this.#drainFactor * 2) : 1
-    return true
+  #setPace(queue: number, now: Millis, isBusy: boolean): void {
+    const { delivered } = this.#window.measure(100) ? this.#window : { delivered: this.#rate }
+    const passing = Math.min(this.#rate, delivered / (1 - this.#usualLoss))
+    const roundTrip = this.#roundTrip
+    if (isBusy && !this.#foreign.isPresent) this.#drain.step({ now, roundTrip, queue, base: this.#base.value, delivered: passing, isRestless: this.#usual.isRestless })
+    const isProbing = isBusy && this.#foreign.isProbing(now)
+    // With more than what gets through, sending less would show nothing.
+    if (isProbing && !this.#wasProbing) this.#setRate(passing)
+    this.#wasProbing = isProbing
+    this.#pace = Math.min(this.#most, Math.max(this.#least, this.#drain.pace(now) ?? this.#rate * this.#paceFactor(queue, now, isBusy)))
   }
 
-  #setPace(queue: number, now: Millis, isBusy: boolean): void {
-    if (isBusy && !this.#foreign.isPresent && this.#isDrainDue(now)) {
-      this.#drainUntil = now + Math.min(400, (this.#drainFactor * (queue + 1)) / DRAIN_DEPTH)
-      this.#drainBase = this.#base.value
-      this.#drainRate = this.#window.measure(100) ? this.#window.delivered / (1 - this.#usualLoss) : this.#rate
-    }
-    if (now < this.#drainUntil) {
-      this.#pace = Math.max(this.#least, Math.min(this.#rate, this.#drainRate) * (1 - DRAIN_DEPTH))
-      return
-    }
-    const isProbing = this.#foreign.isProbing(now)
-    // With more than what gets through, sending less would show nothing.
-    if (isProbing && !this.#wasProbing && this.#window.measure(100)) this.#setRate(Math.min(this.#rate, this.#window.delivered / (1 - this.#usualLoss)))
-    this.#wasProbing = isProbing
-    if (this.#foreign.isPresent || isProbing) {
-      this.#pace = Math.max(this.#least, this.#rate * this.#foreign.paceFactor(now))
-      return
-    }
+  #paceFactor(queue: number, now: Millis, isBusy: boolean): number {
+    if (!isBusy && !this.#isOverloaded) return 1
+    if (this.#foreign.isPresent || this.#foreign.isProbing(now)) return this.#foreign.paceFactor(now)
     const correction = (this.#target - queue) / ((this.#isOverloaded ? 1 : 2) * this.#hearing)
-    this.#pace = Math.max(this.#least, this.#rate * (1 + Math.max(-0.6, Math.min(isBusy ? 0.05 : 0, correction))))
+    return 1 + Math.max(-0.6, Math.min(isBusy ? 0.05 : 0, correction))
   }
 
   #setRate(rate: number): void {

@@ -2,8 +2,11 @@ import { PART_FLAG } from '../carrier/frames.ts'
 
 /** Flows of one link at most: renditions, voice, and what foreign agents may bring. */
 const MAX_FLOWS = 1024
-/** Packets of one flow that wait for an earlier one at most. */
+/** Packets of one flow that wait for an earlier one at most, and of all flows. */
 const MAX_HELD = 4096
+const MAX_HELD_IN_ALL = 32_768
+/** Parts that a packet was cut into at most. */
+const MAX_PARTS = 64
 const MODULUS = 0x1_0000
 
 interface HeldPacket {
@@ -16,6 +19,8 @@ interface HeldPacket {
 
 interface Flow {
   next: number
+  /** The last sequence number in the class that was of this flow and that it went past. */
+  last: number
   readonly held: Map<number, HeldPacket>
   /** The first parts of a packet that was cut to fit a path. */
   begun: Buffer[]
@@ -33,6 +38,7 @@ export class FlowOrder {
   readonly #waiting = new Set<number>()
   readonly #sink: FlowSink
   #late = 0
+  #held = 0
 
   constructor(sink: FlowSink) {
     this.#sink = sink
@@ -56,16 +62,21 @@ export class FlowOrder {
     if (flow === undefined) return
     const ahead = (place - flow.next + MODULUS) % MODULUS
     if (ahead >= MODULUS / 2) {
-      this.#late++
-      return
-    }
-    if (ahead > 0) {
+      if (sequence <= flow.last) {
+        this.#late++
+        return
+      }
+      // So many of the flow were lost in a row that places came round: only the class knows what is new.
+      this.#abandon(flowId, flow, place)
+    } else if (ahead > 0) {
       if (flow.held.size >= MAX_HELD) this.#skipTo(flowId, flow, firstHeld(flow))
+      if (this.#held >= MAX_HELD_IN_ALL) this.release(undefined)
+      if (!flow.held.has(place)) this.#held++
       flow.held.set(place, { payload, sequence, parts })
       this.#waiting.add(flowId)
       return
     }
-    this.#emit(flowId, flow, payload, parts)
+    this.#emit(flowId, flow, payload, sequence, parts)
     if (flow.held.size > 0) this.#drain(flowId, flow)
   }
 
@@ -86,32 +97,49 @@ export class FlowOrder {
 
   #flow(id: number): Flow | undefined {
     let flow = this.#flows.get(id)
-    if (flow === undefined && this.#flows.size < MAX_FLOWS) this.#flows.set(id, (flow = { next: 0, held: new Map(), begun: [] }))
+    if (flow === undefined && this.#flows.size < MAX_FLOWS) this.#flows.set(id, (flow = { next: 0, last: 0, held: new Map(), begun: [] }))
     return flow
   }
 
   #skipTo(id: number, flow: Flow, place: number | undefined): void {
     if (place === undefined) return
     flow.next = place
+    // What follows does not go on where the one begun ended.
+    flow.begun = []
     this.#drain(id, flow)
+  }
+
+  /** What is held is of long ago. */
+  #abandon(id: number, flow: Flow, place: number): void {
+    this.#held -= flow.held.size
+    flow.held.clear()
+    this.#waiting.delete(id)
+    flow.begun = []
+    flow.next = place
   }
 
   #drain(id: number, flow: Flow): void {
     for (let held = flow.held.get(flow.next); held !== undefined; held = flow.held.get(flow.next)) {
       flow.held.delete(flow.next)
-      this.#emit(id, flow, held.payload, held.parts)
+      this.#held--
+      this.#emit(id, flow, held.payload, held.sequence, held.parts)
     }
     if (flow.held.size === 0) this.#waiting.delete(id)
   }
 
-  #emit(id: number, flow: Flow, payload: Buffer, parts: number): void {
+  #emit(id: number, flow: Flow, payload: Buffer, sequence: number, parts: number): void {
     flow.next = (flow.next + 1) % MODULUS
+    flow.last = Math.max(flow.last, sequence)
     const isFirst = (parts & PART_FLAG.continuation) === 0
     const begun = flow.begun
     // The rest of the one begun was lost.
     if (isFirst && begun.length > 0) flow.begun = []
     // The beginning of this one was lost.
     if (!isFirst && begun.length === 0) return
+    if (begun.length >= MAX_PARTS) {
+      flow.begun = []
+      return
+    }
     if ((parts & PART_FLAG.continues) !== 0) {
       flow.begun = isFirst ? [payload] : [...begun, payload]
       return

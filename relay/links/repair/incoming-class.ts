@@ -78,12 +78,11 @@ export class IncomingClass {
       this.counts.retransmittedPackets++
       this.counts.retransmittedBytes += body.length
     }
-    const missing = this.tracker.missingCount
     const sequence = this.tracker.received(wire, path, isAgain, isSpread, now)
     if (sequence === undefined) return
     this.#take(sequence, body)
     if (this.#decoder !== undefined) this.#protect(sequence, body, now)
-    if (missing > 0 || this.tracker.missingCount > 0) this.#sink.release(this.tracker.firstMissing)
+    this.#sink.release(this.tracker.firstMissing)
   }
 
   /** Takes one parity packet. */

@@ -199,8 +199,8 @@ export class SequenceTracker {
   #advance(sequence: number, isSpread: boolean, now: Millis): void {
     const from = sequence - this.#highest > MAX_GAP ? sequence : this.#highest + 1
     if (from === sequence && sequence > this.#highest + 1) this.#missing.clear()
-    const clearFrom = Math.max(this.#highest + 1, sequence - WINDOW + 1)
-    for (let number = clearFrom; number <= sequence; number++) this.#clear(number)
+    if (sequence - this.#highest >= WINDOW) this.#seen.fill(0)
+    else for (let number = this.#highest + 1; number <= sequence; number++) this.#clear(number)
     const askAt = isSpread && this.#alive.length > 1 ? now + this.#spreadPatience : now + this.#patience(now)
     for (let number = from; number < sequence; number++) this.#missing.set(number, { since: now, askAt, round: 0, isCopyDue: false })
     this.#lost += Math.max(0, sequence - from)

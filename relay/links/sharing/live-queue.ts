@@ -64,7 +64,7 @@ export class LiveQueue implements PacketQueue {
     this.#places.set(flow, (place + 1) & 0xffff)
     body[2] = place >> 8
     body[3] = place & 0xff
-    return { sequence: 0, body, flags: 0, sentAt: now, round: 0, endOf: undefined }
+    return { sequence: 0, body, flags: 0, sentAt: now, round: 0, isAsked: false, endOf: undefined }
   }
 
   #shift(): WaitingPacket | undefined {
@@ -81,7 +81,11 @@ export class LiveQueue implements PacketQueue {
     return first
   }
 
+  /** The parts of one packet go together: the far end cannot tell one that was never sent from the next packet's. */
   #drop(): void {
-    if (this.#shift() !== undefined) this.#dropped++
+    for (let dropped = this.#shift(); dropped !== undefined; dropped = this.#shift()) {
+      this.#dropped++
+      if (((dropped.body[4] ?? 0) & PART_FLAG.continues) === 0) return
+    }
   }
 }

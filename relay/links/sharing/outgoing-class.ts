@@ -4,6 +4,9 @@ import type { Millis } from '../../wire/units.ts'
 import type { RequestFrame } from '../carrier/frames.ts'
 import type { OutgoingPacket, PacketQueue } from './packet-queue.ts'
 
+/** Rounds of requests are counted up to here on the wire; whoever is still asking then is answered every time. */
+const LAST_ROUND = 255
+
 /** What a class counted on its way out. */
 export interface OutgoingCounts {
   packets: number
@@ -50,6 +53,7 @@ export class OutgoingClass<Queue extends PacketQueue> {
   next(room: number, now: Millis): OutgoingPacket | undefined {
     const again = this.#again.shift()
     if (again !== undefined) {
+      again.isAsked = false
       again.flags |= DATA_FLAG.again
       this.counts.retransmittedPackets++
       this.counts.retransmittedBytes += again.body.length
@@ -84,6 +88,7 @@ export class OutgoingClass<Queue extends PacketQueue> {
     if (known > this.#sequence || unwrap32(highest, this.#sequence) > this.#sequence) return undefined
     for (const { first, count, round } of ranges) {
       const from = unwrap32(first, this.#sequence)
+      if (from + count - 1 > this.#sequence) return undefined
       for (let sequence = from; sequence < from + count; sequence++) this.#ask(sequence, round, oneWay, budget, now)
     }
     if (budget !== Infinity) return known
@@ -97,9 +102,12 @@ export class OutgoingClass<Queue extends PacketQueue> {
       if (sequence > this.#acknowledged) this.counts.deadlineMisses++
       return
     }
-    if (round <= packet.round) return
-    packet.round = round
+    if (round <= packet.round || packet.isAsked) return
+    packet.round = Math.min(round, LAST_ROUND - 1)
     if (now - packet.sentAt + oneWay > budget) this.counts.deadlineMisses++
-    else this.#again.push(packet)
+    else {
+      packet.isAsked = true
+      this.#again.push(packet)
+    }
   }
 }

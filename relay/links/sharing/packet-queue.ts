@@ -12,6 +12,8 @@ export interface OutgoingPacket {
   sentAt: Millis
   /** Of the last request that was answered. */
   round: number
+  /** It was asked for again, and waits for its turn. */
+  isAsked: boolean
   /** The message that it ends, if it ends one, by its ticket. */
   readonly endOf: number | undefined
 }
