@@ -8,6 +8,7 @@ import { createRegistry } from '../relay/runtime/metrics.ts'
 import { FAULT_CODES } from '../relay/wire/fault.ts'
 import { ClientRequest, NodeMessage, PROTOCOL_VERSION, REPLY_DATA, SIGNALING_LIMITS, SIGNALING_PATH } from '../relay/wire/signaling.ts'
 import { NodeConfig } from '../sfu/config.ts'
+import { LinkMetrics } from '../sfu/links/link-metrics.ts'
 import { nodeCommand } from '../sfu/main.ts'
 import { createNodeMetrics } from '../sfu/node-metrics.ts'
 import type { Command } from 'commander'
@@ -55,6 +56,7 @@ const METRICS = read('docs/METRICS.md')
 const nodeMetrics = () => {
   const registry = createRegistry()
   createNodeMetrics(registry)
+  new LinkMetrics(registry)
   return registry
 }
 
@@ -84,6 +86,12 @@ t.test('METRICS.md writes down the set of each label, and asks for nothing that 
   const known = new Set(metrics.map(metric => metric.name))
   const used = [...METRICS.matchAll(/kenkyo_\w+/g)].map(([name]) => name.replace(/_(bucket|sum|count)$/, ''))
   t.same(used.filter(name => !known.has(name)), [])
+})
+
+t.test('OPERATIONS.md lists the alerts of the rules, with their severity', async t => {
+  const rules = [...read('docs/monitoring/alerts.yml').matchAll(/- alert: (\w+)\n[\s\S]*?severity: (\w+)/g)].map(match => `${match[1]} ${match[2]}`)
+  t.ok(rules.length > 12)
+  t.same(tableRows(read('docs/OPERATIONS.md'), 'alert').map(([name = '', severity]) => `${quoted(name)[0]} ${severity}`), rules)
 })
 
 /** Settings whose default depends on the machine and is said in words. */
