@@ -48,6 +48,11 @@ export class LineDirection {
     this.#queueLimit = queueLimit(profile)
   }
 
+  /** How long a packet that came now would wait for its turn. */
+  waiting(now: Millis): Millis {
+    return millis(Math.max(0, this.#freeAt - now))
+  }
+
   /**
    * Takes one packet.
    *

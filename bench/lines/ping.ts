@@ -13,8 +13,8 @@ export function parsePing(output: string): number[] {
   return [...output.matchAll(/ time=([\d.]+) ms/g)].map(match => Number(match[1]))
 }
 
-/** Pings the node from a leaf. @returns Each round trip that was completed. @throws {RelayFault} `unavailable`, also when none was. */
-export async function ping(network: EmulatedNetwork, leaf: string, count: number, signal: AbortSignal): Promise<Millis[]> {
-  const [command, ...args] = [...network.enter(leaf), ...highestPriority('tool').words, 'ping', '-n', '-i', String(INTERVAL / 1000), '-c', String(count), '-W', '2', network.nodeAddress]
-  return parsePing(await runCommand(command, args, { signal, deadline: millis(count * INTERVAL * 2 + 20_000) })).map(millis)
+/** Pings the node from a leaf, every 5 ms or as told. @returns Each round trip that was completed. @throws {RelayFault} `unavailable`, also when none was. */
+export async function ping(network: EmulatedNetwork, leaf: string, count: number, signal: AbortSignal, interval = INTERVAL): Promise<Millis[]> {
+  const [command, ...args] = [...network.enter(leaf), ...highestPriority('tool').words, 'ping', '-n', '-i', String(interval / 1000), '-c', String(count), '-W', '2', network.nodeAddress]
+  return parsePing(await runCommand(command, args, { signal, deadline: millis(count * interval * 2 + 20_000) })).map(millis)
 }

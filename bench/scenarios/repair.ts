@@ -3,8 +3,6 @@ import { z } from 'zod'
 import { readManifest } from '../../clients/capture/recording.ts'
 import { numeric } from '../../relay/runtime/config.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
-import { OVERVIEW } from '../../relay/wire/ids.ts'
-import { tilePosition } from '../../relay/wire/pyramid.ts'
 import { millis } from '../../relay/wire/units.ts'
 import { demoRecording } from '../../scripts/demo/record.ts'
 import { CARRIER_NAMES } from '../carriers/carrier.ts'
@@ -15,9 +13,8 @@ import { EmulatedNetwork } from '../lines/emulated-network.ts'
 import { burstLoss } from '../lines/packet-loss.ts'
 import { lineProfile } from '../lines/profiles.ts'
 import { FigureSheet } from '../report.ts'
+import { chooseRenditions } from './choose-renditions.ts'
 import { reportCosts, reportRepair } from './repair-report.ts'
-import type { RecordingManifest } from '../../clients/capture/recording.ts'
-import type { RenditionId } from '../../relay/wire/ids.ts'
 import type { CarrierName } from '../carriers/carrier.ts'
 import type { CarrierRun } from '../carriers/carrier-run.ts'
 import type { LineProfile } from '../lines/profiles.ts'
@@ -60,20 +57,6 @@ function lossyLine({ lossRatio, model }: Setting, jitterMillis = LINE.jitterMill
 /** Without loss the models are one. */
 const settingsOf = ({ losses, models }: Options): Setting[] =>
   losses.flatMap(lossRatio => (lossRatio === 0 ? [{ lossRatio, model: 'uniform' as const }] : models.map(model => ({ lossRatio, model }))))
-
-/** The overview, and as many tiles as come closest to the rate. */
-function chooseRenditions({ pyramid, frameCount, renditions }: RecordingManifest, bitsPerSecond: number): { readonly ids: RenditionId[]; readonly bitsPerSecond: number } {
-  const rateOf = ({ byteLength }: { byteLength: number }): number => (8 * byteLength * pyramid.framesPerSecond) / frameCount
-  const overview = renditions.filter(({ id }) => id === OVERVIEW)
-  const ids: RenditionId[] = []
-  let sum = 0
-  for (const rendition of [...overview, ...renditions.filter(({ id }) => tilePosition(id) !== undefined)]) {
-    if (sum + rateOf(rendition) / 2 > bitsPerSecond) break
-    ids.push(rendition.id)
-    sum += rateOf(rendition)
-  }
-  return { ids, bitsPerSecond: sum }
-}
 
 async function run(flags: Readonly<Record<string, unknown>>, context: BenchContext): Promise<Measurement> {
   const result = Options.safeParse(flags)

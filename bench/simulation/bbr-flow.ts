@@ -1,6 +1,6 @@
 import { bitsPerSecond, bytes, millis, transmissionTime } from '../../relay/wire/units.ts'
 import type { Bytes, Millis } from '../../relay/wire/units.ts'
-import type { Bottleneck } from './bottleneck.ts'
+import type { SharedLine } from './bottleneck.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
 const SEGMENT = bytes(1460)
@@ -20,7 +20,7 @@ const PROBE_RTT_FOR = 200
  */
 export class BbrFlow {
   readonly #time: VirtualTime
-  readonly #line: Bottleneck
+  readonly #line: SharedLine
   readonly #stopAt: number
   #state: 'startup' | 'drain' | 'probe_bandwidth' | 'probe_rtt' = 'startup'
   /** Largest delivery rate, in bits per second, of each of the last ten round trips. */
@@ -39,7 +39,7 @@ export class BbrFlow {
   #deliveredAt = 0
   #isWaiting = false
 
-  constructor(time: VirtualTime, line: Bottleneck, { startAt = millis(0), stopAt = millis(Infinity) }: { readonly startAt?: Millis; readonly stopAt?: Millis } = {}) {
+  constructor(time: VirtualTime, line: SharedLine, { startAt = millis(0), stopAt = millis(Infinity) }: { readonly startAt?: Millis; readonly stopAt?: Millis } = {}) {
     this.#time = time
     this.#line = line
     this.#stopAt = stopAt

@@ -8,6 +8,9 @@ import type { VirtualTime } from './virtual-time.ts'
 /** A direction of a line, as {@link DirectionProfile} reads it. */
 export type DirectionInput = Parameters<typeof DirectionProfile.parse>[0]
 
+/** What a flow asks of a line: when each of its datagrams arrives there, or back here; `Infinity` if it never does. */
+export type SharedLine = Pick<Bottleneck, 'send' | 'reply'>
+
 /** A line under simulation that several flows share: one bottleneck on the way there, the way back, and a record of the queue. */
 export class Bottleneck {
   readonly #time: VirtualTime

@@ -1,6 +1,6 @@
 import { bytes, millis } from '../../relay/wire/units.ts'
 import type { Bytes, Millis } from '../../relay/wire/units.ts'
-import type { Bottleneck } from './bottleneck.ts'
+import type { SharedLine } from './bottleneck.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
 const SEGMENT = bytes(1460)
@@ -19,7 +19,7 @@ const INITIAL_WINDOW = 10
  */
 export class CubicFlow {
   readonly #time: VirtualTime
-  readonly #line: Bottleneck
+  readonly #line: SharedLine
   readonly #stopAt: number
   #window = INITIAL_WINDOW
   #slowStartUntil = Infinity
@@ -33,7 +33,7 @@ export class CubicFlow {
   #recoverBefore = -Infinity
   #delivered = 0
 
-  constructor(time: VirtualTime, line: Bottleneck, { startAt = millis(0), stopAt = millis(Infinity) }: { readonly startAt?: Millis; readonly stopAt?: Millis } = {}) {
+  constructor(time: VirtualTime, line: SharedLine, { startAt = millis(0), stopAt = millis(Infinity) }: { readonly startAt?: Millis; readonly stopAt?: Millis } = {}) {
     this.#time = time
     this.#line = line
     this.#stopAt = stopAt
