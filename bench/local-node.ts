@@ -35,6 +35,8 @@ export interface LocalNodeOptions {
   readonly signal: AbortSignal
   /** Then it runs at `node` in this network, with TLS, and everybody else at a leaf of it. */
   readonly network?: EmulatedNetwork | undefined
+  /** Further arguments of `kenkyo node`. */
+  readonly settings?: readonly string[] | undefined
 }
 
 /** Where a program that joins the node has to run, and what it has to know. */
@@ -174,7 +176,7 @@ function networkArguments({ network, certificate }: InNetwork): string[] {
   return ['--listen-host', nodeAddress, '--rtc-listen-ip', nodeAddress, '--tls-cert-file', certificate.certFile, '--tls-key-file', certificate.keyFile]
 }
 
-async function startNode(stateDir: string, { workers, statsIntervalSeconds, signal }: LocalNodeOptions, inNetwork: InNetwork | undefined) {
+async function startNode(stateDir: string, { workers, statsIntervalSeconds, settings = [], signal }: LocalNodeOptions, inNetwork: InNetwork | undefined) {
   const count = workers ?? 8
   const args = [
     KENKYO, 'node',
@@ -185,6 +187,7 @@ async function startNode(stateDir: string, { workers, statsIntervalSeconds, sign
     ...(inNetwork === undefined ? [] : networkArguments(inNetwork)),
     '--stats-interval-seconds', String(statsIntervalSeconds),
     ...(workers === undefined ? [] : ['--workers', String(workers)]),
+    ...settings,
   ]
   await using scope = new AsyncDisposableStack()
   const program = scope.use(await ChildProgram.start({ name: 'node', command: process.execPath, args, enter: inNetwork?.network.enter('node') ?? [] }))

@@ -12,6 +12,7 @@ import { glass } from './scenarios/glass.ts'
 import { line } from './scenarios/line.ts'
 import { live } from './scenarios/live.ts'
 import { narrow } from './scenarios/narrow.ts'
+import { networks } from './scenarios/networks.ts'
 import { observed } from './scenarios/observed.ts'
 import { paths } from './scenarios/paths.ts'
 import { picture } from './scenarios/picture.ts'
@@ -19,7 +20,7 @@ import { repair } from './scenarios/repair.ts'
 import { sharing } from './scenarios/sharing.ts'
 import type { Scenario } from './scenarios/scenario.ts'
 
-const SCENARIOS: readonly Scenario[] = [line, live, picture, demand, detail, glass, narrow, repair, paths, sharing, observed]
+const SCENARIOS: readonly Scenario[] = [line, live, picture, demand, detail, glass, narrow, repair, paths, sharing, observed, networks]
 
 const stop = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {

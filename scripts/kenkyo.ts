@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander'
 import { RelayFault } from '../relay/wire/fault.ts'
 import { inviteCommand, nodeCommand } from '../sfu/main.ts'
+import { linkCommand } from '../clients/capture/link-command.ts'
 import { captureCommand } from '../clients/capture/main.ts'
 
 const kenkyo = new Command('kenkyo')
@@ -10,6 +11,7 @@ const kenkyo = new Command('kenkyo')
   .addCommand(nodeCommand())
   .addCommand(inviteCommand())
   .addCommand(captureCommand())
+  .addCommand(linkCommand())
   .showHelpAfterError('(--help lists the options)')
 
 try {

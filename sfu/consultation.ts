@@ -23,7 +23,7 @@ export type Notify = (notification: Notification) => void
 export interface ConsultationHost {
   /** @throws {RelayFault} `unavailable` while no worker runs. */
   leastLoaded(): MediaWorker
-  /** @throws {RelayFault} `unavailable` without links; `overloaded`; `conflict` when this link is in use. */
+  /** @throws {RelayFault} `unavailable` without links; `overloaded`; `conflict` when this link is in use; `bad_message` for paths of one name. */
   openLink(member: MemberId, role: Role, paths: readonly PathContract[]): OpenedLink
 }
 
@@ -97,7 +97,7 @@ export class Consultation {
     if (present !== undefined && present.memberId !== admission.memberId) {
       throw new RelayFault('conflict', 'another microscope is in this consultation')
     }
-    const session = new MicroscopeSession(admission, this, notify)
+    const session = new MicroscopeSession(admission, this, notify, this.#log)
     this.#microscope = session
     present?.close(new RelayFault('conflict', 'the same microscope joined again'))
     void session.closed.then(reason => {
@@ -109,7 +109,7 @@ export class Consultation {
     return session
   }
 
-  /** A link for a member. @throws {RelayFault} `unavailable`, `overloaded` or `conflict`. */
+  /** A link for a member. @throws {RelayFault} `unavailable`, `overloaded`, `conflict` or `bad_message`. */
   openLink(member: MemberId, role: Role, paths: readonly PathContract[]): OpenedLink {
     return this.#host.openLink(member, role, paths)
   }

@@ -1,10 +1,13 @@
 import { RelayFault } from '../relay/wire/fault.ts'
-import { decodeClientRequest } from '../relay/wire/signaling.ts'
+import { systemClock } from '../relay/runtime/clock.ts'
+import { decodeClientRequest, SIGNALING_LIMITS } from '../relay/wire/signaling.ts'
 import { bitsPerSecond, rtpTimestamp } from '../relay/wire/units.ts'
 import { openLinkIngest } from './links/link-ingest.ts'
 import { openSdpIngest } from './sdp-ingest.ts'
 import { Session } from './session.ts'
+import { TokenBucket } from './signaling/token-bucket.ts'
 import type { Admission } from '../relay/access/invitation.ts'
+import type { Logger } from '../relay/runtime/log.ts'
 import type { PublicationId } from '../relay/wire/ids.ts'
 import type { TrafficClass } from '../relay/wire/link.ts'
 import type { ReplyData, RequestOf } from '../relay/wire/signaling.ts'
@@ -19,13 +22,20 @@ const BY_LINK: ReadonlySet<string> = new Set(['demandChanged', 'stageCommanded']
 /** Requests that may come by the link, and get no reply there. */
 const FROM_LINK: ReadonlySet<string> = new Set(['reportStage', 'reportCapture', 'reportUplink'])
 
+/** What comes by a link and what became of it. */
+interface ControlMessages {
+  readonly rate: TokenBucket
+  refused: number
+}
+
 /** A capture agent's stay: it publishes, and says how its source is doing. */
 export class MicroscopeSession extends Session {
   readonly #consultation: Consultation
   readonly #way: { link: NodeLink | undefined }
+  readonly #log: Logger
   #ingest: LinkIngest | undefined
 
-  constructor(admission: Admission, consultation: Consultation, notify: Notify) {
+  constructor(admission: Admission, consultation: Consultation, notify: Notify, log: Logger) {
     const way: { link: NodeLink | undefined } = { link: undefined }
     super(admission, notification => {
       const isSent = way.link !== undefined && BY_LINK.has(notification.type) && way.link.sendControl(Buffer.from(JSON.stringify(notification)))
@@ -33,6 +43,7 @@ export class MicroscopeSession extends Session {
     })
     this.#consultation = consultation
     this.#way = way
+    this.#log = log.child({ sessionId: this.sessionId })
   }
 
   override async handle(request: SessionRequest): Promise<object> {
@@ -89,8 +100,10 @@ export class MicroscopeSession extends Session {
     this.#way.link?.close(new RelayFault('conflict', 'replaced by a newer link'))
     const { link, reply } = this.#consultation.openLink(this.memberId, this.role, paths)
     this.#way.link = link
-    link.listen({ onLive: (flow, packet) => this.#ingest?.take(flow, packet), onMessage: (id, body) => void this.#receive(id, body) })
-    void link.lost.then(() => {
+    const messages: ControlMessages = { rate: new TokenBucket(SIGNALING_LIMITS.requestsPerSecond, SIGNALING_LIMITS.requestBurst, systemClock.now()), refused: 0 }
+    link.listen({ onLive: (flow, packet) => this.#ingest?.take(flow, packet), onMessage: (id, body) => void this.#receive(id, body, messages) })
+    void link.lost.then(({ code }) => {
+      this.#log.info({ link: link.contract.name, code, refusedMessages: messages.refused }, 'link closed')
       if (this.#way.link === link) this.#way.link = undefined
     })
     return reply
@@ -99,6 +112,7 @@ export class MicroscopeSession extends Session {
   async #publishLink(request: RequestOf<'publishLink'>): Promise<ReplyData<'publishLink'>> {
     const { link } = this.#way
     if (link === undefined) throw new RelayFault('wrong_state', 'open a link first')
+    if (!link.contract.allowedClasses.includes('live')) throw new RelayFault('unavailable', 'this link may not carry live tracks')
     const { publicationId } = await this.#consultation.publish(this, request, async room => {
       const ingest = await openLinkIngest(await room.createPlainTransport(), request)
       this.#ingest = ingest
@@ -109,14 +123,19 @@ export class MicroscopeSession extends Session {
   }
 
   /** What comes by the link is worth as much as what comes by signaling; there is nobody to tell of a mistake. */
-  async #receive(id: TrafficClass, body: Buffer): Promise<void> {
+  async #receive(id: TrafficClass, body: Buffer, messages: ControlMessages): Promise<void> {
     if (id !== 'control') return
+    if (!messages.rate.take(systemClock.now())) {
+      messages.refused++
+      return
+    }
     try {
       const request = decodeClientRequest(body.toString('utf8'))
       if (FROM_LINK.has(request.type)) await this.handle(request as SessionRequest)
     } catch (error) {
-      // Of an earlier publication, or nonsense.
-      if (!(error instanceof RelayFault)) throw error
+      messages.refused++
+      // A fault is of an earlier publication, or nonsense.
+      if (!(error instanceof RelayFault)) this.#log.error({ err: error }, 'a message of a link could not be handled')
     }
   }
 

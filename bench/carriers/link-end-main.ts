@@ -9,7 +9,7 @@ import { RenditionId } from '../../relay/wire/ids.ts'
 import { millis, rtpTimestamp } from '../../relay/wire/units.ts'
 import { LinkDialer, LinkPort } from '../../relay/links/link-sockets.ts'
 import { FrameContinuity, STAMP_BYTES, writeStamp } from './frame-continuity.ts'
-import { LinkEndCommand, LinkEndOptions } from './link-end-messages.ts'
+import { LinkEndCommand, LinkEndEnvironment } from './link-end-messages.ts'
 import type { LinkTransport } from '../../relay/links/link-transport.ts'
 import type { LinkEndMessage, LinkEndTotals } from './link-end-messages.ts'
 
@@ -17,7 +17,7 @@ const BULK_MESSAGE = Buffer.alloc(256 * 1024, 0x5a)
 const TELL_INTERVAL_MILLIS = 200
 const LOAD_PACKET_BYTES = 1200
 
-const options = LinkEndOptions.parse(JSON.parse(process.env['KENKYO_LINK_END'] ?? 'null'))
+const { KENKYO_LINK_END: options } = LinkEndEnvironment.parse(process.env)
 const epochNow = (): number => performance.timeOrigin + performance.now()
 const say = (message: LinkEndMessage): void => void process.send?.(message)
 process.once('disconnect', () => process.exit(0))
@@ -62,7 +62,7 @@ function tell(): LinkEndTotals {
     at: epochNow(),
     cpuSeconds: (user + system) / 1e6,
     ...totals,
-    pace: up.reduce((sum, { capacity }) => sum + capacity, 0),
+    pace: transport.endpoint.paths.filter(({ state }) => state === 'up').reduce((sum, { out }) => sum + out.capacity, 0),
     queueingMillis: Math.max(0, ...up.map(({ queueingDelay }) => queueingDelay)),
     roundTripMillis: Math.max(0, ...up.map(({ roundTrip = millis(0) }) => roundTrip)),
     deadlineMisses: classes[0]?.totals.in.deadlineMisses ?? 0,

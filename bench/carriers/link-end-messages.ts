@@ -21,6 +21,9 @@ export const LinkEndOptions = z.strictObject({
 })
 export type LinkEndOptions = z.infer<typeof LinkEndOptions>
 
+/** Environment of an end. */
+export const LinkEndEnvironment = z.object({ KENKYO_LINK_END: z.string().transform(text => LinkEndOptions.parse(JSON.parse(text))) })
+
 /** To an end. */
 export const LinkEndCommand = z.discriminatedUnion('type', [
   /** Play, or stop playing, live frames. */

@@ -78,8 +78,10 @@ export class LinkPair implements AsyncDisposable {
     const { contract, host, enter, recording, renditions = [], budgetMillis, signal } = options
     await using scope = new AsyncDisposableStack()
     const shared = { host, association: randomInt(1, 2 ** 32), secretHex: randomBytes(32).toString('hex'), contract, budgetMillis }
-    const onFrames = (frames: readonly ArrivedFrame[]): void => void pair?.take(frames)
-    let pair: LinkPair | undefined
+    let take = (_frames: readonly ArrivedFrame[]): void => undefined
+    const onFrames = (frames: readonly ArrivedFrame[]): void => {
+      take(frames)
+    }
     const responder = await startEnd({ ...shared, role: 'responder', port: options.port, renditions: [] }, enter?.responder ?? [], signal, onFrames)
     scope.use(responder.end.program)
     const initiator = await startEnd(
@@ -88,7 +90,8 @@ export class LinkPair implements AsyncDisposable {
     )
     scope.use(initiator.end.program)
     await Promise.all([initiator.up, responder.up])
-    pair = new LinkPair(initiator.end, responder.end, scope.move())
+    const pair = new LinkPair(initiator.end, responder.end, scope.move())
+    take = frames => pair.take(frames)
     return pair
   }
 
@@ -108,6 +111,7 @@ export class LinkPair implements AsyncDisposable {
     return this.#scope.disposeAsync()
   }
 
+  /** Of the responder. */
   private take(frames: readonly ArrivedFrame[]): void {
     for (const frame of frames) this.#frames.push(frame)
   }

@@ -32,6 +32,7 @@ const Options = z.strictObject({
 })
 
 const LEAF = 'microscope'
+const LINK_PORT = 20_500
 const LINE = { rateBitsPerSecond: 100e6, roundTripMillis: 30, jitterMillis: 4 }
 const WARM_UP = millis(8000)
 const SECOND = millis(1000)
@@ -48,7 +49,7 @@ const REPORTED_AFTER = 250 + LINE.roundTripMillis / 2
 async function openConsultation(network: EmulatedNetwork, recording: string, bitrate: number, signal: AbortSignal) {
   await using scope = new AsyncDisposableStack()
   const { ids } = chooseRenditions(await readManifest(recording), bitrate)
-  const node = scope.use(await LocalNode.open({ statsIntervalSeconds: 1, signal, network }))
+  const node = scope.use(await LocalNode.open({ statsIntervalSeconds: 1, signal, network, settings: ['--link-port', String(LINK_PORT)] }))
   const agent = scope.use(await node.startAgent(['--source', 'recording', '--loop', '--input', recording], signal))
   const receiver = scope.use(
     await ReceiverProcess.open({
@@ -105,18 +106,17 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
 
   const sheet = new FigureSheet()
   if (dropped + droppedAtNode > 0) sheet.warnings.push(`the kernel kept ${dropped + droppedAtNode} packets from tcpdump`)
-  const linkPort = Number(new URL(node.origin).port)
   const arrivals = { from: first.at, to: last.at }
   const earlier = (by: number) => ({ from: first.at - by, to: last.at - by })
   reportAgreement(sheet, {
     readings,
     directions: {
       in: {
-        observed: observeDirection({ sender: sentUp, receiver: sentDown, source: addressNumber(network.leafAddress(LEAF)), linkPort, arrivals, departures: earlier(FINAL_AFTER) }),
+        observed: observeDirection({ sender: sentUp, receiver: sentDown, source: addressNumber(network.leafAddress(LEAF)), linkPort: LINK_PORT, arrivals, departures: earlier(FINAL_AFTER) }),
         before: before.up, after: after.up,
       },
       out: {
-        observed: observeDirection({ sender: sentDown, receiver: sentUp, source: addressNumber(network.nodeAddress), linkPort, arrivals: earlier(REPORTED_AFTER), departures: earlier(FINAL_AFTER + REPORTED_AFTER) }),
+        observed: observeDirection({ sender: sentDown, receiver: sentUp, source: addressNumber(network.nodeAddress), linkPort: LINK_PORT, arrivals: earlier(REPORTED_AFTER), departures: earlier(FINAL_AFTER + REPORTED_AFTER) }),
         before: before.down, after: after.down,
       },
     },

@@ -30,11 +30,9 @@ const Options = z.strictObject({
 })
 
 const LEAF = 'microscope'
-const LINES = [
-  symmetricLine({ name: 'first', roundTripMillis: 40, rateBitsPerSecond: 60e6, lossRatio: 0.002 }),
-  symmetricLine({ name: 'second', roundTripMillis: 60, rateBitsPerSecond: 40e6, lossRatio: 0.002 }),
-]
-const RATES = [60e6, 40e6]
+const RATES = [60e6, 40e6] as const
+const FIRST = symmetricLine({ name: 'first', roundTripMillis: 40, rateBitsPerSecond: RATES[0], lossRatio: 0.002 })
+const LINES = [FIRST, symmetricLine({ name: 'second', roundTripMillis: 60, rateBitsPerSecond: RATES[1], lossRatio: 0.002 })]
 /** Four round trips of the longer path. */
 const BUDGET_MILLIS = 240
 const PORT = 20_500
@@ -115,7 +113,7 @@ class PathsMeasurement {
       await this.#wait(pair, 1000)
       const now = await totalsOf(pair)
       const elapsed = (now.responder.at - before.responder.at) / 1000
-      shares.push((8 * bulkOnLine(now.responder.bulkBytes - before.responder.bulkBytes)) / elapsed / (RATES[0]! + RATES[1]!))
+      shares.push((8 * bulkOnLine(now.responder.bulkBytes - before.responder.bulkBytes)) / elapsed / (RATES[0] + RATES[1]))
       before = now
     }
     const value = shares.reduce((sum, share) => sum + share, 0) / shares.length
@@ -126,7 +124,7 @@ class PathsMeasurement {
     const contract = completeContract({
       name: LinkName.parse('bench'), class: 'best-effort',
       traffic: { live: { policy }, bulk: { policy: 'bond' } },
-      paths: this.#network.nodeAddresses.map((address, index) => ({ name: PathName.parse(LINES[index]!.name), localAddress: this.#network.leafAddress(LEAF, index), remoteHost: address })),
+      paths: LINES.map(({ name }, index) => ({ name: PathName.parse(name), localAddress: this.#network.leafAddress(LEAF, index), remoteHost: this.#network.nodeAddressOf(index) })),
     })
     const enter = { initiator: this.#network.enter(LEAF), responder: this.#network.enter('node') }
     return LinkPair.open({ contract, host: '0.0.0.0', port: PORT, enter, recording: this.#recording, renditions: this.#renditions, budgetMillis: BUDGET_MILLIS, signal: this.#context.signal })
@@ -153,7 +151,7 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
   const sheet = new FigureSheet()
   await using network = await EmulatedNetwork.open({ leaves: { [LEAF]: LINES }, signal: context.signal, isPreferred: true })
   context.say('measuring the first line')
-  await measureAccuracy({ network, leaf: LEAF, profile: LINES[0]!, sheet, signal: context.signal, setting: 'paths' })
+  await measureAccuracy({ network, leaf: LEAF, profile: FIRST, sheet, signal: context.signal, setting: 'paths' })
   const measurement = new PathsMeasurement(network, recording, ids, sheet, context, seed)
   await measurement.bond(bondSeconds)
   await measurement.cut('hitless', cuts)

@@ -6,6 +6,7 @@ import { RelayFault } from '../../relay/wire/fault.ts'
 import { millis } from '../../relay/wire/units.ts'
 import { demoRecording } from '../../scripts/demo/record.ts'
 import { CARRIER_NAMES } from '../carriers/carrier.ts'
+import { measureLoopback } from '../carriers/loopback-load.ts'
 import { runCarrier } from '../carriers/carrier-run.ts'
 import { SrtCarrier } from '../carriers/srt-carrier.ts'
 import { measureAccuracy } from '../lines/accuracy.ts'
@@ -72,6 +73,10 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
   const carriers = options.carriers.filter(carrier => carrier !== 'srt' || SrtCarrier.isInstalled())
   if (carriers.length < options.carriers.length) sheet.warnings.push('srt was skipped: there is no srt-live-transmit; Debian has it in srt-tools')
 
+  if (options.carriers.includes('kenkyo')) {
+    say('a link on loopback')
+    await measureLoopback(sheet, context.isQuick ? 3 : 10, signal)
+  }
   const measured = lossyLine({ lossRatio: 0.01, model: 'uniform' }, 0)
   const kindLine = lossyLine({ lossRatio: 0, model: 'uniform' }, 0)
   await using network = await EmulatedNetwork.open({ leaves: { [LEAF]: measured }, signal, isPreferred: true })

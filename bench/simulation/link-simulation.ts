@@ -81,10 +81,12 @@ const MAX_BACKLOG = 3000
 export class SimulatedEnd {
   readonly endpoint: LinkEndpoint
   hooks: EndHooks = SILENT
+  /** Minutes since midnight, for hours of bulk. */
+  minuteOfDay = 0
   /** The most bytes that one step sent. */
   mostStepBytes = 0
   readonly #time: VirtualTime
-  readonly #offset: Millis
+  #offset: Millis
   #isStepping = true
   #stepBytes = 0
   #pausedUntil = 0
@@ -96,8 +98,8 @@ export class SimulatedEnd {
     this.#offset = offset
     this.endpoint = new LinkEndpoint(
       {
-        contract, role, epochOrigin: 1e12,
-        createRate: ({ rateBitsPerSecond }) => new PathRate({ initial: bitsPerSecond(rateBitsPerSecond ?? initial), isKnown: rateBitsPerSecond !== undefined }),
+        contract, role, epochOrigin: 1e12, minuteOfDay: () => this.minuteOfDay,
+        createRate: known => new PathRate({ initial: known ?? initial, isKnown: known !== undefined }),
         output: {
           transmit: (path, number, plaintext) => {
             this.#stepBytes += plaintext.length + AROUND_PLAINTEXT
@@ -143,6 +145,11 @@ export class SimulatedEnd {
 
   stop(): void {
     this.#isStepping = false
+  }
+
+  /** This end's clock jumps: the machine stood still, or worse. */
+  jump(by: Millis): void {
+    this.#offset = millis(this.#offset + by)
   }
 
   /**

@@ -59,15 +59,21 @@ export interface RandomNetwork {
   readonly up: Load
   readonly down: Load
   readonly events: readonly NetworkEvent[]
+  /** A promise of a policy that the network was drawn to try. */
+  readonly focus: 'hitless' | 'failover' | undefined
   /** Who else sends over the first path all the time. */
   readonly competitor: 'cubic' | 'bbr' | 'link' | undefined
 }
 
 /** Beside others it takes a while until shares are what they will be. */
-const COMPETING_MILLIS = 16_000
+const COMPETING_MILLIS = 14_000
 /** Datagrams that one network is to have about: what ten thousand networks may take. */
-const DATAGRAMS = 6000
+const DATAGRAMS = 3000
 const DATAGRAM_BITS = 8 * 1250
+/** Microseconds in 32 bits begin anew here, in milliseconds. */
+const WRAP = 2 ** 32 / 1000
+/** No line has room for fewer than ten packets. */
+const LEAST_QUEUE_BYTES = 15_000
 
 /** Draws a network. @param seed - A positive whole number. */
 export function randomNetwork(seed: number): RandomNetwork {
@@ -86,27 +92,29 @@ class NetworkDraw {
 
   draw(): RandomNetwork {
     const competitor = this.#happens(0.04) ? this.#oneOf(['cubic', 'bbr', 'link'] as const) : undefined
-    const count = competitor === undefined && this.#happens(0.55) ? 2 : 1
-    const paths = Array.from({ length: count }, () => this.#path(competitor !== undefined))
-    const contract = this.#contract(paths)
+    const focus = competitor === undefined && this.#happens(0.08) ? this.#oneOf(['hitless', 'failover'] as const) : undefined
+    const count = focus !== undefined || (competitor === undefined && this.#happens(0.55)) ? 2 : 1
+    const paths = Array.from({ length: count }, () => this.#path(competitor !== undefined, focus === undefined ? 0.6 : 0))
+    const contract = this.#contract(paths, focus)
     const rates = paths.map(({ up }) => up.rateBitsPerSecond ?? 0)
     // Of what one path carries or, where live is split, both.
     const reach = contract.traffic.live.policy === 'bond' ? rates.reduce((sum, rate) => sum + rate, 0) : Math.min(...rates)
     const roundTrip = Math.max(...paths.map(({ up, down }) => up.delayMillis + down.delayMillis))
     const typical = (DATAGRAMS * DATAGRAM_BITS * 1000) / rates.reduce((sum, rate) => sum + rate, 0)
-    const calm = Math.max(1500, Math.min(4000, typical))
-    const events = competitor === undefined ? this.#events(paths, calm, roundTrip) : []
+    const calm = Math.max(1200, Math.min(4000, typical))
+    const events = focus !== undefined ? this.#oneCut(calm, roundTrip) : competitor === undefined ? this.#events(paths, calm, roundTrip) : []
     const last = Math.max(0, ...events.map(event => (event.kind === 'rate' ? event.at + 10 * roundTrip : event.until)))
     return {
       seed: this.#seed,
-      duration: millis(competitor === undefined ? Math.max(calm, last + 1200) : COMPETING_MILLIS),
+      duration: millis(competitor === undefined ? Math.max(calm, last + 800) : COMPETING_MILLIS),
       contract,
       paths,
       initial: bitsPerSecond(this.#logarithmic(5e6, 40e6)),
-      clockOffset: millis(this.#between(-1e6, 1e6)),
-      up: this.#load(contract, reach, competitor !== undefined),
+      clockOffset: millis(this.#happens(0.2) ? WRAP - this.#between(0, 4000) : this.#between(0, 1e6)),
+      up: focus !== undefined ? { control: this.#control(reach, contract), live: this.#live(reach * this.#between(0.1, 0.5)) } : this.#load(contract, reach, competitor !== undefined),
       down: { control: this.#control(Math.min(...paths.map(({ down }) => down.rateBitsPerSecond ?? 0)), contract) },
       events,
+      focus,
       competitor,
     }
   }
@@ -129,17 +137,17 @@ class NetworkDraw {
     return choice
   }
 
-  #path(isShared: boolean): NetworkPath {
-    const up = isShared ? this.#logarithmic(4e6, 12e6) : this.#logarithmic(2e6, 60e6)
-    const oneWay = this.#logarithmic(2, isShared ? 60 : 300) / 2
+  #path(isShared: boolean, lossy: number): NetworkPath {
+    const up = isShared ? this.#logarithmic(3e6, 8e6) : 2e6 * 30 ** (this.#random() ** 1.5)
+    const oneWay = this.#logarithmic(isShared ? 15 : 2, isShared ? 60 : 300) / 2
     const down = up * this.#logarithmic(0.5, 4)
-    const isLossy = this.#happens(0.6)
+    const isLossy = this.#happens(lossy)
     const isJittery = this.#happens(0.4)
     const jitter = isJittery ? this.#logarithmic(0.3, 15) : 0
     const direction = (rate: number): DirectionProfile =>
       DirectionProfile.parse({
-        rateBitsPerSecond: rate, delayMillis: oneWay, jitterMillis: Math.min(jitter, oneWay), reorders: isJittery && this.#happens(0.3),
-        loss: this.#loss(isLossy), queue: { millis: this.#logarithmic(isShared ? 50 : 10, 300) },
+        rateBitsPerSecond: rate, delayMillis: oneWay, jitterMillis: Math.min(jitter, oneWay), reorders: isJittery && !isShared && this.#happens(0.3),
+        loss: this.#loss(isLossy), queue: { millis: Math.max(this.#logarithmic(isShared ? 50 : 10, 300), (8000 * LEAST_QUEUE_BYTES) / rate) },
       })
     return { up: direction(up), down: direction(down), mtu: this.#happens(0.7) ? 1500 : Math.round(this.#between(1280, 1500)) }
   }
@@ -150,7 +158,7 @@ class NetworkDraw {
     return this.#happens(0.5) ? { model: 'uniform', ratio } : burstLoss({ meanRatio: ratio, meanBurstPackets: this.#between(1.5, 8) })
   }
 
-  #contract(paths: readonly NetworkPath[]): LinkContract {
+  #contract(paths: readonly NetworkPath[], focus: RandomNetwork['focus']): LinkContract {
     const isUsual = this.#happens(0.4)
     const [live = 0.6, control = 0.1, tiles = 0.1, bulk = 0.05] = isUsual ? [] : [this.#between(0.2, 0.7), this.#between(0.05, 0.15), this.#between(0, 0.1), this.#between(0, 0.05)]
     const policy = () => (isUsual ? {} : { policy: this.#oneOf(PATH_POLICIES) })
@@ -162,7 +170,7 @@ class NetworkDraw {
         ...(this.#happens(0.5) ? { rateBitsPerSecond: Math.round(up.rateBitsPerSecond ?? 1e6) } : {}),
       })),
       traffic: {
-        live: { ...policy(), guaranteedShare: live, queueDelayMillis: this.#logarithmic(20, 400), ...(this.#happens(0.4) ? { deadlineMillis: this.#logarithmic(40, 1000) } : {}) },
+        live: { ...policy(), ...(focus === undefined ? {} : { policy: focus }), guaranteedShare: live, queueDelayMillis: this.#logarithmic(20, 400), ...(this.#happens(0.4) ? { deadlineMillis: this.#logarithmic(40, 1000) } : {}) },
         control: { ...policy(), guaranteedShare: control, ...(this.#happens(0.2) ? { deadlineMillis: this.#logarithmic(40, 1000) } : {}) },
         tiles: { ...policy(), guaranteedShare: tiles, ...(this.#happens(0.2) ? { deadlineMillis: this.#logarithmic(40, 1000) } : {}) },
         bulk: { ...policy(), guaranteedShare: bulk, ...(this.#happens(0.2) ? { deadlineMillis: this.#logarithmic(40, 1000) } : {}) },
@@ -198,6 +206,11 @@ class NetworkDraw {
     const mostBytes = this.#happens(0.8) ? this.#between(20, 600) : this.#between(600, 4000)
     const least = (mostBytes * 8 * 1000) / (0.4 * contract.traffic.control.guaranteedShare * rate)
     return { everyMillis: Math.max(least, this.#logarithmic(20, 300)), mostBytes: Math.round(mostBytes) }
+  }
+
+  #oneCut(calm: number, roundTrip: number): NetworkEvent[] {
+    const at = this.#between(0.5, 0.8) * calm + 4 * roundTrip
+    return [{ kind: 'cut', at, until: at + this.#logarithmic(50, 2500), paths: [this.#happens(0.7) ? 0 : 1] }]
   }
 
   #events(paths: readonly NetworkPath[], calm: number, roundTrip: number): NetworkEvent[] {

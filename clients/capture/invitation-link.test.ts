@@ -6,8 +6,8 @@ import type { RelayFault } from '../../relay/wire/fault.ts'
 const TOKEN = 'eyJhbGciOiJFZERTQSJ9.eyJhdWQiOiJrZW5reW8ifQ.c2lnbmF0dXJl'
 
 t.test('finds signaling and token in the link that a node prints', async t => {
-  t.same(parseInvitation(`http://127.0.0.1:7680/#invitation=${TOKEN}\n`, undefined), { signalingUrl: 'ws://127.0.0.1:7680/signaling', isLoopback: true, invitation: TOKEN })
-  t.same(parseInvitation(`https://relay.example/#invitation=${TOKEN}`, undefined), { signalingUrl: 'wss://relay.example/signaling', isLoopback: false, invitation: TOKEN })
+  t.same(parseInvitation(`http://127.0.0.1:7680/#invitation=${TOKEN}\n`, undefined), { signalingUrl: 'ws://127.0.0.1:7680/signaling', host: '127.0.0.1', isLoopback: true, invitation: TOKEN })
+  t.same(parseInvitation(`https://relay.example/#invitation=${TOKEN}`, undefined), { signalingUrl: 'wss://relay.example/signaling', host: 'relay.example', isLoopback: false, invitation: TOKEN })
   t.equal(parseInvitation(`http://[::1]:7680/#invitation=${TOKEN}`, undefined).isLoopback, true)
 })
 

@@ -8,7 +8,7 @@ const isKnown = (value: Known): value is number => value !== null && value !== u
 /** Three digits that matter. */
 function digits(value: number): string {
   const size = Math.abs(value)
-  return size === 0 ? '0' : size >= 100 ? value.toFixed(0) : size >= 10 ? value.toFixed(1) : value.toFixed(2)
+  return size < 0.005 ? '0' : size >= 100 ? value.toFixed(0) : size >= 10 ? value.toFixed(1) : value.toFixed(2)
 }
 
 /** Milliseconds. */

@@ -1,5 +1,4 @@
 import { CLASS_REPORT_FIELDS } from '../../relay/links/carrier/frames.ts'
-import { UNLIMITED_RATE } from '../../relay/links/paths/unlimited-rate.ts'
 import { millis } from '../../relay/wire/units.ts'
 import type { ClassReport } from '../../relay/links/carrier/frames.ts'
 import type { Direction, LinkSnapshot, PathSnapshot, PathTotals } from '../../relay/links/measurement/link-snapshot.ts'
@@ -80,7 +79,7 @@ export class LineRecorder {
     const live = reading.snapshot.classes.find(each => each.class === 'live')?.totals.out
     const offered = (live?.packets ?? 0) + (live?.droppedPackets ?? 0)
     const arrived = (path?.totals.out.bytes ?? 0) - (this.#before?.totals.out.bytes ?? 0)
-    const known = path === undefined || path.capacity === UNLIMITED_RATE.capacity ? null : path.capacity
+    const known = path?.capacity ?? null
     const isLimit = known !== null && known < LIMIT_FACTOR * this.#load
     return {
       path: this.#path,

@@ -1,5 +1,5 @@
 import { t } from 'tap'
-import { inColumns, inPercent } from './line-figures.ts'
+import { inColumns, inMillis, inPercent } from './line-figures.ts'
 import { describeLine, judgeLine, worstLevel } from './line-verdict.ts'
 import { lineSpeaker, terminalLanguage } from './line-words.ts'
 import type { LineMeasurement } from './line-measurement.ts'
@@ -49,6 +49,7 @@ t.test('a path is described in the language of the person, its columns aligned i
 
 t.test('a loss that is not nothing is not shown as nothing', async t => {
   t.same([0, 0.00001, 0.0123, null].map(inPercent), ['0 %', '<0.01 %', '1.23 %', '–'])
+  t.equal(inMillis(-0.001), '0 ms')
 })
 
 t.test('the locale says the language', async t => {

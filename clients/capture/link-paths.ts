@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { MAX_PATHS, PathContract } from '../../relay/wire/link.ts'
+import { MAX_PATHS, PathContract, sharesPathName } from '../../relay/wire/link.ts'
 
 /**
  * Reads the paths of a link as a person writes them: `name`, `name=localAddress`, `name@remoteHost` or both, separated
@@ -13,8 +13,8 @@ export function parseLinkPaths(text: string, context: z.RefinementCtx): PathCont
     const [, name, localAddress, remoteHost] = /^([^=@]*)(?:=([^@]*))?(?:@(.*))?$/.exec(word) ?? []
     return PathContract.safeParse({ name, ...(localAddress === undefined ? {} : { localAddress }), ...(remoteHost === undefined ? {} : { remoteHost }) })
   })
-  const isRight = paths.every(path => path.success) && paths.length <= MAX_PATHS && new Set(paths.map(path => path.data?.name)).size === paths.length
-  if (isRight) return paths.map(path => path.data).filter(path => path !== undefined)
+  const isRight = paths.every(path => path.success) && paths.length <= MAX_PATHS && !sharesPathName(paths.map(path => path.data))
+  if (isRight) return paths.map(path => path.data)
   context.addIssue({ code: 'custom', message: `expected 1 to ${MAX_PATHS} paths such as "main=192.0.2.10,spare=198.51.100.7@node2.example.org"` })
   return z.NEVER
 }

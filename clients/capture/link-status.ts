@@ -62,7 +62,7 @@ function describeLink({ isOpen, at, snapshot, sample }: LinkStatus): string[] {
   const since = isOpen ? `open since ${localTime(snapshot.openedAt)}` : `CLOSED since ${localTime(at)}`
   const paths = snapshot.paths.map(({ path, state, outages, roundTrip, capacity, headroom, mtu, clockOffset, gauges }) => [
     path, state, String(outages), inMillis(roundTrip), pair(gauges, it => inMillis(it.delayVariation.p95)), pair(gauges, it => inPercent(it.lossRatio)),
-    pair(gauges, it => inMegabits(it.throughput)), inMegabits(capacity), inMegabits(headroom), String(mtu), inMillis(clockOffset),
+    pair(gauges, it => inMegabits(it.throughput)), capacity === null || capacity === undefined ? 'not known yet' : inMegabits(capacity), inMegabits(headroom), String(mtu), inMillis(clockOffset),
   ])
   const classes = snapshot.classes.map(({ class: id, policy, path, queueDelay, switches, totals }) => {
     const { rateIn, rateOut, repairIn, repairOut } = sample.classes[id] ?? {}

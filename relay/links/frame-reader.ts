@@ -2,21 +2,35 @@ import { millis } from '../wire/units.ts'
 import { DATA_FLAG, DATA_HEADER_BYTES, FRAME, readAnswer, readClassReport, readFeedback, readParity, readProbe, readRequest, readTail } from './carrier/frames.ts'
 import { decodePathReport } from './measurement/path-report.ts'
 import { MessageClass } from './link-class.ts'
+import { retryInterval } from './repair/sequence-tracker.ts'
 import type { TrafficClass } from '../wire/link.ts'
 import type { Millis } from '../wire/units.ts'
 import type { ProbeFrame } from './carrier/frames.ts'
 import type { LiveClass } from './link-class.ts'
 import type { LinkPath } from './link-path.ts'
+import type { OutgoingPath } from './paths/outgoing-path.ts'
+
+/** Frames of one datagram at most: a report has one for each path and class, and nothing has more. */
+const MAX_FRAMES = 16
 
 /** Whom frames concern. */
 export interface FrameTargets {
   readonly paths: readonly LinkPath[]
-  readonly classes: readonly (LiveClass | MessageClass)[]
+  /** By index; undefined: one that the contract does not allow. */
+  readonly classes: readonly (LiveClass | MessageClass | undefined)[]
   /** Of the clock that `now` is of, in milliseconds since the epoch. */
-  readonly epochOrigin: number
+  epochOrigin(): number
   answer(path: LinkPath, frame: ProbeFrame, now: Millis): void
   arrived(id: TrafficClass, ticket: number): void
   closed(): void
+}
+
+/** How a class is repaired at the moment. */
+export interface ClassRepair {
+  /** That it is repaired by; undefined while none lives. */
+  readonly path: OutgoingPath | undefined
+  /** From sending to the last moment at which a packet is of use, in milliseconds. */
+  readonly budget: number
 }
 
 /**
@@ -25,13 +39,13 @@ export interface FrameTargets {
  */
 export class FrameReader {
   readonly #targets: FrameTargets
-  readonly #best: () => LinkPath | undefined
+  readonly #repairOf: (each: LiveClass | MessageClass) => ClassRepair
   #malformed = 0
 
-  /** @param best - The path that answers come back on soonest. */
-  constructor(targets: FrameTargets, best: () => LinkPath | undefined) {
+  /** @param repairOf - How a class is repaired. */
+  constructor(targets: FrameTargets, repairOf: (each: LiveClass | MessageClass) => ClassRepair) {
     this.#targets = targets
-    this.#best = best
+    this.#repairOf = repairOf
   }
 
   /** Datagrams that did not add up. */
@@ -42,9 +56,14 @@ export class FrameReader {
   /** @returns Whether it carried more than housekeeping. */
   read(path: LinkPath, plaintext: Buffer, now: Millis): boolean {
     let isTraffic = false
+    let frames = 0
     for (let at = 4; at < plaintext.length; ) {
       const type = plaintext[at]
       if (type === FRAME.padding) break
+      if (++frames > MAX_FRAMES) {
+        this.#malformed++
+        break
+      }
       if (type === FRAME.data || type === FRAME.parity) isTraffic = true
       const end = type === FRAME.data ? this.#data(path, plaintext, at, now) : this.#other(path, plaintext, at, now)
       if (end === undefined) {
@@ -71,8 +90,10 @@ export class FrameReader {
     switch (plaintext[at]) {
       case FRAME.parity: {
         const read = readParity(plaintext, at)
-        if (read !== undefined) this.#targets.classes[read.frame.classId]?.in.parity(read.frame, now)
-        return read?.end
+        const each = read === undefined ? undefined : this.#targets.classes[read.frame.classId]
+        if (read === undefined || each === undefined) return undefined
+        each.in.parity(read.frame, now)
+        return read.end
       }
       case FRAME.feedback: {
         const read = readFeedback(plaintext, at)
@@ -88,13 +109,15 @@ export class FrameReader {
       }
       case FRAME.answer: {
         const read = readAnswer(plaintext, at)
-        if (read !== undefined) path.answered(read.frame, this.#targets.epochOrigin, now)
+        if (read !== undefined) path.answered(read.frame, this.#targets.epochOrigin(), now)
         return read?.end
       }
       case FRAME.tail: {
         const read = readTail(plaintext, at)
-        if (read !== undefined) this.#targets.classes[read.classId]?.in.tail(read.highest, path.index, now)
-        return read?.end
+        const each = read === undefined ? undefined : this.#targets.classes[read.classId]
+        if (read === undefined || each === undefined) return undefined
+        each.in.tail(read.highest, path.index, now)
+        return read.end
       }
       case FRAME.pathReport: {
         const read = decodePathReport(plaintext, at + 2)
@@ -104,12 +127,12 @@ export class FrameReader {
       case FRAME.classReport: {
         const read = readClassReport(plaintext, at)
         const each = read === undefined ? undefined : this.#targets.classes[read.frame.classId]
-        if (each !== undefined) each.reported = read?.frame
-        return read?.end
+        return read !== undefined && each?.hear(read.frame) === true ? read.end : undefined
       }
       case FRAME.close:
         this.#targets.closed()
         return plaintext.length
+      case undefined:
       default:
         return undefined
     }
@@ -119,8 +142,10 @@ export class FrameReader {
     const read = readRequest(plaintext, at)
     const each = read === undefined ? undefined : this.#targets.classes[read.frame.classId]
     if (read === undefined || each === undefined) return undefined
-    const roundTrip = this.#best()?.out.roundTrip ?? millis(100)
-    const known = each.out.requested(read.frame, millis(roundTrip / 2), each.budget(roundTrip), now)
+    const { path, budget } = this.#repairOf(each)
+    const roundTrip = path?.roundTrip ?? millis(100)
+    const times = { oneWay: millis(roundTrip / 2), round: retryInterval(roundTrip, path?.variation ?? millis(0)) }
+    const known = each.out.requested(read.frame, times, budget, now)
     // It speaks of what was never sent.
     if (known === undefined) return undefined
     if (each instanceof MessageClass) for (const ticket of each.out.queue.arrived(known)) this.#targets.arrived(each.id, ticket)

@@ -1,5 +1,5 @@
 import { bytes, millis } from '../wire/units.ts'
-import { LIVE_HEADER_BYTES, MESSAGE_HEADER_BYTES } from './carrier/frames.ts'
+import { CLASS_REPORT_FIELDS, LIVE_HEADER_BYTES, MESSAGE_HEADER_BYTES } from './carrier/frames.ts'
 import { MediaDeliveryIndex } from './measurement/media-delivery-index.ts'
 import { PathChoice } from './paths/path-choice.ts'
 import { FecEncoder } from './repair/fec-encoder.ts'
@@ -24,6 +24,8 @@ const MAX_BLOCK_AGE = millis(12)
 const TAIL_AFTER = [millis(6), millis(18), millis(40)] as const
 /** Copies for another path that wait at most. */
 const MAX_COPIES = 8192
+/** A copy is of use while the first may still be on its way; later, what was lost is asked for. */
+const MAX_COPY_WAIT = millis(100)
 
 /** One class of traffic of a link, both ways. Does no I/O and reads no clock. */
 export abstract class LinkClass {
@@ -39,8 +41,10 @@ export abstract class LinkClass {
   readonly copies: OutgoingPacket[][] = [[], [], [], []]
   /** When the far end was last told what came. */
   toldAt = millis(-Infinity)
-  /** What the far end said last of what it received. */
-  reported: ClassReport | undefined
+  /** Of the class, in front of every body. */
+  protected abstract readonly headerBytes: number
+  #reported: ClassReport | undefined
+  #copiesUsefulFor = Infinity
   #sentAt = millis(-Infinity)
   #tails: number = TAIL_AFTER.length
   #tailAllAt = millis(Infinity)
@@ -63,13 +67,35 @@ export abstract class LinkClass {
   protected abstract get mdi(): ClassSnapshot['mdi']
 
   /** A packet left on a path: the others it is to leave on get it, too. */
-  copyToOthers(packet: OutgoingPacket, path: number, others: readonly number[]): void {
+  copyToOthers(packet: OutgoingPacket, path: number, others: readonly number[], now: Millis): void {
+    packet.copiedAt = now
     for (const other of others) {
       const queue = this.copies[other]
       if (other === path || queue === undefined) continue
       queue.push(packet)
       if (queue.length > MAX_COPIES) queue.splice(0, queue.length - MAX_COPIES)
     }
+  }
+
+  /** Copies that waited too long are of no use any more: a path that cannot carry all is not to fall ever further behind. @param usefulFor - From first sending. */
+  expireCopies(usefulFor: number, now: Millis): void {
+    this.#copiesUsefulFor = usefulFor
+    for (const queue of this.copies) {
+      let expired = 0
+      for (let packet = queue[0]; packet !== undefined && this.#isStale(packet, now); packet = queue[expired]) expired++
+      if (expired > 0) queue.splice(0, expired)
+    }
+  }
+
+  /** The copy that goes next on a path, if one is of use. */
+  takeCopy(path: number, now: Millis): OutgoingPacket | undefined {
+    const queue = this.copies[path]
+    for (let packet = queue?.shift(); packet !== undefined; packet = queue?.shift()) if (!this.#isStale(packet, now)) return packet
+    return undefined
+  }
+
+  #isStale({ copiedAt, sentAt }: OutgoingPacket, now: Millis): boolean {
+    return now - copiedAt > Math.min(MAX_COPY_WAIT, this.contract.queueDelayMillis) || now - sentAt > this.#copiesUsefulFor
   }
 
   /** Something left: sooner or later the far end has to know that nothing came after it. */
@@ -89,6 +115,18 @@ export abstract class LinkClass {
     this.#tails++
     const next = TAIL_AFTER[this.#tails]
     this.#tailAllAt = next === undefined ? millis(Infinity) : millis(this.#sentAt + next)
+  }
+
+  /** What the far end said last of what it received. */
+  get reported(): ClassReport | undefined {
+    return this.#reported
+  }
+
+  /** The far end says what it received; older than the last, that changes nothing. @returns false for what cannot be. */
+  hear(report: ClassReport): boolean {
+    if (knownOf(report) > this.out.sequence) return false
+    if (this.#reported === undefined || knownOf(report) >= knownOf(this.#reported)) this.#reported = report
+    return true
   }
 
   /** What the far end is told of what came. */
@@ -118,13 +156,19 @@ export abstract class LinkClass {
   }
 
   #outgoing(): ClassTotals {
-    const { counts } = this.out
+    const { packets, bytes: size, retransmittedPackets, retransmittedBytes } = this.out.counts
     return {
-      ...counts, bytes: bytes(counts.bytes), retransmittedBytes: bytes(counts.retransmittedBytes),
-      fecPackets: this.fecPackets, fecBytes: bytes(this.fecBytes), fecRecoveredPackets: 0, droppedPackets: this.droppedPackets,
+      packets, bytes: bytes(size - packets * this.headerBytes), retransmittedPackets, retransmittedBytes: bytes(retransmittedBytes),
+      fecPackets: this.fecPackets, fecBytes: bytes(this.fecBytes), droppedPackets: this.droppedPackets,
+      fecRecoveredPackets: fieldOf(this.#reported, 'fecRecoveredPackets'), deadlineMisses: fieldOf(this.#reported, 'deadlineMisses'),
     }
   }
 }
+
+const fieldOf = (report: ClassReport | undefined, field: (typeof CLASS_REPORT_FIELDS)[number]): number => report?.values[CLASS_REPORT_FIELDS.indexOf(field)] ?? 0
+
+/** Packets of whose fate a report tells. */
+const knownOf = (report: ClassReport): number => Math.max(fieldOf(report, 'packets'), fieldOf(report, 'fecRecoveredPackets')) + fieldOf(report, 'deadlineMisses')
 
 /** Without a deadline in the contract a live packet is of use for four round trips, within these bounds. */
 const LIVE_ROUND_TRIPS = 4
@@ -136,6 +180,7 @@ export class LiveClass extends LinkClass {
   override readonly in: IncomingClass
   readonly fec = new FecEncoder({ maxBodyLength: MAX_PROTECTED_BYTES, maxBlockAge: MAX_BLOCK_AGE })
   readonly fecSwitch = new FecSwitch()
+  protected override readonly headerBytes = LIVE_HEADER_BYTES
   readonly #mdi = new MediaDeliveryIndex()
   #dropped = 0
   #lastMdi: ClassSnapshot['mdi']
@@ -165,6 +210,11 @@ export class LiveClass extends LinkClass {
     return this.#dropped
   }
 
+  /** A packet that must not be sent is dropped. */
+  refuse(): void {
+    this.#dropped++
+  }
+
   /** Once a second: the index of the second that ends. */
   measure(now: Millis): void {
     this.#mdi.lost(this.in.counts.deadlineMisses - this.#missed)
@@ -181,6 +231,7 @@ export class LiveClass extends LinkClass {
 export class MessageClass extends LinkClass {
   override readonly out = new OutgoingClass(new MessageQueue())
   override readonly in: IncomingClass
+  protected override readonly headerBytes = MESSAGE_HEADER_BYTES
 
   constructor(id: TrafficClass, index: number, contract: TrafficContract, sink: (message: Buffer) => void) {
     super(id, index, contract)
@@ -190,6 +241,7 @@ export class MessageClass extends LinkClass {
         take: (_sequence, body) => {
           const fate = assembler.push(body.readUInt32BE(0), body.readUInt32BE(4), body.readUInt32BE(8), body.subarray(MESSAGE_HEADER_BYTES))
           if (fate !== 'taken') this.in.counts.malformed++
+          return true
         },
         release: () => undefined,
       },
@@ -197,8 +249,9 @@ export class MessageClass extends LinkClass {
     )
   }
 
+  /** A deadline in the contract changes nothing: a message that misses a packet would hold up all that follow it. */
   override budget(): number {
-    return this.contract.deadlineMillis ?? Infinity
+    return Infinity
   }
 
   override get droppedPackets(): number {

@@ -10,14 +10,18 @@ import { FrameReader } from './frame-reader.ts'
 import { LinkPath } from './link-path.ts'
 import { encodePathReport, MAX_PATH_REPORT_BYTES } from './measurement/path-report.ts'
 import { LinkWatch } from './measurement/link-watch.ts'
-import { decideFec } from './repair/fec-policy.ts'
+import { isBulkTime, localMinuteOfDay } from './sharing/bulk-hours.ts'
+import { SteadyTime } from './steady-time.ts'
+import { decideFec, DEFAULT_MAX_OVERHEAD } from './repair/fec-policy.ts'
 import { MAX_PROTECTED_BYTES } from './repair/incoming-class.ts'
+import { retryInterval } from './repair/sequence-tracker.ts'
 import type { LinkContract, PathContract, TrafficClass } from '../wire/link.ts'
 import type { BitsPerSecond, Bytes, Millis } from '../wire/units.ts'
 import type { ParityPacket } from './repair/fec-encoder.ts'
 import type { LinkRole } from './carrier/sealing.ts'
 import type { LinkSnapshot, PathTotals } from './measurement/link-snapshot.ts'
 import type { RateControl } from './paths/rate-control.ts'
+import type { RepairRange } from './repair/sequence-tracker.ts'
 import type { OutgoingPacket } from './sharing/packet-queue.ts'
 
 /** What an endpoint does to the world. */
@@ -39,9 +43,12 @@ export interface LinkEndpointOptions {
   readonly contract: LinkContract
   readonly role: LinkRole
   readonly output: LinkOutput
-  readonly createRate: (path: PathContract) => RateControl
+  /** @param known - What a path is known to carry from this end. */
+  readonly createRate: (known: BitsPerSecond | undefined) => RateControl
   /** Of the clock that `now` is of, in milliseconds since the epoch. */
   readonly epochOrigin: number
+  /** Minutes since local midnight at a moment, in milliseconds since the epoch; this machine's time zone without it. */
+  readonly minuteOfDay?: ((at: number) => number) | undefined
 }
 
 /** How often an endpoint with traffic, or without, wants to be asked. */
@@ -57,6 +64,12 @@ const LAST_RESORT = millis(1000)
 const TELL_INTERVAL = millis(20)
 /** Messages under way, in packets: at least this, at most that, and so many round trips of the pace in between. */
 const WINDOW = { least: 256, most: 32_768, roundTrips: 3 } as const
+/** What waits for so long here, or on the way, waits because there is no room. Delays wander by themselves, too. */
+const CROWDED = { here: 15, onTheWay: 35 } as const
+const UNCROWDED_AFTER = millis(5000)
+/** Of what a path is taken to carry, parity included. */
+const FEC_SHARE = 0.85
+const LEAST_OVERHEAD = 0.02
 /** A typical datagram, for turning rates into packets. */
 const PACKET_BYTES = 1250
 /** Longer than any plaintext of ours: a report of all paths, or a probe of a jumbo frame. */
@@ -79,29 +92,48 @@ export class LinkEndpoint {
   readonly #watch: LinkWatch
   readonly #openedAt: number
   readonly #scratch = Buffer.alloc(MAX_PLAINTEXT_BYTES)
-  #now = millis(0)
+  readonly #time: SteadyTime
   #living: readonly LinkPath[] = []
   #choiceAt = millis(-Infinity)
   #reportAt = millis(0)
   #reportNumber = 1
+  #tellNumber = 0
   #measureAt = millis(0)
   #trafficAt = millis(-Infinity)
   #isClosed = false
+  #isEnded = false
+  #isBulkTime = true
+  #bulkSince = millis(-Infinity)
   #doubled: ReadonlySet<number> = new Set()
+  #crowdedAt = millis(-Infinity)
+  #parityBefore = { at: millis(0), bytes: 0 }
 
   constructor(options: LinkEndpointOptions, now: Millis) {
     const { contract, role, output, createRate, epochOrigin } = options
     this.#options = options
     this.contract = contract
-    this.#now = now
+    this.#time = new SteadyTime(now)
     const shares = TRAFFIC_CLASSES.map(id => (contract.allowedClasses.includes(id) ? contract.traffic[id].guaranteedShare : 0))
-    this.paths = contract.paths.map((path, index) => new LinkPath(path, index, createRate(path), shares))
+    this.paths = contract.paths.map((path, index) => new LinkPath(path, index, createRate(role === 'initiator' ? knownRate(path) : undefined), shares))
     const messageClass = (id: Exclude<TrafficClass, 'live'>): MessageClass =>
       new MessageClass(id, TRAFFIC_CLASSES.indexOf(id), contract.traffic[id], body => output.message(id, body))
-    this.live = new LiveClass('live', 0, contract.traffic.live, (flow, payload) => output.live(flow, payload), () => this.#now)
+    this.live = new LiveClass('live', 0, contract.traffic.live, (flow, payload) => output.live(flow, payload), () => this.#time.now)
     this.messages = { control: messageClass('control'), tiles: messageClass('tiles'), bulk: messageClass('bulk') }
     this.#classes = [this.live, this.messages.control, this.messages.tiles, this.messages.bulk]
-    this.#reader = new FrameReader({ paths: this.paths, classes: this.#classes, epochOrigin, answer: (path, frame, at) => this.#answer(path, frame, at), arrived: (id, ticket) => output.arrived(id, ticket), closed: () => output.closed() }, () => this.#best())
+    this.#reader = new FrameReader(
+      {
+        paths: this.paths,
+        classes: this.#classes.map(each => (contract.allowedClasses.includes(each.id) ? each : undefined)),
+        epochOrigin: () => this.#epochOrigin,
+        answer: (path, frame, at) => this.#answer(path, frame, at),
+        arrived: (id, ticket) => output.arrived(id, ticket),
+        closed: () => {
+          this.#end('far end')
+          output.closed()
+        },
+      },
+      each => ({ path: this.#pathOf(each)?.out, budget: this.#budgetOf(each) }),
+    )
     this.#watch = new LinkWatch(contract, role === 'initiator' ? 'opener' : 'accepter')
     this.#openedAt = epochOrigin + now
     this.#watch.record({ at: this.#openedAt, kind: 'link_opened', evidence: { paths: contract.paths.length } })
@@ -124,21 +156,25 @@ export class LinkEndpoint {
 
   /** Frames and claims of the far end that made no sense, so far. */
   get lies(): number {
-    return this.#reader.malformed + this.paths.reduce((sum, { out }) => sum + out.lies, 0)
+    return this.#reader.malformed + this.paths.reduce((sum, { lies }) => sum + lies, 0)
   }
 
   /** What a class may send in the long run, with everything around it, as far as is known. */
   capacityFor(id: TrafficClass): BitsPerSecond {
     const { choice } = this.#classOf(id)
-    const paces = choice.chosen.map((index): number => this.paths[index]?.out.pace ?? 0)
-    if (paces.length === 0) return bitsPerSecond(0)
-    return bitsPerSecond(choice.isDoubled ? Math.min(...paces) : paces.reduce((sum, pace) => sum + pace, 0))
+    const rates = choice.chosen.map((index): number => this.paths[index]?.out.capacity ?? 0)
+    if (rates.length === 0) return bitsPerSecond(0)
+    return bitsPerSecond(choice.isDoubled ? Math.min(...rates) : rates.reduce((sum, rate) => sum + rate, 0))
   }
 
-  /** Sends one packet of a flow, in its order, within the budget of the class. */
-  sendLive(flow: number, payload: Buffer, now: Millis): void {
-    this.#now = now
-    this.live.out.queue.push(flow, payload, this.#room(), now)
+  /** Sends one packet of a flow, in its order, within the budget of the class. Where the contract does not allow that, it is dropped and counted. */
+  sendLive(flow: number, payload: Buffer, at: Millis): void {
+    if (!this.contract.allowedClasses.includes('live')) {
+      this.live.refuse()
+      return
+    }
+    const now = this.#time.advance(at)
+    this.live.out.queue.push(flow, payload, this.#room(this.isUp ? this.#living : this.paths), now)
     this.#trafficAt = now
     this.#pump(now)
   }
@@ -154,8 +190,9 @@ export class LinkEndpoint {
   }
 
   /** Sends a message. @returns A ticket by which `arrived` tells of it; undefined when there is no room, or it is too long, or not allowed. */
-  sendMessage(id: Exclude<TrafficClass, 'live'>, body: Buffer, now: Millis): number | undefined {
+  sendMessage(id: Exclude<TrafficClass, 'live'>, body: Buffer, at: Millis): number | undefined {
     if (!this.contract.allowedClasses.includes(id)) return undefined
+    const now = this.#time.advance(at)
     this.#trafficAt = now
     return this.messages[id].out.queue.push(body, now)
   }
@@ -166,25 +203,27 @@ export class LinkEndpoint {
    * @param path - That it came on.
    * @param size - Of the whole IP packet, in bytes.
    */
-  receive(path: number, packetNumber: number, plaintext: Buffer, size: number, now: Millis): void {
-    this.#now = now
+  receive(path: number, packetNumber: number, plaintext: Buffer, size: number, at: Millis): void {
+    const now = this.#time.advance(at)
     const entry = this.paths[path]
     if (entry === undefined || this.#isClosed || plaintext.length < 4) return
     const isTraffic = this.#reader.read(entry, plaintext, now)
     entry.in.received(packetNumber, size, plaintext.readUInt32BE(0), isTraffic, now)
+    // What was asked for again does not wait for the next step.
+    if (this.live.out.hasRequests) this.#pump(now)
     if (!isTraffic) return
     this.#trafficAt = now
     entry.carriesTraffic(now)
   }
 
   /** An authentic datagram came again: it is counted, and nothing else. @param size - Of the whole IP packet, in bytes. */
-  repeated(path: number, packetNumber: number, size: Bytes, now: Millis): void {
-    this.paths[path]?.in.repeated(packetNumber, size, now)
+  repeated(path: number, packetNumber: number, size: Bytes, at: Millis): void {
+    this.paths[path]?.in.repeated(packetNumber, size, this.#time.advance(at))
   }
 
   /** Does what is due. @returns When to call it next. */
-  step(now: Millis): Millis {
-    this.#now = now
+  step(at: Millis): Millis {
+    const now = this.#time.advance(at)
     if (this.#isClosed) return millis(Infinity)
     this.#judgePaths(now)
     for (const path of this.paths) this.#keepPath(path, now)
@@ -195,24 +234,27 @@ export class LinkEndpoint {
       if (now >= this.#reportAt) this.#sendReport(now)
     }
     this.#measure(now)
-    return millis(now + this.#interval(now))
+    return this.#time.outside(millis(now + this.#interval(now)))
   }
 
   /** Says goodbye. Nothing is sent or taken after that. */
-  close(now: Millis): void {
+  close(at: Millis): void {
     if (this.#isClosed) return
+    const now = this.#time.advance(at)
     for (const path of this.paths) this.#emit(path, Buffer.from([0, 0, 0, 0, FRAME.close]), now)
+    this.#end('this end')
     this.#isClosed = true
   }
 
   /** A key changed, an address moved: what only the caller knows. */
   note(kind: 'path_rebound' | 'rekeyed', path: number | undefined, evidence: Readonly<Record<string, number | string>>): void {
     const name = path === undefined ? undefined : this.paths[path]?.contract.name
-    this.#watch.record({ at: this.#options.epochOrigin + this.#now, kind, evidence, ...(name === undefined ? {} : { path: name }) })
+    this.#watch.record({ at: this.#epochOrigin + this.#time.now, kind, evidence, ...(name === undefined ? {} : { path: name }) })
   }
 
   /** Everything known of the link. */
-  snapshot(now: Millis): LinkSnapshot {
+  snapshot(at: Millis): LinkSnapshot {
+    const now = this.#time.advance(at)
     return { ...this.#measured(now), events: this.#watch.events }
   }
 
@@ -222,9 +264,30 @@ export class LinkEndpoint {
       link: this.contract.name,
       class: this.contract.class,
       openedAt: this.#openedAt,
+      lies: this.lies,
       paths: this.paths.map(path => path.snapshot(now)),
-      classes: this.#classes.filter(({ id }) => this.contract.allowedClasses.includes(id)).map(each => each.snapshot(nameOf, now)),
+      classes: this.#classes.filter(({ id }) => this.contract.allowedClasses.includes(id)).map(each => {
+        const snapshot = each.snapshot(nameOf, now)
+        return each.id === 'bulk' ? { ...snapshot, queueDelay: this.#bulkDelay(snapshot.queueDelay, now) } : snapshot
+      }),
     }
+  }
+
+  /** What waits for its hours does not wait for a line. */
+  #bulkDelay(waited: Millis, now: Millis): Millis {
+    return this.#isBulkTime ? millis(Math.min(waited, now - this.#bulkSince)) : millis(0)
+  }
+
+  #end(by: 'this end' | 'far end'): void {
+    if (this.#isEnded) return
+    this.#isEnded = true
+    const at = this.#epochOrigin + this.#time.now
+    this.#watch.record({ at, kind: 'link_closed', evidence: { openMillis: at - this.#openedAt, by } })
+  }
+
+  /** Of {@link #time}, in milliseconds since the epoch. */
+  get #epochOrigin(): number {
+    return this.#options.epochOrigin - this.#time.ahead
   }
 
   #classOf(id: TrafficClass): LiveClass | MessageClass {
@@ -238,10 +301,30 @@ export class LinkEndpoint {
     return best
   }
 
-  /** Room for the body of a data frame on every living path, with the parity that may cover it. */
-  #room(): number {
+  /**
+   * The path that a class is repaired by: the slowest of those that it uses, or the quickest where all of it is on each.
+   * The far end has the same contract, and chooses likewise.
+   */
+  #pathOf({ choice }: LiveClass | MessageClass): LinkPath | undefined {
+    let chosen: LinkPath | undefined
+    for (const index of choice.chosen) {
+      const path = this.paths[index]
+      if (path !== undefined && (chosen === undefined || path.out.roundTrip < chosen.out.roundTrip === choice.isDoubled)) chosen = path
+    }
+    return chosen ?? this.#best()
+  }
+
+  /** How long a packet of a class is of use, by the slowest of the paths that it uses: what travels on two may come on either. */
+  #budgetOf(each: LiveClass | MessageClass): number {
+    let roundTrip = 0
+    for (const index of each.choice.chosen) roundTrip = Math.max(roundTrip, this.paths[index]?.out.roundTrip ?? 0)
+    return each.budget(roundTrip === 0 ? this.roundTrip : millis(roundTrip))
+  }
+
+  /** Room for the body of a data frame on every one of these paths, with the parity that may cover it. */
+  #room(paths: readonly LinkPath[]): number {
     let mtu: number = 1500
-    for (const path of this.#living) mtu = Math.min(mtu, path.mtu.mtu)
+    for (const path of paths) mtu = Math.min(mtu, path.mtu.mtu)
     return Math.min(MAX_PROTECTED_BYTES, mtu - DATAGRAM_OVERHEAD - DATA_HEADER_BYTES - PARITY_ROOM)
   }
 
@@ -256,20 +339,39 @@ export class LinkEndpoint {
     for (const path of this.paths) if (path.judge(now)) isNews = true
     if (!isNews) return
     this.#choiceAt = now
+    this.#readHours(now)
     const up = this.paths.filter(path => path.state === 'up')
     // When all fall silent at once it is more likely the far end that is busy. There is nothing better to use, either.
     this.#living = up.length > 0 ? up : this.paths.filter(path => now - (path.out.provenAt ?? -Infinity) < LAST_RESORT)
     const candidates = this.#living.map(({ index, upSince }) => ({ index, upSince }))
-    const trips = this.#living.map(({ out }) => out.roundTrip)
-    const difference = millis(trips.length < 2 ? 0 : (Math.max(...trips) - Math.min(...trips)) / 2)
+    const delays = this.#living.map(({ index, out }) => ({ index, oneWay: millis(out.roundTrip / 2), variation: out.variation }))
     const indices = candidates.map(({ index }) => index)
     for (const each of this.#classes) {
+      const { chosen, isDoubled } = each.choice
       each.choice.update(candidates, now)
-      each.in.tracker.usePaths(indices, difference)
+      const isUrgent = each === this.live || each === this.messages.control
+      if (isUrgent && !isDoubled && indices.length > 0) this.#resend(each, chosen.filter(index => !indices.includes(index)))
+      each.in.tracker.usePaths(delays)
       each.copies.forEach((queue, index) => {
         if (queue.length > 0 && !indices.includes(index)) queue.length = 0
       })
     }
+  }
+
+  /** What left on paths since they last proved that they live is most likely lost. The far end would notice, but late. */
+  #resend(each: LiveClass | MessageClass, gone: readonly number[]): void {
+    for (const index of gone) {
+      const { provenAt, roundTrip } = this.paths[index]?.out ?? {}
+      if (provenAt !== undefined && roundTrip !== undefined) each.out.resend(index, millis(provenAt - roundTrip))
+    }
+  }
+
+  #readHours(now: Millis): void {
+    const { bulkHours } = this.contract
+    if (bulkHours === undefined) return
+    const wasBulkTime = this.#isBulkTime
+    this.#isBulkTime = isBulkTime(bulkHours, (this.#options.minuteOfDay ?? localMinuteOfDay)(this.#epochOrigin + now))
+    if (this.#isBulkTime && !wasBulkTime) this.#bulkSince = now
   }
 
   #keepPath(path: LinkPath, now: Millis): void {
@@ -291,41 +393,63 @@ export class LinkEndpoint {
     const tails = this.#classes.filter(each => each.out.sequence > 0)
     const length = size === undefined ? 15 + 6 * tails.length : size - DATAGRAM_OVERHEAD
     const plaintext = this.#plaintext(length, now).fill(FRAME.padding, 4)
-    let at = writeProbe(plaintext, 4, { id: path.probe(size === undefined, now), askedAt: this.#options.epochOrigin + now, size: size ?? 0 })
+    let at = writeProbe(plaintext, 4, { id: path.probe(size === undefined, now), askedAt: this.#epochOrigin + now, size: size ?? 0 })
     for (const each of tails) at = writeTail(plaintext, at, each.index, each.out.sequence)
     this.#emit(path, plaintext, now)
   }
 
   #answer(path: LinkPath, frame: Parameters<typeof writeProbe>[2], now: Millis): void {
     const plaintext = this.#plaintext(31, now)
-    const at = this.#options.epochOrigin + now
+    const at = this.#epochOrigin + now
     writeAnswer(plaintext, 4, { ...frame, heardAt: at, answeredAt: at })
     this.#emit(path, plaintext, now)
   }
 
   #keepLive(now: Millis): void {
     const { live } = this
-    const budget = live.budget(this.roundTrip)
+    const roundTrip = this.#pathOf(live)?.out.roundTrip ?? this.roundTrip
     live.out.queue.expire(live.contract.queueDelayMillis, now)
-    live.out.forget(millis(budget), now)
+    const usefulFor = this.#budgetOf(live) - roundTrip / 2
+    let keptFor = usefulFor
+    for (const { out } of this.#living) keptFor = Math.max(keptFor, live.budget(out.roundTrip) - out.roundTrip / 2)
+    live.out.step(usefulFor, now, keptFor)
+    live.expireCopies(usefulFor, now)
     for (const parity of live.fec.step(now)) live.parity.push(parity)
   }
 
   #keepClass(each: LiveClass | MessageClass, now: Millis): void {
     if (now >= each.tailDueAt) this.#sendTail(each, now)
-    const best = this.#best()
-    if (best === undefined) return
-    const { roundTrip, variation } = best.out
-    const { ranges } = each.in.step(now, { roundTrip, variation, budget: each.budget(roundTrip) })
+    const path = this.#pathOf(each)
+    if (path === undefined) return
+    const { roundTrip, variation } = path.out
+    if (each !== this.live) each.expireCopies(Infinity, now)
+    const { ranges } = each.in.step(now, { roundTrip, variation, budget: this.#budgetOf(each) })
     const isDue = each !== this.live && each.in.hasNews && now - each.toldAt >= TELL_INTERVAL
     if (ranges.length === 0 && !isDue) return
     each.in.told()
     each.toldAt = now
+    const [best = path, ...others] = this.#byRoundTrip()
+    if (ranges.length === 0) this.#request(each, ranges, [best, ...others][this.#tellNumber++ % (1 + others.length)] ?? best, now)
+    else if (others.length === 0) this.#request(each, ranges, best, now)
+    else {
+      // A copy goes over another path than what it is a copy of.
+      for (const [turn, way] of [best, ...others].entries()) {
+        const due = ranges.filter(({ copy }) => copy % (1 + others.length) === turn)
+        if (due.length > 0) this.#request(each, due, way, now)
+      }
+    }
+  }
+
+  #request(each: LiveClass | MessageClass, ranges: readonly RepairRange[], path: LinkPath, now: Millis): void {
     const { cumulative, highest } = each.in.tracker
     const plaintext = this.#plaintext(11 + 6 * ranges.length, now)
     writeRequest(plaintext, 4, { classId: each.index, cumulative, highest, ranges })
-    // The other one carries the copy, if there is another one.
-    this.#emit(this.#living[this.#reportNumber++ % this.#living.length] ?? best, plaintext, now)
+    this.#emit(path, plaintext, now)
+  }
+
+  /** The living paths, the quickest first. */
+  #byRoundTrip(): readonly LinkPath[] {
+    return this.#living.length < 2 ? this.#living : [...this.#living].sort((a, b) => a.out.roundTrip - b.out.roundTrip)
   }
 
   #sendTail(each: LiveClass | MessageClass, now: Millis): void {
@@ -350,7 +474,13 @@ export class LinkEndpoint {
       plaintext[at + 1] = index
       at = encodePathReport(plaintext, at + 2, { number: this.#reportNumber++, totals: incoming.statistics.totals(now), gauges: incoming.statistics.gauges(now) })
     }
-    for (const each of this.#classes) at = writeClassReport(plaintext, at, each.report())
+    for (const each of this.#classes) {
+      if (!this.contract.allowedClasses.includes(each.id)) continue
+      at = writeClassReport(plaintext, at, each.report())
+      // Once more what came: if the last word of that was lost, the far end waits for room for ever.
+      const { cumulative, highest } = each.in.tracker
+      if (each !== this.live && highest > 0) at = writeRequest(plaintext, at, { classId: each.index, cumulative, highest, ranges: [] })
+    }
     this.#emit(best, plaintext.subarray(0, at), now)
   }
 
@@ -358,25 +488,42 @@ export class LinkEndpoint {
     if (now < this.#measureAt) return
     this.#measureAt = millis(now + REPORT_INTERVAL)
     this.live.measure(now)
-    this.#watch.observe(this.#measured(now), this.#options.epochOrigin + now)
+    this.#watch.observe(this.#measured(now), this.#epochOrigin + now)
     this.#decideFec(now)
   }
 
-  /** Parity for what retransmission cannot bring back in time. Where every packet travels twice already, there is none. */
+  /**
+   * Parity for what retransmission cannot bring back in time. Where every packet travels twice already, there is none,
+   * and none either where the line has no room for it: what waits or overflows is worse than what is lost.
+   */
   #decideFec(now: Millis): void {
     const path = this.paths[this.live.choice.chosen[0] ?? 0]
     const reported = path?.reported
     if (path === undefined || reported === undefined) return
     const { lossRatio, throughput } = reported.gauges
-    const roundTrip = path.out.roundTrip
-    const decision = this.live.choice.isDoubled
-      ? undefined
-      : decideFec({ lossRatio, meanBurst: meanBurst(reported.totals), budget: millis(this.live.budget(roundTrip)), roundTrip, packetsPerSecond: Math.max(1, throughput / 8 / PACKET_BYTES) })
-    this.live.fec.configure(this.live.fecSwitch.step(decision, now))
+    const { roundTrip, variation } = path.out
+    if (path.out.queueingDelay > CROWDED.onTheWay || this.live.out.queue.waited(now) > CROWDED.here) this.#crowdedAt = now
+    const room = (FEC_SHARE * path.out.capacity) / Math.max(1, path.out.sendingRate(now) - this.#parityRate(now)) - 1
+    const maxOverhead = Math.min(DEFAULT_MAX_OVERHEAD, room)
+    const isPossible = !this.live.choice.isDoubled && maxOverhead >= LEAST_OVERHEAD && now - this.#crowdedAt > UNCROWDED_AFTER
+    const decision = isPossible
+      ? decideFec({ lossRatio, meanBurst: meanBurst(reported.totals), budget: millis(this.live.budget(roundTrip)), roundTrip: retryInterval(roundTrip, variation), packetsPerSecond: Math.max(1, throughput / 8 / PACKET_BYTES), maxOverhead })
+      : undefined
+    // What is needed may wait to be stopped; what does harm may not.
+    this.live.fec.configure(isPossible ? this.live.fecSwitch.step(decision, now) : undefined)
+  }
+
+  /** Bits per second of parity since the last time. */
+  #parityRate(now: Millis): number {
+    const { at, bytes: before } = this.#parityBefore
+    this.#parityBefore = { at: now, bytes: this.live.fecBytes }
+    return now > at ? ((this.live.fecBytes - before) * 8000) / (now - at) : 0
   }
 
   #window(each: LiveClass | MessageClass): number {
     if (each === this.live) return Infinity
+    // What is under way is still repaired.
+    if (each.id === 'bulk' && !this.#isBulkTime) return 0
     let packets = 0
     for (const index of each.choice.chosen) {
       const path = this.paths[index]
@@ -414,10 +561,13 @@ export class LinkEndpoint {
     if (each === undefined) return false
     const parity = each.parity.shift()
     if (parity !== undefined) return this.#sendParity(each, parity, path, now)
-    const copy = each.copies[path.index]?.shift()
-    const packet = copy ?? each.out.next(this.#room(), now)
+    const hasCopies = (each.copies[path.index]?.length ?? 0) > 0
+    const copy = each.takeCopy(path.index, now)
+    if (hasCopies && copy === undefined) return true
+    // A message is sent again for as long as it takes, and on a path that does not live now, perhaps.
+    const packet = copy ?? each.out.next(this.#room(this.paths), now)
     if (packet === undefined) return false
-    if (copy === undefined) this.#copy(each, packet, path)
+    if (copy === undefined) this.#copy(each, packet, path, now)
     if (each === this.live && copy === undefined && (packet.flags & DATA_FLAG.again) === 0 && packet.body.length <= MAX_PROTECTED_BYTES) {
       for (const more of this.live.fec.add(packet.sequence, packet.body, now)) each.parity.push(more)
     }
@@ -425,11 +575,11 @@ export class LinkEndpoint {
     return true
   }
 
-  #copy(each: LiveClass | MessageClass, packet: OutgoingPacket, path: LinkPath): void {
-    if (each.choice.isDoubled) each.copyToOthers(packet, path.index, each.choice.chosen)
+  #copy(each: LiveClass | MessageClass, packet: OutgoingPacket, path: LinkPath, now: Millis): void {
+    if (each.choice.isDoubled) each.copyToOthers(packet, path.index, each.choice.chosen, now)
     else if (each === this.live && this.#doubled.size > 0 && this.#living.length > 1 && this.#doubled.has(packet.body.readUInt16BE(0))) {
       const other = this.#living.find(living => living !== path)
-      if (other !== undefined) each.copyToOthers(packet, path.index, [other.index])
+      if (other !== undefined) each.copyToOthers(packet, path.index, [other.index], now)
     }
   }
 
@@ -438,6 +588,7 @@ export class LinkEndpoint {
     const flags = packet.flags | (isSpread ? DATA_FLAG.spread : 0)
     packet.body.copy(plaintext, writeDataHeader(plaintext, 4, each.index, flags, packet.sequence, packet.body.length))
     if (packet.endOf !== undefined && each instanceof MessageClass) each.out.queue.ended(packet.endOf, packet.sequence)
+    packet.path = path.index
     each.sent(now)
     path.carriesTraffic(now)
     path.out.ledger.spent(each.index, this.#emit(path, plaintext, now, true))
@@ -462,9 +613,11 @@ export class LinkEndpoint {
   /** @returns The size of the IP packet. */
   #emit(path: LinkPath, plaintext: Buffer, now: Millis, isTraffic = false): number {
     const size = bytes(plaintext.length + HEADER_BYTES + TAG_BYTES + IP_UDP_BYTES)
-    this.#options.output.transmit(path.index, path.out.send(size, isTraffic, now), plaintext)
+    this.#options.output.transmit(path.index, path.send(size, isTraffic, now), plaintext)
     return size
   }
 }
+
+const knownRate = ({ rateBitsPerSecond: rate }: PathContract): BitsPerSecond | undefined => (rate === undefined ? undefined : bitsPerSecond(rate))
 
 const meanBurst = ({ lostPackets, lossBursts }: PathTotals): number => (lossBursts === 0 ? 1 : Math.max(1, lostPackets / lossBursts))

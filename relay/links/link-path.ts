@@ -1,11 +1,11 @@
-import { bytes, millis } from '../wire/units.ts'
+import { bitsPerSecond, bytes, millis } from '../wire/units.ts'
 import { ClockOffset } from './measurement/clock-offset.ts'
 import { PathReportGuard } from './measurement/path-report-guard.ts'
 import { IncomingPath } from './paths/incoming-path.ts'
 import { MtuSearch } from './paths/mtu-search.ts'
 import { OutgoingPath } from './paths/outgoing-path.ts'
 import type { PathContract } from '../wire/link.ts'
-import type { Millis } from '../wire/units.ts'
+import type { Bytes, Millis } from '../wire/units.ts'
 import type { AnswerFrame } from './carrier/frames.ts'
 import type { PathGauges, PathSnapshot, PathState, PathTotals } from './measurement/link-snapshot.ts'
 import type { PathReport } from './measurement/path-report.ts'
@@ -73,6 +73,11 @@ export class LinkPath {
     return this.#reported
   }
 
+  /** Reports of the far end that cannot be true. */
+  get lies(): number {
+    return this.out.lies + this.#guard.lies
+  }
+
   /** Something other than housekeeping was sent, or came. */
   carriesTraffic(now: Millis): void {
     this.#trafficAt = now
@@ -90,8 +95,12 @@ export class LinkPath {
     if (isUp === (this.#state === 'up')) return false
     if (!isUp && this.#state === 'unproven') return false
     this.#state = isUp ? 'up' : 'down'
-    if (isUp) this.#upSince = now
-    else this.#outages++
+    if (isUp) {
+      this.#upSince = now
+      this.out.rose(now)
+    } else {
+      this.#outages++
+    }
     return true
   }
 
@@ -100,6 +109,12 @@ export class LinkPath {
     const { provenAt } = this.out
     const isForlorn = this.#state !== 'up' && this.#probeAt - (provenAt ?? this.#upSince) > PATIENCE && this.#nextProbe > 400
     return millis(this.#probeAt + (isForlorn ? SLOW_PROBE_INTERVAL : PROBE_INTERVAL))
+  }
+
+  /** A datagram leaves. @param isTraffic - Whether it will be answered by feedback. @returns Its number. */
+  send(size: Bytes, isTraffic: boolean, now: Millis): number {
+    if (isTraffic && this.out.vanishes(size, this.mtu.mtu, now)) this.mtu.blackHole(now)
+    return this.out.send(size, isTraffic, now)
   }
 
   /** Remembers a probe that leaves now. @returns Its number. */
@@ -133,7 +148,7 @@ export class LinkPath {
 
   /** Everything known of it. */
   snapshot(now: Millis): PathSnapshot {
-    const capacity = this.out.capacity
+    const capacity = this.out.isProven ? this.out.capacity : undefined
     return {
       path: this.contract.name,
       state: this.#state,
@@ -141,7 +156,7 @@ export class LinkPath {
       roundTrip: this.out.hasRoundTrip ? this.out.roundTrip : undefined,
       shortestRoundTrip: this.out.shortestRoundTrip,
       capacity,
-      headroom: Math.max(0, capacity - this.out.sendingRate(now)) as PathSnapshot['headroom'],
+      headroom: capacity === undefined ? undefined : bitsPerSecond(Math.max(0, capacity - this.out.sendingRate(now))),
       queueingDelay: this.out.queueingDelay,
       mtu: this.mtu.mtu,
       clockOffset: this.clock.offset,

@@ -29,6 +29,8 @@ async function openSocket(address: string | undefined, port: number, isSix: bool
     await once(socket, 'listening')
   } catch (cause) {
     socket.close()
+    const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'EADDRNOTAVAIL'
+    if (isMissing) throw new RelayFault('unavailable', 'no interface of this machine has that address', { cause })
     throw new RelayFault('address_in_use', `cannot take UDP port ${port} on ${address ?? 'any address'}`, { cause })
   }
   // Sends have no callback, which costs a third of them: what a send cannot do, silence tells. An unreachable peer shows as a refused send or an ICMP message; silence is what decides.
@@ -97,8 +99,8 @@ export class LinkPort implements AsyncDisposable {
 
   /** Ends a link. Idempotent. */
   release({ association }: LinkTransport): void {
-    const link = this.#links.get(association.association)
-    this.#links.delete(association.association)
+    const link = this.#links.get(association)
+    this.#links.delete(association)
     link?.close()
   }
 
@@ -204,6 +206,22 @@ export interface LinkTarget {
   readonly port: number
 }
 
+/** A socket that takes datagrams of its peer alone, and finds its route once. */
+async function dial(localAddress: string | undefined, host: string, port: number): Promise<Socket> {
+  const { address, family } = await lookup(host, { order: 'ipv4first' }).catch((cause: unknown) => {
+    throw new RelayFault('unavailable', 'the name of its far end cannot be resolved', { cause })
+  })
+  const socket = await openSocket(localAddress, 0, family === 6)
+  try {
+    socket.connect(port, address)
+    await once(socket, 'connect')
+  } catch (cause) {
+    socket.close()
+    throw cause
+  }
+  return socket
+}
+
 /** The initiator's side: one socket per path, bound to the interface that the contract names. */
 export class LinkDialer implements AsyncDisposable {
   readonly transport: LinkTransport
@@ -217,20 +235,15 @@ export class LinkDialer implements AsyncDisposable {
     sockets.forEach((socket, index) => socket.on('message', datagram => this.#receive(datagram, index)))
   }
 
-  /** @throws {RelayFault} `unavailable` when a name cannot be resolved; `address_in_use` when an interface is not there. */
+  /** @throws {RelayFault} `unavailable`, naming the path, when its far end cannot be resolved or reached, or its interface is not there. */
   static async open(association: LinkAssociation, target: LinkTarget, clock: Clock): Promise<LinkDialer> {
     await using scope = new AsyncDisposableStack()
     const sockets: Socket[] = []
-    for (const { localAddress, remoteHost } of association.contract.paths) {
-      const host = remoteHost ?? target.host
-      const { address, family } = await lookup(host, { order: 'ipv4first' }).catch((cause: unknown) => {
-        throw new RelayFault('unavailable', 'the address of a path cannot be resolved', { cause })
+    for (const { name, localAddress, remoteHost } of association.contract.paths) {
+      const socket = await dial(localAddress, remoteHost ?? target.host, target.port).catch((cause: unknown) => {
+        throw new RelayFault('unavailable', `path ${name}: ${cause instanceof RelayFault ? cause.message : 'there is no route to its far end'}`, { cause })
       })
-      const socket = await openSocket(localAddress, 0, family === 6)
       scope.defer(() => void socket.close())
-      // A connected socket takes datagrams of its peer alone, and finds its route once.
-      socket.connect(target.port, address)
-      await once(socket, 'connect')
       sockets.push(socket)
     }
     const isLoopback = sockets.every(socket => LOOPBACK.test(socket.remoteAddress().address))
@@ -258,7 +271,7 @@ export class LinkDialer implements AsyncDisposable {
 
   #receive(datagram: Buffer, path: number): void {
     const header = readHeader(datagram)
-    const isMine = typeof header !== 'string' && header.association === this.transport.association.association && header.path === path
+    const isMine = typeof header !== 'string' && header.association === this.transport.association && header.path === path
     const refusal = typeof header === 'string' ? header : isMine ? this.transport.take(datagram, header) : 'unknown_link'
     if (refusal !== undefined) this.#refused[refusal]++
   }

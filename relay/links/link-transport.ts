@@ -43,7 +43,8 @@ const EARLIER = 0.5
 
 /** A link end with its keys and its time: {@link LinkEndpoint} between an application and sealed datagrams. */
 export class LinkTransport {
-  readonly association: LinkAssociation
+  /** Which link of the responder's port. The secret is not kept: only keys made from it. */
+  readonly association: number
   readonly endpoint: LinkEndpoint
   readonly #clock: Clock
   readonly #sealer: Sealer
@@ -57,11 +58,10 @@ export class LinkTransport {
   #isClosed = false
 
   /** @param isLoopback - The far end is on this machine: its line is memory, and not measured unless a rate is stated. */
-  constructor(association: LinkAssociation, role: LinkRole, clock: Clock, send: SendDatagram, isLoopback = false) {
+  constructor({ association, secret, contract }: LinkAssociation, role: LinkRole, clock: Clock, send: SendDatagram, isLoopback = false) {
     this.association = association
     this.#clock = clock
     this.#send = send
-    const { secret, contract } = association
     this.#sealer = new Sealer(secret, role)
     this.#opener = new Opener(secret, role === 'initiator' ? 'responder' : 'initiator')
     this.#windows = contract.paths.map(() => new ReplayWindow())
@@ -69,8 +69,7 @@ export class LinkTransport {
       {
         contract, role,
         epochOrigin: performance.timeOrigin + performance.now() - clock.now(),
-        createRate: ({ rateBitsPerSecond: rate }) =>
-          isLoopback && rate === undefined ? UNLIMITED_RATE : new PathRate({ initial: bitsPerSecond(rate ?? UNKNOWN_RATE), isKnown: rate !== undefined }),
+        createRate: known => (isLoopback && known === undefined ? UNLIMITED_RATE : new PathRate({ initial: known ?? UNKNOWN_RATE, isKnown: known !== undefined })),
         output: {
           transmit: (path, packetNumber, plaintext) => this.#transmit(path, packetNumber, plaintext),
           live: (flow, payload) => this.#listener.onLive?.(flow, payload),
@@ -153,7 +152,7 @@ export class LinkTransport {
   }
 
   #transmit(path: number, packetNumber: number, plaintext: Buffer): void {
-    this.#send(path, this.#sealer.seal(this.association.association, path, packetNumber, plaintext, this.#clock.now()))
+    this.#send(path, this.#sealer.seal(this.association, path, packetNumber, plaintext, this.#clock.now()))
   }
 
   #noteEpochs(): void {

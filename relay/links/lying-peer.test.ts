@@ -170,11 +170,15 @@ const STRAINS: Record<string, () => (number: number) => Buffer> = {
   },
   'sends fragments of one byte': () => {
     let sequence = 1
-    return () => Buffer.concat(Array.from({ length: 100 }, () => fragment(2, sequence, 1 + (sequence >> 16), (sequence * 2) % 1e6, 1e6 + 1, (sequence++, 1))))
+    return () => Buffer.concat(Array.from({ length: 16 }, () => fragment(2, sequence, 1 + (sequence >> 16), (sequence * 2) % 1e6, 1e6 + 1, (sequence++, 1))))
   },
   'sent last what is as far ahead as may be': () => {
     let highest = 0
-    return () => frame(10, target => writeTail(target, 0, LIVE, (highest += 30_000) % TWO_32))
+    return () => frame(10, target => writeTail(target, 0, LIVE, (highest += 4000) % TWO_32))
+  },
+  'leaves out as many packets as may be': () => {
+    let sequence = 1
+    return () => live((sequence += 32_000) % TWO_32, 0, sequence, 0)
   },
   'repeats packets': () => number => live(Math.max(1, number % 50), 1, number % 50, 0, 1000, DATA_FLAG.again),
 }
@@ -187,7 +191,8 @@ for (const [strain, begin] of Object.entries(STRAINS)) {
     const played = link.play(4000, begin())
     const grown = heap() - before
     t.comment(`${JSON.stringify(played)}, ${Math.round(grown / 1e6)} MB, ${Math.round(performance.now() - began)} ms of work`)
-    t.ok(grown < 80e6, `grew by ${Math.round(grown / 1e6)} MB`)
+    // Messages under way may take 64 MiB; the rest is what the collector has not got to yet.
+    t.ok(grown < 110e6, `grew by ${Math.round(grown / 1e6)} MB`)
     link.play(1500)
     const after = link.play(1000)
     t.equal(after.arrived, after.sent, 'once it stops all is well')
@@ -199,14 +204,14 @@ t.test('no datagram costs more than its share of time', async t => {
   const link = linkWithLiar(1)
   const { endpoint } = link.responder
   const many = (one: () => Buffer): Buffer => {
-    const frames = [Buffer.alloc(4)]
+    const frames: Buffer[] = [Buffer.alloc(4)]
     for (let size = 4; size < 8900; size += frames.at(-1)!.length) frames.push(one())
     return Buffer.concat(frames)
   }
   let number = 1e6
   let sequence = 0
   const costly: Record<string, () => Buffer> = {
-    tails: () => frame(10, target => writeTail(target, 0, LIVE, (sequence += 32_000) % TWO_32)),
+    tails: () => frame(10, target => writeTail(target, 0, LIVE, (sequence += 4000) % TWO_32)),
     jumps: () => live((sequence += 2 ** 30) % TWO_32, 0, 0, 0, 1),
     probes: () => frame(20, target => writeProbe(target, 0, { id: 1, askedAt: 0, size: 0 })),
     requests: () => request(LIVE, 0, 0, Array.from({ length: 180 }, () => ({ first: 1, count: 255, round: 255 }))),
@@ -220,7 +225,7 @@ t.test('no datagram costs more than its share of time', async t => {
     endpoint.step(millis(link.responder.now))
     t.comment(`${name}: ${((performance.now() - began) / 10).toFixed(2)} ms each`)
   }
-  t.ok(link.simulation.directions[0]!.down.packets - left < 400, 'a datagram is not answered by hundreds')
+  t.ok(link.simulation.directions[0]!.down.packets - left < 200, 'no datagram is answered by hundreds')
 })
 
 t.test('plaintexts cut short at every byte, and random ones, do no harm', async t => {

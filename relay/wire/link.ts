@@ -49,7 +49,7 @@ export const TrafficContract = z.strictObject({
   guaranteedShare: ratio,
   /** It waits no longer than this for its turn: then live packets are dropped and counted, others counted. */
   queueDelayMillis: z.number().min(1).max(60_000),
-  /** From sending to the last moment at which a packet is of use; without it 4 round trips for `live`, for ever for the rest. */
+  /** Of `live` alone: from sending to the last moment at which a packet is of use; without it 4 round trips. The other classes are of use for ever. */
   deadlineMillis: z.number().min(10).max(10_000).optional(),
   dscp: z.enum(['none', 'LE', 'AF21', 'AF41', 'EF']),
 })
@@ -77,7 +77,7 @@ export const PathContract = z.strictObject({
   localAddress: z.union([z.ipv4(), z.ipv6()]).optional(),
   /** Address of the far end for this route; without it the one it names itself. */
   remoteHost: z.string().min(1).max(253).optional(),
-  /** What the path is known to carry, in bits per second of IP packets; without it, that is found out. */
+  /** What the path is known to carry from the end that opens the link, in bits per second of IP packets; without it, that is found out, as the other direction always is. */
   rateBitsPerSecond: rate.optional(),
 })
 export type PathContract = z.infer<typeof PathContract>
@@ -100,12 +100,18 @@ export const LinkContract = z.strictObject({
 })
 export type LinkContract = z.infer<typeof LinkContract>
 
+/** Whether two of these paths have the same name. */
+export const sharesPathName = (paths: readonly PathContract[]): boolean => new Set(paths.map(path => path.name)).size !== paths.length
+
 /** What cannot be read off the schema; one sentence each. */
 export function contractContradictions(contract: LinkContract): string[] {
   const mistakes: string[] = []
-  const names = contract.paths.map(path => path.name)
-  if (new Set(names).size !== names.length) mistakes.push(`link ${contract.name}: two paths share a name`)
+  if (sharesPathName(contract.paths)) mistakes.push(`link ${contract.name}: two paths share a name`)
   const shares = contract.allowedClasses.reduce((sum, id) => sum + contract.traffic[id].guaranteedShare, 0)
   if (shares > 1) mistakes.push(`link ${contract.name}: the guaranteed shares add up to more than 1`)
+  for (const id of TRAFFIC_CLASSES) {
+    // A message that missed a packet would hold up all that follow it.
+    if (id !== 'live' && contract.traffic[id].deadlineMillis !== undefined) mistakes.push(`link ${contract.name}: ${id} has no deadline, only live has`)
+  }
   return mistakes
 }

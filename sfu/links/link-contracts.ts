@@ -3,10 +3,12 @@ import { z } from 'zod'
 import { completeContract, LinkContractInput } from '../../relay/links/link-classes.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { MemberId } from '../../relay/wire/ids.ts'
-import { contractContradictions, LINK_CLASSES, LinkName } from '../../relay/wire/link.ts'
+import { contractContradictions, LINK_CLASSES, LinkName, sharesPathName } from '../../relay/wire/link.ts'
 import type { LinkContract, PathContract } from '../../relay/wire/link.ts'
 import type { Role } from '../../relay/wire/signaling.ts'
 
+/** Names that a node gives itself: to links without a contract, and as values of the metric label `link`. */
+const RESERVED_NAME = /^(local|other|(agent|probe)-\d+)$/
 /** Links of members without a contract of their own are called after their role; more at once than this are refused. */
 const MAX_UNNAMED = 64
 const UNNAMED = { microscope: 'agent', viewer: 'probe' } as const satisfies Record<Role, string>
@@ -40,7 +42,10 @@ export class LinkContracts {
     if (!result.success) throw new RelayFault('bad_config', `${path}: ${z.prettifyError(result.error)}`)
     const { links } = result.data
     const mistakes = [...duplicates(links.map(link => link.name), 'link'), ...duplicates(links.flatMap(link => link.members), 'member')]
-    for (const { members: _members, ...entry } of links) mistakes.push(...contractContradictions(completeContract(entry)))
+    for (const { members: _members, ...entry } of links) {
+      if (RESERVED_NAME.test(entry.name)) mistakes.push(`link ${entry.name}: the node gives this name itself`)
+      mistakes.push(...contractContradictions(completeContract(entry)))
+    }
     if (mistakes.length > 0) throw new RelayFault('bad_config', mistakes.map(mistake => `${path}: ${mistake}`).join('\n'))
     return new LinkContracts(links)
   }
@@ -49,9 +54,11 @@ export class LinkContracts {
    * The contract of a member's link. Without one of its own it is a best-effort link, named after the role.
    *
    * @param proposed - Paths that the member has; they count where the contract names none.
-   * @throws {RelayFault} `overloaded` when too many links without a contract are open; `conflict` when this one is.
+   * @throws {RelayFault} `bad_message` when two of those share a name; `overloaded` when too many links without a
+   *   contract are open; `conflict` when this one is.
    */
   find(member: MemberId, role: Role, proposed: readonly PathContract[], isOpen: (name: LinkName) => boolean): LinkContract {
+    if (sharesPathName(proposed)) throw new RelayFault('bad_message', 'two paths share a name')
     const known = role === 'microscope' ? this.#byMember.get(member) : undefined
     if (known !== undefined) {
       if (isOpen(known.contract.name)) throw new RelayFault('conflict', 'this link is in use')

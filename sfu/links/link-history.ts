@@ -1,10 +1,12 @@
 import { LinkStandings } from './link-standing.ts'
-import type { ClassSnapshot, Direction, LinkSnapshot, PathSnapshot } from '../../relay/links/measurement/link-snapshot.ts'
+import type { ClassSnapshot, ClassTotals, Direction, LinkSnapshot, PathSnapshot } from '../../relay/links/measurement/link-snapshot.ts'
 import type { LinkName } from '../../relay/wire/link.ts'
 import type { LinkStanding } from './link-standing.ts'
 
 /** How far the history goes back, in samples and so in seconds. */
 export const HISTORY_LENGTH = 600
+/** What comes of live packets is judged over so many readings: one alone makes a verdict flicker. */
+const RECENT_READINGS = 10
 /** Links beyond these are shown as they are now, without history. */
 export const MAX_LINKS_WITH_HISTORY = 32
 /** Events of a link that are shown. */
@@ -44,10 +46,14 @@ export interface LinkRecord {
   /** When this was true, in milliseconds since the epoch. */
   readonly at: number
   readonly sample: LinkSample
+  /** Part of received `live` that repair did not bring back in the last ten seconds. */
+  readonly recentLossAfterRepair: number
 }
 
 interface Remembered {
   record: LinkRecord
+  /** What `live` had received at the last readings of the link as it is open now. */
+  readonly live: ClassTotals[]
   /** Undefined for a link beyond {@link MAX_LINKS_WITH_HISTORY}. */
   readonly ring: { readonly at: number; readonly sample: LinkSample }[] | undefined
 }
@@ -63,9 +69,10 @@ export class LinkHistory {
    * Takes in one reading of all links.
    *
    * @param at - Milliseconds since the epoch.
+   * @param closed - Links closed since the last reading, as they were at the end.
    */
-  step(at: number, snapshots: readonly LinkSnapshot[]): void {
-    for (const snapshot of snapshots) this.#read(at, snapshot)
+  step(at: number, snapshots: readonly LinkSnapshot[], closed: readonly LinkSnapshot[] = []): void {
+    for (const snapshot of [...closed, ...snapshots]) this.#read(at, snapshot)
     const present = new Set(snapshots.map(({ link }) => link))
     for (const [link, remembered] of this.#links) {
       if (present.has(link)) continue
@@ -103,14 +110,18 @@ export class LinkHistory {
       paths: Object.fromEntries(snapshot.paths.map(path => [path.path, samplePath(path)])),
       classes: Object.fromEntries(snapshot.classes.map(it => [it.class, sampleClass(it, last?.snapshot.classes.find(was => was.class === it.class), elapsedSeconds)])),
     }
+    const live = last === undefined ? [] : (before?.live ?? [])
+    const liveNow = snapshot.classes.find(it => it.class === 'live')?.totals.in
+    if (liveNow !== undefined) live.push(liveNow)
+    if (live.length > RECENT_READINGS + 1) live.shift()
     const record = {
       snapshot: { ...snapshot, events: snapshot.events.slice(-MAX_EVENTS_SHOWN) },
       standing: this.#standings.read(snapshot),
       isOpen: true, at, sample,
+      recentLossAfterRepair: lossBetween(live[0], live.at(-1)) ?? 0,
     }
-    if (before !== undefined) before.record = record
     const ring = before === undefined ? (this.#links.size < MAX_LINKS_WITH_HISTORY ? [] : undefined) : before.ring
-    if (before === undefined) this.#links.set(snapshot.link, { record, ring })
+    this.#links.set(snapshot.link, { record, live, ring })
     ring?.push({ at, sample })
     if (ring !== undefined && ring.length > HISTORY_LENGTH) ring.shift()
   }
@@ -149,14 +160,14 @@ function sampleClass(current: ClassSnapshot, before: ClassSnapshot | undefined, 
     return was === undefined || elapsedSeconds <= 0 ? null : significant(((current.totals[direction].bytes - was) * 8) / elapsedSeconds)
   }
   return {
-    queueDelay: significant(current.queueDelay), lossAfterRepair: lossAfterRepair(current, before),
+    queueDelay: significant(current.queueDelay), lossAfterRepair: lossBetween(before?.totals.in, current.totals.in),
     repairIn: repair('in'), repairOut: repair('out'), rateIn: rate('in'), rateOut: rate('out'),
   }
 }
 
-function lossAfterRepair({ totals: { in: is } }: ClassSnapshot, before: ClassSnapshot | undefined): number | null {
-  const was = before?.totals.in
-  if (was === undefined) return null
+/** Part of what was expected meanwhile that did not come; null where nothing was, or nothing is known. */
+function lossBetween(was: ClassTotals | undefined, is: ClassTotals | undefined): number | null {
+  if (was === undefined || is === undefined) return null
   const missed = is.deadlineMisses - was.deadlineMisses
   const expected = missed + is.packets - was.packets
   return expected <= 0 ? null : significant(missed / expected)

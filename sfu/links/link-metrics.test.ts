@@ -8,7 +8,7 @@ import type { LinkName, PathName } from '../../relay/wire/link.ts'
 import type { LinkDirectory } from './link-metrics.ts'
 
 const CALM = { malformed: 0, unknown_link: 0, forged: 0, replayed: 0, oversize: 0, stale: 0 }
-const fixed = (snapshots: readonly LinkSnapshot[], refused = CALM): LinkDirectory => ({ snapshots: () => snapshots, refusedDatagrams: () => refused })
+const fixed = (snapshots: readonly LinkSnapshot[], refused = CALM): LinkDirectory => ({ snapshots: () => snapshots, refusedDatagrams: () => refused, takeClosed: () => [] })
 
 /** Metrics over fake links with a clock of their own. */
 function watched() {

@@ -11,6 +11,8 @@ export interface LinkDirectory {
   snapshots(): readonly LinkSnapshot[]
   /** Datagrams refused at the links' port since the node started, by cause. They belong to no link: who sent them is not proven. */
   refusedDatagrams(): Readonly<Record<Refusal, number>>
+  /** Links closed since the last call, as they were at the end. */
+  takeClosed(): readonly LinkSnapshot[]
 }
 
 /** More names of links than this are not made label values. */
@@ -21,7 +23,6 @@ export const MAX_PATH_LABELS = 8
 export const OTHER = 'other'
 
 const DIRECTIONS = ['in', 'out'] as const
-const RECEIVED: readonly Direction[] = ['in']
 const SENT: readonly Direction[] = ['out']
 
 type Labels = Readonly<Record<string, string>>
@@ -50,12 +51,14 @@ const PATH_DIRECTION_GAUGES: readonly Row<PathGauges>[] = [
 
 const seconds = (duration: number | undefined): number | undefined => (duration === undefined ? undefined : duration / 1000)
 
+const bytesPerSecond = (rate: number | undefined): number | undefined => (rate === undefined ? undefined : rate / 8)
+
 const PATH_GAUGES: readonly Row<PathSnapshot>[] = [
   { name: 'up', help: '1 while a probe proves the path, else 0: also before the first answer.', of: it => (it.state === 'up' ? 1 : 0) },
   { name: 'round_trip_seconds', help: 'Smoothed round trip time (RFC 6298).', of: it => seconds(it.roundTrip) },
   { name: 'shortest_round_trip_seconds', help: 'Shortest round trip time.', of: it => seconds(it.shortestRoundTrip) },
-  { name: 'capacity_bytes_per_second', help: 'What this end takes the path to carry from here.', of: it => it.capacity / 8 },
-  { name: 'headroom_bytes_per_second', help: 'Of the capacity, what is not in use.', of: it => it.headroom / 8 },
+  { name: 'capacity_bytes_per_second', help: 'What this end takes the path to carry from here. Absent while that is neither stated nor seen.', of: it => bytesPerSecond(it.capacity) },
+  { name: 'headroom_bytes_per_second', help: 'Of the capacity, what is not in use. Absent with it.', of: it => bytesPerSecond(it.headroom) },
   { name: 'queueing_delay_seconds', help: "Queueing that this end's own traffic meets on the path.", of: it => it.queueingDelay / 1000 },
   { name: 'mtu_bytes', help: 'Largest IP packet known to pass (RFC 8899).', of: it => it.mtu },
   { name: 'clock_offset_seconds', help: "The far end's clock less this one's.", of: it => seconds(it.clockOffset) },
@@ -68,8 +71,8 @@ const CLASS_COUNTERS: readonly (Row<ClassTotals> & { readonly directions: readon
   { name: 'retransmitted_packets_total', help: 'Packets sent again.', of: it => it.retransmittedPackets, directions: DIRECTIONS },
   { name: 'fec_bytes_total', help: 'Bytes of parity (forward error correction).', of: it => it.fecBytes, directions: DIRECTIONS },
   { name: 'fec_packets_total', help: 'Packets of parity (forward error correction).', of: it => it.fecPackets, directions: DIRECTIONS },
-  { name: 'fec_recovered_packets_total', help: 'Packets that came about from parity.', of: it => it.fecRecoveredPackets, directions: RECEIVED },
-  { name: 'deadline_misses_total', help: 'In: packets given up at the deadline, that is loss after repair; out: requests that came too late to answer.', of: it => it.deadlineMisses, directions: DIRECTIONS },
+  { name: 'fec_recovered_packets_total', help: 'Packets that came about from parity; out: as the far end reports it.', of: it => it.fecRecoveredPackets, directions: DIRECTIONS },
+  { name: 'deadline_misses_total', help: 'Packets given up at the deadline, that is loss after repair; out: as the far end reports it.', of: it => it.deadlineMisses, directions: DIRECTIONS },
   { name: 'dropped_packets_total', help: 'Packets dropped before sending, for waiting too long or for want of a path.', of: it => it.droppedPackets, directions: SENT },
 ]
 
@@ -130,6 +133,7 @@ export class LinkMetrics {
       counter('path_outages_total', 'Times that a path went down.', perPath),
       ...CLASS_COUNTERS.map(({ name, help, directions }) => counter(`class_${name}`, help, directions === DIRECTIONS ? [...perClass, 'direction'] : perClass)),
       counter('class_switches_total', 'Times that a class moved from one path to another.', perClass),
+      counter('far_end_lies_total', 'Frames and claims of the far end that made no sense.', ['link']),
       counter('refused_datagrams_total', "Datagrams refused at the links' port.", ['cause']),
     ])
     this.#gauges = new Map([
@@ -173,6 +177,7 @@ export class LinkMetrics {
     const { degraded, broken } = this.#standings.read(snapshot)
     this.#show('opened_timestamp_seconds', { link }, snapshot.openedAt / 1000)
     this.#show('contract_breaches', { link }, broken.length)
+    this.#add('far_end_lies_total', { link }, grew('lies', snapshot.lies))
     for (const path of snapshot.paths) this.#readPath(link, path, grew)
     for (const it of snapshot.classes) {
       this.#readClass(link, it, grew)

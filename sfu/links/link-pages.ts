@@ -58,7 +58,7 @@ export class LinkPages {
   update(at: number): void {
     this.#at = at
     this.#report = undefined
-    this.#history.step(at, this.#directory.snapshots())
+    this.#history.step(at, this.#directory.snapshots(), this.#directory.takeClosed())
     if (this.#clients.size === 0) return
     const message = this.#message()
     for (const client of this.#clients) {

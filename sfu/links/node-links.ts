@@ -18,6 +18,8 @@ const SECRET_BYTES = 32
 const LOST_AFTER = millis(10_000)
 const WATCH_INTERVAL = millis(1000)
 const MAX_LINKS = 1024
+/** Closed links that wait to be read. */
+const MAX_CLOSED = 64
 
 /** How a node's links are opened. */
 export interface NodeLinksOptions {
@@ -40,11 +42,12 @@ export class NodeLink {
   #livedAt: Millis
 
   constructor(transport: LinkTransport, clock: Clock, release: () => void) {
-    this.contract = transport.association.contract
+    this.contract = transport.endpoint.contract
     this.#transport = transport
     this.#clock = clock
     this.#release = release
     this.#livedAt = clock.now()
+    this.listen({})
   }
 
   /** Settles once, with the reason, when it has been dead for long, or was closed. Never rejects. */
@@ -97,6 +100,7 @@ export class NodeLinks implements LinkDirectory, AsyncDisposable {
   readonly #port: LinkPort | undefined
   readonly #links = new Map<LinkName, NodeLink>()
   readonly #timer: NodeJS.Timeout
+  #closed: LinkSnapshot[] = []
 
   private constructor(options: NodeLinksOptions, port: LinkPort | undefined) {
     this.#options = options
@@ -121,12 +125,18 @@ export class NodeLinks implements LinkDirectory, AsyncDisposable {
     return this.#port?.refused ?? (Object.fromEntries(REFUSALS.map(cause => [cause, 0])) as Record<Refusal, number>)
   }
 
+  takeClosed(): readonly LinkSnapshot[] {
+    const closed = this.#closed
+    this.#closed = []
+    return closed
+  }
+
   /** The UDP port; undefined without links. */
   get port(): number | undefined {
     return this.#port?.port
   }
 
-  /** Opens a link for a member. @throws {RelayFault} `unavailable` without links; `overloaded`; `conflict` when it is in use. */
+  /** Opens a link for a member. @throws {RelayFault} `unavailable` without links; `overloaded`; `conflict` when it is in use; `bad_message` for paths of one name. */
   openFor(member: MemberId, role: Role, paths: readonly PathContract[]): OpenedLink {
     const port = this.#port
     if (port === undefined) throw new RelayFault('unavailable', 'this node has no links')
@@ -138,7 +148,10 @@ export class NodeLinks implements LinkDirectory, AsyncDisposable {
     const transport = port.accept({ association, secret, contract })
     const link = new NodeLink(transport, clock, () => {
       port.release(transport)
-      if (this.#links.get(contract.name) === link) this.#links.delete(contract.name)
+      if (this.#links.get(contract.name) !== link) return
+      this.#links.delete(contract.name)
+      this.#closed.push(transport.snapshot())
+      if (this.#closed.length > MAX_CLOSED) this.#closed.shift()
     })
     this.#links.set(contract.name, link)
     return { link, reply: { association, secret: secret.toString('base64url'), host: announcedHost, port: port.port, contract } }

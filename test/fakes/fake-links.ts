@@ -99,6 +99,10 @@ export class FakeLinks implements LinkDirectory {
     return this.#refused
   }
 
+  takeClosed(): readonly LinkSnapshot[] {
+    return []
+  }
+
   plant(fault: PlantedFault): void {
     this.#advance()
     this.#faults.push(fault)
@@ -287,7 +291,7 @@ class FakeLink {
       totals.retransmittedBytes = bytes(totals.retransmittedBytes + repaired * PACKET_BYTES)
       totals.fecPackets += parity
       totals.fecBytes = bytes(totals.fecBytes + parity * PACKET_BYTES)
-      if (direction === 'in') totals.fecRecoveredPackets += Math.min(parity, Math.round(repaired / 2))
+      totals.fecRecoveredPackets += Math.min(parity, Math.round(repaired / 2))
       totals.deadlineMisses += late
       if (direction === 'in') it.missed = late
     }
@@ -295,7 +299,7 @@ class FakeLink {
 
   snapshot(): LinkSnapshot {
     return {
-      link: this.plan.name as LinkName, class: this.plan.class, openedAt: this.#openedAt,
+      link: this.plan.name as LinkName, class: this.plan.class, openedAt: this.#openedAt, lies: 0,
       paths: this.#paths.map(path => this.#snapshotPath(path)),
       classes: TRAFFIC_CLASSES.map(id => this.#snapshotClass(id)),
       events: [...this.#events],

@@ -36,13 +36,15 @@ export class PrometheusUnderTest implements AsyncDisposable {
   /**
    * @param target - Host and port that serves `/metrics`, scraped as the job `kenkyo`.
    * @param rules - Text of a rule file.
+   * @param caFile - Certificate of a target that serves TLS.
    * @throws {RelayFault} `timeout` when it does not become ready.
    */
-  static async open(target: string, rules: string): Promise<PrometheusUnderTest> {
+  static async open(target: string, rules: string, caFile?: string): Promise<PrometheusUnderTest> {
     const dir = await mkdtemp(join(tmpdir(), 'kenkyo-prometheus-'))
+    const tls = caFile === undefined ? '' : `scheme: https, tls_config: { ca_file: '${caFile}' }, `
     const config = `global: { scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s }
 rule_files: [rules.yml]
-scrape_configs: [{ job_name: kenkyo, static_configs: [{ targets: ['${target}'] }] }]
+scrape_configs: [{ job_name: kenkyo, ${tls}static_configs: [{ targets: ['${target}'] }] }]
 `
     await Promise.all([writeFile(join(dir, 'prometheus.yml'), config), writeFile(join(dir, 'rules.yml'), rules)])
     const address = `127.0.0.1:${await findFreePorts(1)}`

@@ -27,10 +27,11 @@ export class RawClient implements AsyncDisposable {
     })
   }
 
-  static async open(link: string): Promise<RawClient> {
+  /** @param ca - Certificate of a node that serves TLS. */
+  static async open(link: string, ca?: string): Promise<RawClient> {
     const url = new URL(link)
     const token = new URLSearchParams(url.hash.slice(1)).get('invitation') ?? ''
-    const socket = new WebSocket(`${url.origin.replace('http', 'ws')}${SIGNALING_PATH}`)
+    const socket = new WebSocket(`${url.origin.replace('http', 'ws')}${SIGNALING_PATH}`, ca === undefined ? {} : { ca })
     const client = new RawClient(socket, token)
     await new Promise((resolve, reject) => {
       socket.once('open', resolve)

@@ -135,7 +135,10 @@ export class ContractWatch {
   }
 
   #measureRate({ classes }: Pick<LinkSnapshot, 'classes'>, living: readonly PathSnapshot[], now: Millis, elapsed: Millis): void {
-    const capacity = living.reduce((sum, path) => sum + path.capacity, 0)
+    const known = living.flatMap(({ capacity }) => capacity ?? [])
+    // What was never used is not known to carry less than promised.
+    if (known.length < living.length) return
+    const capacity = known.reduce((sum, rate) => sum + rate, 0)
     const used = living.reduce((sum, path) => sum + path.gauges.out.throughput, 0)
     const isWaiting = classes.some(one => one.queueDelay > this.#contract.traffic[one.class].queueDelayMillis)
     if (living.length === 0 || (used < IN_USE * capacity && !isWaiting)) return

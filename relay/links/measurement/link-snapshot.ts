@@ -47,10 +47,10 @@ export interface PathSnapshot {
   /** Smoothed; undefined before the first answer. @see RFC 6298 */
   readonly roundTrip: Millis | undefined
   readonly shortestRoundTrip: Millis | undefined
-  /** What this end takes the path to carry from here. */
-  readonly capacity: BitsPerSecond
+  /** What this end takes the path to carry from here; undefined while that is a guess: neither stated nor seen. */
+  readonly capacity: BitsPerSecond | undefined
   /** Of that, what is not in use. */
-  readonly headroom: BitsPerSecond
+  readonly headroom: BitsPerSecond | undefined
   /** Queueing that this end's own traffic meets now. */
   readonly queueingDelay: Millis
   /** Largest IP packet that is known to pass. @see RFC 8899 */
@@ -63,7 +63,7 @@ export interface PathSnapshot {
 
 /** Totals since the link was opened, of one class. */
 export interface ClassTotals {
-  /** Application payload in first transmissions (`out`), or handed over whole (`in`). */
+  /** Application payload, without any header of ours, in first transmissions (`out`), or handed over whole (`in`). */
   readonly packets: number
   readonly bytes: Bytes
   /** `out`: sent again. `in`: arrived by being sent again. */
@@ -72,9 +72,9 @@ export interface ClassTotals {
   /** Parity of forward error correction. */
   readonly fecPackets: number
   readonly fecBytes: Bytes
-  /** `in`: came about from parity. 0 for `out`. */
+  /** Came about from parity; for `out`, as the far end last reported it. */
   readonly fecRecoveredPackets: number
-  /** `in`: given up at the deadline: loss after repair. `out`: requests that came too late to answer. */
+  /** Given up at the deadline: loss after repair; for `out`, as the far end last reported it. */
   readonly deadlineMisses: number
   /** `out`: dropped before sending, for waiting too long or for want of a path. 0 for `in`. */
   readonly droppedPackets: number
@@ -115,6 +115,8 @@ export interface LinkSnapshot {
   readonly link: LinkName
   readonly class: LinkClass
   readonly openedAt: number
+  /** Frames and claims of the far end that made no sense, since the link was opened. */
+  readonly lies: number
   readonly paths: readonly PathSnapshot[]
   readonly classes: readonly ClassSnapshot[]
   /** The last ones, oldest first. */

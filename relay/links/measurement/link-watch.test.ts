@@ -15,7 +15,7 @@ function contractOf(promise: LinkPromise): LinkContract {
     class: 'best-effort',
     promise,
     traffic: { live: traffic, control: traffic, tiles: traffic, bulk: { ...traffic, queueDelayMillis: 60_000 } },
-    allowedClasses: ['live', 'control', 'tiles', 'bulk'],
+    allowedClasses: ['live', 'control', 'tiles', 'bulk'], isPointerDoubled: true,
     paths: [{ name: 'isp-a' }, { name: 'isp-b' }],
   })
 }

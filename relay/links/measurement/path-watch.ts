@@ -52,6 +52,6 @@ function figures(path: PathSnapshot): Record<string, number> {
     lossRatioIn: path.gauges.in.lossRatio,
     lossRatioOut: path.gauges.out.lossRatio,
     queueingDelayMillis: path.queueingDelay,
-    capacityBitsPerSecond: path.capacity,
+    ...(path.capacity !== undefined && { capacityBitsPerSecond: path.capacity }),
   }
 }

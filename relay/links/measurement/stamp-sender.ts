@@ -100,7 +100,7 @@ export class StampSender implements AsyncDisposable {
         this.#send()
         if (this.#session.sent === count) break
         due = millis(Math.max(due + Math.max(1, interval), timer.now()))
-        await timer.sleep(millis(due - timer.now()), signal)
+        await timer.sleep(millis(Math.max(0, due - timer.now())), signal)
       }
       await this.#waitForRest(timer, replyTimeout, signal)
     } catch (error) {

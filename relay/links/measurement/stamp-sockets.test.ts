@@ -252,3 +252,19 @@ t.test('runs from settings as a person gives them', async t => {
     await t.rejects(runStampSender(settings, AbortSignal.abort()), { code: 'bad_config' }, JSON.stringify(settings))
   }
 })
+
+t.test('a sender that is late sleeps for no time, and never for less', async t => {
+  await using peer = await RawPeer.open()
+  let now = 0
+  const slept: number[] = []
+  const timer = {
+    // Every look at the clock finds it 5 ms later: each packet is late when its turn is looked at.
+    now: () => millis((now += 5)),
+    sleep: async (duration: number): Promise<void> => void slept.push(duration),
+  }
+  const options = { host: LOOPBACK, port: peer.port, count: 20, interval: millis(1), replyTimeout: millis(0), reflector: 'stateful', timer } as const
+  await using sender = await StampSender.open(options)
+  await sender.run(deadline())
+  t.ok(slept.length >= 20)
+  t.ok(slept.every(duration => duration >= 0), slept.join())
+})

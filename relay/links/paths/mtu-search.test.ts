@@ -154,19 +154,6 @@ t.test('does not believe an acknowledgement of what was never tried', async t =>
   t.equal(path.search.mtu, 1200)
 })
 
-t.test('skips a size at once that this machine refuses to send', async t => {
-  const search = new MtuSearch()
-  search.step(millis(0))
-  search.tooBig(bytes(1200), millis(0))
-  t.equal(search.state, 'base', 'but not the base')
-  search.acknowledged(bytes(1200), millis(0))
-  t.equal(search.step(millis(0)).probe, 1500)
-  search.tooBig(bytes(1400), millis(0))
-  t.same(search.step(millis(0)).probe, undefined, 'nor one that is not under way')
-  search.tooBig(bytes(1500), millis(0))
-  t.equal(search.step(millis(0)).probe, 1432)
-})
-
 t.test('refuses sizes that make no sense, and waits a second at least', async t => {
   t.throws(() => new MtuSearch({ base: bytes(1600) }))
   t.throws(() => new MtuSearch({ base: bytes(0) }))

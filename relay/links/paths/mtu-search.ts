@@ -107,16 +107,6 @@ export class MtuSearch {
   }
 
   /**
-   * This machine refused to send a probe (EMSGSIZE), or a router's message that quotes one says it is too big.
-   * The caller checks that the message is about a probe of its own. @see RFC 8899 section 4.6
-   */
-  tooBig(size: Bytes, _now: Millis): void {
-    if (size !== this.#probe || size <= this.#base) return
-    this.#fails = size
-    this.#begin()
-  }
-
-  /**
    * Data of the found size no longer arrives: falls back to the base at once and searches anew.
    * What was tried before is no longer answered for. @see RFC 8899 section 4.3
    */

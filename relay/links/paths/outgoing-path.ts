@@ -1,6 +1,7 @@
 import { bitsPerSecond, bytes, millis } from '../../wire/units.ts'
 import { arrivalOf } from '../carrier/frames.ts'
 import { unwrap32 } from '../carrier/datagram.ts'
+import { BlackHole } from './black-hole.ts'
 import { ShareLedger } from '../sharing/share-ledger.ts'
 import type { BitsPerSecond, Bytes, Millis } from '../../wire/units.ts'
 import type { FeedbackFrame } from '../carrier/frames.ts'
@@ -9,7 +10,7 @@ import type { RateControl } from './rate-control.ts'
 /** Datagrams whose fate is awaited: 1.3 s at 500 Mbit/s. A power of two. */
 const WINDOW = 1 << 16
 /** So much of a path's pace may leave at once after a timer that came late. */
-const MAX_BURST = millis(4)
+const MAX_BURST = millis(2.5)
 const MIN_BURST_BYTES = 3200
 /** A datagram that others overtook by so many is reported lost. @see RFC 9002 section 6.1.1 */
 const REORDERING = 3
@@ -25,6 +26,7 @@ const INITIAL_ROUND_TRIP = millis(100)
 export class OutgoingPath {
   /** Which class goes next. */
   readonly ledger: ShareLedger
+  readonly #hole = new BlackHole()
   readonly #rate: RateControl
   readonly #sentAt = new Float64Array(WINDOW)
   /** 0: its fate is known. */
@@ -39,6 +41,7 @@ export class OutgoingPath {
   #shortest: { readonly roundTrip: number; readonly at: Millis } | undefined
   #provenAt: Millis | undefined
   #lies = 0
+  #roseAt = millis(-Infinity)
   #lost = 0
   #arrivalReference = 0
   #sentBytes = 0
@@ -58,6 +61,11 @@ export class OutgoingPath {
   /** What the path is taken to carry. */
   get capacity(): BitsPerSecond {
     return this.#rate.capacity
+  }
+
+  /** Whether {@link capacity} is more than a guess. */
+  get isProven(): boolean {
+    return this.#rate.isProven
   }
 
   /** What datagrams wait on the way. */
@@ -182,7 +190,8 @@ export class OutgoingPath {
       if (code !== 0) {
         this.#rate.acknowledged(millis(this.#sentAt[slot] ?? 0), millis(arrivedAt - arrivalOf(code)), bytes(size))
         this.#sizes[slot] = 0
-      } else if (number > this.#reported && number <= largest - REORDERING) {
+        this.#hole.acknowledged(size)
+      } else if (number > this.#reported && number <= largest - REORDERING && (this.#sentAt[slot] ?? 0) >= this.#roseAt) {
         lost++
       }
     }
@@ -195,7 +204,18 @@ export class OutgoingPath {
 
   /** An answer to a probe. @returns false for a time that cannot be. */
   answered(roundTrip: number, now: Millis): boolean {
+    this.#hole.answered(now)
     return this.#measured(roundTrip, now)
+  }
+
+  /** A datagram of traffic leaves. @returns Whether such large ones vanish. @see BlackHole.sent */
+  vanishes(size: Bytes, mtu: Bytes, now: Millis): boolean {
+    return this.#hole.sent(size, mtu, this.roundTrip, now)
+  }
+
+  /** It lives again: what was lost while it did not says nothing of how much it carries. */
+  rose(now: Millis): void {
+    this.#roseAt = now
   }
 
   /** So that silence is noticed. */

@@ -90,6 +90,13 @@ t.test('halves for each second of silence while sending, down to the least', asy
   t.same(paces, [1, 0.5, 0.25, 0.125, 0.125, 0.125])
 })
 
+t.test('is halved once for silence when nothing more is sent', async t => {
+  const rate = new PathRate({ initial: bitsPerSecond(40e6), isKnown: true })
+  rate.sent(bytes(1000), millis(0))
+  for (let now = 0; now <= 8000; now += 20) rate.step(millis(now))
+  t.equal(rate.pace, 20e6)
+})
+
 t.test('takes a report of nothing but loss for silence', async t => {
   const rate = open({ initial: bitsPerSecond(8e6) })
   const from = report(rate, 10, { isBusy: false, perReport: 10 })

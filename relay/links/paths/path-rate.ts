@@ -46,6 +46,12 @@ const SILENCE = millis(1000)
  * that was not run for a moment leaves one, too, and that is gone again by itself.
  */
 const STANDING = millis(350)
+/** A rate of which so much was delivered is no guess. */
+const PROVEN = 0.5
+/** So much lost together with a longer delay is a queue that overflows. */
+const OVERFLOW = 0.2
+/** A queue that overflows by less shows over so long. */
+const OVERFLOW_SPAN = millis(800)
 
 /**
  * Congestion control of one path by delay, paced. Does no I/O and reads no clock.
@@ -82,6 +88,7 @@ export class PathRate implements RateControl {
   readonly #drain = new QueueDrain()
   readonly #foreign = new ForeignQueue()
   #rate: number
+  #isProven: boolean
   #pace: number
   #roundTrip = 100
   #cellSince = -Infinity
@@ -99,11 +106,13 @@ export class PathRate implements RateControl {
   #ceiling = 0
   #yieldedAt = -Infinity
   #lossAnsweredAt = -Infinity
+  #overflowAnsweredAt = -Infinity
   #heardAt = -Infinity
   #unansweredSince: number | undefined
 
   constructor({ initial, isKnown, least = bitsPerSecond(1e6), most = bitsPerSecond(10e9) }: PathRateOptions) {
     this.#least = least
+    this.#isProven = isKnown
     this.#most = isKnown ? Math.min(most, initial * KNOWN_MARGIN) : most
     this.#rate = this.#pace = Math.min(this.#most, Math.max(least, initial))
   }
@@ -114,6 +123,10 @@ export class PathRate implements RateControl {
 
   get capacity(): BitsPerSecond {
     return bitsPerSecond(this.#rate)
+  }
+
+  get isProven(): boolean {
+    return this.#isProven
   }
 
   get queueingDelay(): Millis {
@@ -155,7 +168,8 @@ export class PathRate implements RateControl {
     if (this.#unansweredSince === undefined) return
     const silence = Math.max(SILENCE, 2 * this.#roundTrip)
     if (now - Math.max(this.#unansweredSince, this.#heardAt) < silence) return
-    this.#unansweredSince = now
+    // Only what is sent from here on can be unanswered again.
+    this.#unansweredSince = undefined
     this.#setRate(this.#rate / 2)
     this.#pace = this.#rate
   }
@@ -184,6 +198,7 @@ export class PathRate implements RateControl {
     const standing = window.shortestDelay(now - this.#memory) - this.#base.value
     // Where delays wander, a short one may as well be a longer queue's luck.
     if (!isBusy || (!this.#usual.isRestless && this.#queue < 0.3 + 0.25 * this.#target)) this.#drain.empty(now)
+    if (!this.#isProven && window.measure(200) && window.delivered >= PROVEN * this.#rate) this.#isProven = true
     if (!window.measure(Math.max(50, this.#memory / 3))) return
     this.#bestRate = Math.max(window.delivered, this.#bestRate * (1 - elapsed / BEST_MEMORY))
     this.#watchOverload(now, isBusy)
@@ -220,9 +235,10 @@ export class PathRate implements RateControl {
       return
     }
     const isGrowing = delivered / (1 - lossRatio) < 0.93 * sent
-    const stands = isBusy || this.#window.shortestDelay(now - STANDING) - this.#base.value > 1.5 * this.#target
+    const stands = isBusy || lossRatio > OVERFLOW || this.#window.shortestDelay(now - STANDING) - this.#base.value > 1.5 * this.#target
     this.#isOverloaded = isGrowing && stands && this.#usual.isExceeded && this.#queue > 1.5 * this.#target
     if (!this.#isOverloaded) return
+    this.#isProven = true
     this.#overloadedAt = now
     this.#lowSince = undefined
     this.#rateBefore = this.#rate
@@ -233,13 +249,29 @@ export class PathRate implements RateControl {
     return this.#window.lossRatio > 0.1 + 2 * this.#usualLoss + 2 / Math.sqrt(this.#window.packets)
   }
 
+  /** A queue stands, and it is not a competitor's. */
+  #isFull(now: Millis): boolean {
+    return !this.#foreign.isPresent && this.#window.shortestDelay(now - STANDING) - this.#base.value > 1.5 * this.#target
+  }
+
+  /** A little less gets through than is sent, for long, and a queue stands: it overflows all the time. */
+  #answerOverflow(now: Millis): void {
+    const window = this.#window
+    if (now - this.#overflowAnsweredAt < OVERFLOW_SPAN || !this.#isFull(now)) return
+    if (!window.measure(OVERFLOW_SPAN) || window.lossRatio < 0.03 + 2 * this.#usualLoss + 0.5 / Math.sqrt(window.packets)) return
+    this.#overflowAnsweredAt = now
+    this.#setRate(Math.min(this.#rate, window.delivered / (1 - this.#usualLoss)))
+  }
+
   #answerLoss(now: Millis): void {
     const window = this.#window
+    this.#answerOverflow(now)
     if (!window.measure(Math.max(200, this.#roundTrip)) || window.packets < 100) return
     const { lossRatio } = window
     if (this.#isLossy() && now - this.#lossAnsweredAt > this.#roundTrip + 200) {
       this.#lossAnsweredAt = now
-      this.#setRate(Math.max(0.85 * this.#rate, Math.min(this.#rate, window.delivered / (1 - this.#usualLoss))))
+      // A queue that stands and overflows shows what the path carries; loss alone may still be chance.
+      this.#setRate(Math.max(this.#isFull(now) ? 0 : 0.85 * this.#rate, Math.min(this.#rate, window.delivered / (1 - this.#usualLoss))))
     }
     if (this.#queue < 2 * this.#target) this.#usualLoss = Math.min(MOST_USUAL_LOSS, this.#usualLoss + (lossRatio - this.#usualLoss) * 0.01)
   }

@@ -25,6 +25,8 @@ export interface RateControl {
   readonly pace: BitsPerSecond
   /** What the path is taken to carry in the long run: never more than was proven, or claimed at the start. */
   readonly capacity: BitsPerSecond
+  /** Whether {@link capacity} is more than a guess: it was stated, or the path was seen to carry about as much or to be the limit. */
+  readonly isProven: boolean
   /** The least time that datagrams of the last report waited on the way. */
   readonly queueingDelay: Millis
 }

@@ -13,5 +13,6 @@ export const UNLIMITED_RATE: RateControl = {
   step: () => undefined,
   pace: RATE,
   capacity: RATE,
+  isProven: false,
   queueingDelay: millis(0),
 }

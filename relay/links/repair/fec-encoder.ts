@@ -37,6 +37,8 @@ export interface ParityPacket {
 export const isFecSettings = ({ k, m }: FecSettings): boolean =>
   Number.isInteger(k) && Number.isInteger(m) && k >= 1 && k <= MAX_SOURCE_SYMBOLS && m >= 1 && m <= MAX_PARITY_SYMBOLS
 
+/** A block that has not earned parity waits for packets for so many times its age. */
+const MOST_AGES = 3
 const NOTHING: readonly ParityPacket[] = []
 
 /** Makes parity packets of the packets of one class. Does no I/O and reads no clock. Keeps no packet. */
@@ -51,6 +53,8 @@ export class FecEncoder {
   #count = 0
   #openedAt = millis(0)
   #longest = 0
+  /** Parity that packets paid for and that was not sent, in packets. */
+  #earned = 0
 
   /**
    * @param options.maxBodyLength - No packet is longer; at most 65,533 bytes.
@@ -92,14 +96,16 @@ export class FecEncoder {
     return closed.length === 0 ? this.#close() : [...closed, ...this.#close()]
   }
 
-  /** Closes a block that is older than its age allows. @returns Its parity packets. */
+  /** Closes a block that is older than its age allows, once it has earned parity, or is much older. @returns Its parity packets. */
   step(now: Millis): readonly ParityPacket[] {
-    return this.#count > 0 && now - this.#openedAt >= this.#maxBlockAge ? this.#close() : NOTHING
+    return now >= (this.wakeAt ?? Infinity) ? this.#close() : NOTHING
   }
 
   /** When {@link step} has something to do, if nothing is added until then. */
   get wakeAt(): Millis | undefined {
-    return this.#count > 0 ? millis(this.#openedAt + this.#maxBlockAge) : undefined
+    if (this.#count === 0) return undefined
+    const hasEarned = this.#earned + (this.#block.m * this.#count) / this.#block.k >= 1
+    return millis(this.#openedAt + (hasEarned ? 1 : MOST_AGES) * this.#maxBlockAge)
   }
 
   #open(settings: FecSettings, sequence: number, now: Millis): void {
@@ -112,8 +118,10 @@ export class FecEncoder {
 
   #close(): readonly ParityPacket[] {
     const k = this.#count
-    // In proportion, rounded up: a class that sends little must not pay m packets for one.
-    const m = Math.ceil((this.#block.m * k) / this.#block.k)
+    // In proportion, over all blocks: a class that sends little must not pay m packets for one.
+    this.#earned += (this.#block.m * k) / this.#block.k
+    const m = Math.min(this.#block.m, Math.floor(this.#earned + 1e-9))
+    this.#earned = Math.min(1, Math.max(0, this.#earned - m))
     this.#count = 0
     return Array.from({ length: m }, (_, index) => {
       const symbol = new Uint8Array(this.#longest + LENGTH_PREFIX_BYTES)

@@ -5,8 +5,13 @@ const MAX_FLOWS = 1024
 /** Packets of one flow that wait for an earlier one at most, and of all flows. */
 const MAX_HELD = 4096
 const MAX_HELD_IN_ALL = 32_768
-/** Parts that a packet was cut into at most. */
+/** Memory of those, in bytes. */
+const MAX_HELD_BYTES = 48 * 1024 * 1024
+/** A packet that was cut into parts has no more than these, and no more bytes: no datagram of an application's could carry it. */
 const MAX_PARTS = 64
+const MAX_CUT_BYTES = 65_535
+/** Memory of packets of which the first parts came, in bytes. */
+const MAX_BEGUN_BYTES = 16 * 1024 * 1024
 const MODULUS = 0x1_0000
 
 interface HeldPacket {
@@ -24,6 +29,7 @@ interface Flow {
   readonly held: Map<number, HeldPacket>
   /** The first parts of a packet that was cut to fit a path. */
   begun: Buffer[]
+  begunBytes: number
 }
 
 /** Called for each packet, in the order in which its flow was sent. */
@@ -37,18 +43,17 @@ export class FlowOrder {
   readonly #flows = new Map<number, Flow>()
   readonly #waiting = new Set<number>()
   readonly #sink: FlowSink
-  #late = 0
   #held = 0
+  #heldBytes = 0
+  #begunBytes = 0
 
   constructor(sink: FlowSink) {
     this.#sink = sink
   }
 
-  /** Packets that came after their flow had gone on without them, since the last call. */
-  takeLate(): number {
-    const late = this.#late
-    this.#late = 0
-    return late
+  /** Memory of what waits for something earlier, or for its rest. */
+  get keptBytes(): number {
+    return this.#heldBytes + this.#begunBytes
   }
 
   /**
@@ -56,28 +61,25 @@ export class FlowOrder {
    *
    * @param place - In its flow, modulo 2^16; the first is 0.
    * @param sequence - In its class.
+   * @returns false when it is of no use: its flow went on without it, or is one too many.
    */
-  push(flowId: number, place: number, sequence: number, payload: Buffer, parts: number): void {
+  push(flowId: number, place: number, sequence: number, payload: Buffer, parts: number): boolean {
     const flow = this.#flow(flowId)
-    if (flow === undefined) return
+    if (flow === undefined) return false
     const ahead = (place - flow.next + MODULUS) % MODULUS
     if (ahead >= MODULUS / 2) {
-      if (sequence <= flow.last) {
-        this.#late++
-        return
-      }
+      if (sequence <= flow.last) return false
       // So many of the flow were lost in a row that places came round: only the class knows what is new.
       this.#abandon(flowId, flow, place)
     } else if (ahead > 0) {
       if (flow.held.size >= MAX_HELD) this.#skipTo(flowId, flow, firstHeld(flow))
-      if (this.#held >= MAX_HELD_IN_ALL) this.release(undefined)
-      if (!flow.held.has(place)) this.#held++
-      flow.held.set(place, { payload, sequence, parts })
-      this.#waiting.add(flowId)
-      return
+      if (this.#held >= MAX_HELD_IN_ALL || this.#heldBytes + payload.length > MAX_HELD_BYTES) this.release(undefined)
+      // It may have been waited for by nobody but those just let go.
+      if (place !== flow.next) return this.#hold(flowId, flow, place, { payload, sequence, parts })
     }
     this.#emit(flowId, flow, payload, sequence, parts)
     if (flow.held.size > 0) this.#drain(flowId, flow)
+    return true
   }
 
   /** What waits for nothing that may still come goes on. @param firstMissing - In the class; undefined: nothing is. */
@@ -97,24 +99,35 @@ export class FlowOrder {
 
   #flow(id: number): Flow | undefined {
     let flow = this.#flows.get(id)
-    if (flow === undefined && this.#flows.size < MAX_FLOWS) this.#flows.set(id, (flow = { next: 0, last: 0, held: new Map(), begun: [] }))
+    if (flow === undefined && this.#flows.size < MAX_FLOWS) this.#flows.set(id, (flow = { next: 0, last: 0, held: new Map(), begun: [], begunBytes: 0 }))
     return flow
+  }
+
+  #hold(id: number, flow: Flow, place: number, packet: HeldPacket): boolean {
+    // Letting others go may have gone past it; two packets for one place are a lie.
+    if ((place - flow.next + MODULUS) % MODULUS >= MODULUS / 2 || flow.held.has(place)) return false
+    this.#held++
+    this.#heldBytes += packet.payload.length
+    flow.held.set(place, packet)
+    this.#waiting.add(id)
+    return true
   }
 
   #skipTo(id: number, flow: Flow, place: number | undefined): void {
     if (place === undefined) return
     flow.next = place
     // What follows does not go on where the one begun ended.
-    flow.begun = []
+    this.#forget(flow)
     this.#drain(id, flow)
   }
 
   /** What is held is of long ago. */
   #abandon(id: number, flow: Flow, place: number): void {
     this.#held -= flow.held.size
+    for (const { payload } of flow.held.values()) this.#heldBytes -= payload.length
     flow.held.clear()
     this.#waiting.delete(id)
-    flow.begun = []
+    this.#forget(flow)
     flow.next = place
   }
 
@@ -122,6 +135,7 @@ export class FlowOrder {
     for (let held = flow.held.get(flow.next); held !== undefined; held = flow.held.get(flow.next)) {
       flow.held.delete(flow.next)
       this.#held--
+      this.#heldBytes -= held.payload.length
       this.#emit(id, flow, held.payload, held.sequence, held.parts)
     }
     if (flow.held.size === 0) this.#waiting.delete(id)
@@ -131,21 +145,36 @@ export class FlowOrder {
     flow.next = (flow.next + 1) % MODULUS
     flow.last = Math.max(flow.last, sequence)
     const isFirst = (parts & PART_FLAG.continuation) === 0
-    const begun = flow.begun
     // The rest of the one begun was lost.
-    if (isFirst && begun.length > 0) flow.begun = []
+    if (isFirst) this.#forget(flow)
     // The beginning of this one was lost.
-    if (!isFirst && begun.length === 0) return
-    if (begun.length >= MAX_PARTS) {
-      flow.begun = []
+    else if (flow.begun.length === 0) return
+    if ((parts & PART_FLAG.continues) !== 0) this.#begin(flow, payload)
+    else if (isFirst) this.#sink(id, payload)
+    else {
+      const whole = Buffer.concat([...flow.begun, payload])
+      this.#forget(flow)
+      this.#sink(id, whole)
+    }
+  }
+
+  /** Keeps one more part; what is too much is forgotten, and its rest passed over. */
+  #begin(flow: Flow, part: Buffer): void {
+    const isTooMuch = flow.begun.length >= MAX_PARTS || flow.begunBytes + part.length > MAX_CUT_BYTES || this.#begunBytes + part.length > MAX_BEGUN_BYTES
+    if (isTooMuch) {
+      this.#forget(flow)
       return
     }
-    if ((parts & PART_FLAG.continues) !== 0) {
-      flow.begun = isFirst ? [payload] : [...begun, payload]
-      return
-    }
+    flow.begun.push(part)
+    flow.begunBytes += part.length
+    this.#begunBytes += part.length
+  }
+
+  #forget(flow: Flow): void {
+    if (flow.begun.length === 0) return
+    this.#begunBytes -= flow.begunBytes
     flow.begun = []
-    this.#sink(id, isFirst ? payload : Buffer.concat([...begun, payload]))
+    flow.begunBytes = 0
   }
 }
 

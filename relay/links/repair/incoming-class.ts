@@ -16,6 +16,9 @@ const FEC_BLOCKS = 128
 /** Without parity for so long, none is expected, and packets are not kept for it. */
 const FEC_MEMORY = 2000
 
+/** The far end is told so often what came last: whoever waits for room must hear of it. */
+const TELLINGS = 3
+
 /** What a class counted on its way in. */
 export interface IncomingCounts {
   /** Handed over. */
@@ -33,8 +36,8 @@ export interface IncomingCounts {
 
 /** What to do with a body whose turn it is. `isWhole` is false when its header is too short. */
 export interface BodySink {
-  /** @param body - With the header of its class. */
-  take(sequence: number, body: Buffer): void
+  /** @param body - With the header of its class. @returns false when it is of no use any more. */
+  take(sequence: number, body: Buffer): boolean
   /** Everything below `firstMissing` came or was given up; undefined: everything. */
   release(firstMissing: number | undefined): void
 }
@@ -50,22 +53,22 @@ export class IncomingClass {
   readonly #headerBytes: number
   #decoder: FecDecoder | undefined
   #parityAt = -Infinity
-  /** Something came since the far end was last told what came. */
-  #isNews = false
+  /** Times that the far end is still to be told what came last. */
+  #untold = 0
 
   constructor(sink: BodySink, isLive: boolean) {
     this.#sink = sink
     this.#headerBytes = isLive ? LIVE_HEADER_BYTES : MESSAGE_HEADER_BYTES
   }
 
-  /** Whether the far end has not heard yet what came last. */
+  /** Whether the far end may not have heard yet what came last. */
   get hasNews(): boolean {
-    return this.#isNews
+    return this.#untold > 0
   }
 
   /** The far end was told. */
   told(): void {
-    this.#isNews = false
+    this.#untold = Math.max(0, this.#untold - 1)
   }
 
   /** Takes one packet. The body is kept. */
@@ -111,10 +114,13 @@ export class IncomingClass {
   }
 
   #take(sequence: number, body: Buffer): void {
-    this.#isNews = true
+    this.#untold = TELLINGS
+    if (!this.#sink.take(sequence, body)) {
+      this.counts.deadlineMisses++
+      return
+    }
     this.counts.packets++
     this.counts.bytes += body.length - this.#headerBytes
-    this.#sink.take(sequence, body)
   }
 
   #protect(sequence: number, body: Buffer, now: Millis): void {

@@ -9,24 +9,41 @@ import type { RequestRange } from '../carrier/frames.ts'
 const WINDOW = 1 << 17
 /** More at once cannot be repaired: the sender began anew, or lies. */
 const MAX_GAP = 1 << 15
+/** So many packets per millisecond may go missing in the long run: whoever leaves out more lies, and must not cost more. */
+const MOST_LOST = 50
+/** A tail that is further ahead says too much for its six bytes: the next packet will tell. */
+const MAX_TAIL_GAP = 1 << 12
 /** Packets that are missing and asked for at most. */
 const MAX_MISSING = 1 << 15
-/** A request is sent twice, so that the loss of one costs no round. The copy follows after so long. */
-const COPY_AFTER = 5
+/**
+ * A request is sent three times, so that the loss of one, or of a few in a row, costs no round: the copies follow after
+ * so long each.
+ */
+const COPIES_AFTER = [6, 9] as const
+const COPIES_TAKE = COPIES_AFTER[0] + COPIES_AFTER[1]
 /** How late a packet may be by itself and still teach how long to wait for others. */
 const MOST_TOLERANCE = 30
 /** Half of how late overtaken packets were is forgotten in so many milliseconds. */
 const TOLERANCE_HALF_LIFE = 20_000
 const LEAST_TOLERANCE = 1
 
+/** While a path lives, something says at least so often what was sent last. */
+const LONGEST_SILENCE = 100
+/** Before a path was measured, in milliseconds. */
+const FIRST_ONE_WAY = 50
+
+const NO_RANGES: readonly RepairRange[] = []
+
 interface MissingPacket {
-  /** When something later arrived. */
-  readonly since: Millis
+  /** When its own path was past it; Infinity before that is known. */
+  since: number
+  /** It was sent before that, as far as is known. */
+  readonly sentBefore: number
   /** When to ask next; Infinity while others that travel on other paths may still be overtaken. */
   askAt: number
   round: number
-  /** The request of this round was sent once, and once more is to be. */
-  isCopyDue: boolean
+  /** Copies of this round's request that are still to be sent. */
+  copies: number
 }
 
 /** What the repair of a class may count on at the moment. */
@@ -38,9 +55,23 @@ export interface RepairConditions {
   readonly budget: number
 }
 
+/** How long the way of one path takes, about. */
+export interface PathDelay {
+  readonly index: number
+  readonly oneWay: Millis
+  /** How much longer it may take; not at all without it. */
+  readonly variation?: Millis
+}
+
+/** What to ask for. */
+export interface RepairRange extends RequestRange {
+  /** Which sending of the same request this is: 0 is the first. */
+  readonly copy: number
+}
+
 /** What {@link SequenceTracker.step} decides. */
 export interface RepairStep {
-  readonly ranges: readonly RequestRange[]
+  readonly ranges: readonly RepairRange[]
   /** Packets given up in this step. */
   readonly givenUp: number
   /** When to ask again; Infinity while nothing is missing. */
@@ -58,27 +89,44 @@ export interface RepairStep {
  */
 export class SequenceTracker {
   readonly #seen = new Uint32Array(WINDOW / 32)
+  /** In ascending order. */
   readonly #missing = new Map<number, MissingPacket>()
+  /** Where the first missing one was last found: looking from the beginning passes all that were removed. */
+  #order = this.#missing.keys()
+  #first: number | undefined
   /** Per path, the highest that came on it first-hand. */
   readonly #passed = new Float64Array(MAX_PATHS)
+  /** Per path, how long the way takes. */
+  readonly #oneWay = new Float64Array(MAX_PATHS).fill(FIRST_ONE_WAY)
   /** Path indices that the far end sends on. */
   #alive: readonly number[] = [0]
-  /** What one path may be behind another by. */
-  #spreadPatience = MOST_TOLERANCE
+  /** How long the way may take on the slowest of them. */
+  #longestWay = FIRST_ONE_WAY
+  /** That the last packet came on. */
+  #path = 0
   #highest = 0
   #tolerance = LEAST_TOLERANCE
   #toleranceAt = 0
+  /** There is nothing to decide before; thousands may be missing, and need not be looked through each time. */
+  #quietUntil = -Infinity
+  /** Packets that may go missing at once. */
+  #allowance = MAX_GAP
+  #advancedAt = 0
+  /** When {@link highest} was last known to be the last that was sent. */
+  #confirmedAt = 0
+  /** Too many were missing at once to ask for: given up, and not told yet. */
+  #abandoned = 0
   #repaired = 0
   #lost = 0
 
-  /**
-   * Paths on which packets of a spread class may still be under way.
-   *
-   * @param difference - Of the slowest and the fastest of them, one way.
-   */
-  usePaths(alive: readonly number[], difference: Millis): void {
-    this.#alive = alive
-    this.#spreadPatience = difference + MOST_TOLERANCE
+  /** Paths on which packets of a spread class may still be under way, and how long the way takes on each. */
+  usePaths(alive: readonly PathDelay[]): void {
+    this.#alive = alive.map(({ index }) => index)
+    this.#longestWay = 0
+    for (const { index, oneWay, variation = millis(0) } of alive) {
+      this.#oneWay[index] = oneWay
+      this.#longestWay = Math.max(this.#longestWay, oneWay + 2 * variation)
+    }
   }
 
   /** The highest number that is known to have been sent. Numbers begin at 1. */
@@ -88,8 +136,13 @@ export class SequenceTracker {
 
   /** Everything below came or was given up; undefined while nothing is missing. */
   get firstMissing(): number | undefined {
-    for (const sequence of this.#missing.keys()) return sequence
-    return undefined
+    if (this.#missing.size === 0) return undefined
+    while (this.#first === undefined || !this.#missing.has(this.#first)) {
+      const { done, value } = this.#order.next()
+      if (done === true) this.#order = this.#missing.keys()
+      else this.#first = value
+    }
+    return this.#first
   }
 
   /** Everything up to here came or was given up. */
@@ -125,15 +178,19 @@ export class SequenceTracker {
   received(wire: number, path: number, isAgain: boolean, isSpread: boolean, now: Millis): number | undefined {
     const sequence = unwrap32(wire, this.#highest)
     if (sequence < 1 || sequence <= this.#highest - WINDOW) return undefined
-    if (sequence > this.#highest) this.#advance(sequence, isSpread, now)
-    if (!isAgain) this.#pass(path, sequence, isSpread, now)
+    const isNewest = sequence > this.#highest
+    if (isNewest) this.#advance(sequence, path, isSpread, now)
+    if (!isAgain) {
+      this.#pass(path, sequence, isSpread, now)
+      this.#path = path
+    }
     if (this.#has(sequence)) return undefined
     const missing = this.#missing.get(sequence)
     if (missing !== undefined) {
       this.#missing.delete(sequence)
       if (isAgain || missing.round > 0) this.#repaired++
       if (!isAgain) this.#learnTolerance(now - missing.since, now)
-    } else if (sequence < this.#highest && sequence <= this.cumulative) {
+    } else if (!isNewest && sequence <= this.cumulative) {
       // Given up before: whoever waited has gone on.
       this.#mark(sequence)
       return undefined
@@ -152,25 +209,29 @@ export class SequenceTracker {
   /** The far end says what it sent last. */
   tail(wire: number, path: number, now: Millis): void {
     const sequence = unwrap32(wire, this.#highest)
-    if (sequence < 1 || sequence > this.#highest + MAX_GAP) return
+    if (sequence < 1 || sequence > this.#highest + MAX_TAIL_GAP) return
     if (sequence > this.#highest) {
-      this.#advance(sequence + 1, true, now)
+      this.#advance(sequence + 1, path, true, now)
       this.#highest = sequence
-    }
+    } else if (sequence === this.#highest) this.#confirmedAt = now
     this.#pass(path, sequence, true, now)
   }
 
   /** Decides what to ask for, and what not to wait for any more. */
   step(now: Millis, conditions: RepairConditions): RepairStep {
-    const ranges: RequestRange[] = []
-    let givenUp = 0
+    if (now < this.#quietUntil) return { ranges: NO_RANGES, givenUp: 0, wakeAt: this.#quietUntil }
+    const ranges: RepairRange[] = []
+    let givenUp = this.#abandoned
+    this.#abandoned = 0
     let wakeAt = Infinity
     const { roundTrip, variation, budget } = conditions
-    const retryAfter = roundTrip + Math.max(4 * variation, 4) + LEAST_TOLERANCE
+    const retryAfter = retryInterval(roundTrip, variation)
     for (const [sequence, missing] of this.#missing) {
-      const giveUpAt = missing.since + budget - roundTrip / 2
+      const giveUpAt = missing.sentBefore + budget
       if (now >= giveUpAt) {
         this.#missing.delete(sequence)
+        // Counted as lost: it is not handed over any more.
+        this.#mark(sequence)
         givenUp++
         continue
       }
@@ -178,37 +239,63 @@ export class SequenceTracker {
         wakeAt = Math.min(wakeAt, missing.askAt, giveUpAt)
         continue
       }
-      if (missing.isCopyDue) {
-        if (!append(ranges, sequence, missing.round)) break
-        missing.isCopyDue = false
-        missing.askAt = now + retryAfter - COPY_AFTER
+      if (missing.copies > 0) {
+        if (!append(ranges, sequence, missing.round, COPIES_AFTER.length + 1 - missing.copies)) break
+        missing.copies--
+        missing.askAt = now + (missing.copies > 0 ? COPIES_AFTER[1] : retryAfter - COPIES_TAKE)
       } else if (now + roundTrip <= giveUpAt) {
-        if (!append(ranges, sequence, missing.round + 1)) break
+        if (!append(ranges, sequence, missing.round + 1, 0)) break
         missing.round++
-        missing.isCopyDue = true
-        missing.askAt = now + COPY_AFTER
+        missing.copies = COPIES_AFTER.length
+        missing.askAt = now + COPIES_AFTER[0]
       } else {
         // No answer could be in time. It may be late by itself.
         missing.askAt = Infinity
       }
       wakeAt = Math.min(wakeAt, missing.askAt, giveUpAt)
     }
-    return { ranges, givenUp, wakeAt: ranges.length >= MAX_REQUEST_RANGES ? now : wakeAt }
+    this.#quietUntil = ranges.length >= MAX_REQUEST_RANGES ? now : wakeAt
+    return { ranges, givenUp, wakeAt: this.#quietUntil }
   }
 
-  #advance(sequence: number, isSpread: boolean, now: Millis): void {
-    const from = sequence - this.#highest > MAX_GAP ? sequence : this.#highest + 1
-    if (from === sequence && sequence > this.#highest + 1) this.#missing.clear()
+  #advance(sequence: number, path: number, isSpread: boolean, now: Millis): void {
+    this.#allowance = Math.min(MAX_GAP, this.#allowance + MOST_LOST * Math.max(0, now - this.#advancedAt))
+    this.#advancedAt = now
+    const from = sequence - this.#highest > this.#allowance ? sequence : this.#highest + 1
+    this.#allowance -= sequence - from
+    if (sequence > from) this.#quietUntil = -Infinity
+    if (from === sequence && sequence > this.#highest + 1) {
+      this.#abandon(this.#missing.size + sequence - 1 - this.#highest)
+      this.#missing.clear()
+    }
     if (sequence - this.#highest >= WINDOW) this.#seen.fill(0)
     else for (let number = this.#highest + 1; number <= sequence; number++) this.#clear(number)
-    const askAt = isSpread && this.#alive.length > 1 ? now + this.#spreadPatience : now + this.#patience(now)
-    for (let number = from; number < sequence; number++) this.#missing.set(number, { since: now, askAt, round: 0, isCopyDue: false })
+    // On another path than that of the one before, which may not be known to live yet, or no more.
+    const mayBeElsewhere = (isSpread && this.#alive.length > 1) || path !== this.#path
+    const oneWay = this.#oneWay[path] ?? FIRST_ONE_WAY
+    const askAt = now + (mayBeElsewhere ? Math.max(0, this.#longestWay - oneWay) + MOST_TOLERANCE : this.#patience(now))
+    const since = mayBeElsewhere ? Infinity : now
+    // After an outage most of what is missing was sent long ago: at even distances, as far as is known.
+    // Before the first packet there was nothing to confirm.
+    const silence = this.#highest > 0 && now - this.#confirmedAt > LONGEST_SILENCE ? now - this.#confirmedAt : 0
+    const apart = silence / (sequence - from + 1)
+    const sentBefore = now - oneWay
+    for (let number = from; number < sequence; number++) this.#missing.set(number, { since, sentBefore: sentBefore - apart * (sequence - number), askAt, round: 0, copies: 0 })
+    this.#confirmedAt = now
     this.#lost += Math.max(0, sequence - from)
     this.#highest = sequence
-    for (let excess = this.#missing.size - MAX_MISSING; excess > 0; excess--) {
-      const oldest = this.firstMissing
-      if (oldest !== undefined) this.#missing.delete(oldest)
+    let excess = this.#missing.size - MAX_MISSING
+    for (const oldest of this.#missing.keys()) {
+      if (excess-- <= 0) break
+      this.#missing.delete(oldest)
+      this.#mark(oldest)
+      this.#abandon(1)
     }
+  }
+
+  #abandon(count: number): void {
+    this.#abandoned += count
+    this.#quietUntil = -Infinity
   }
 
   /** A spread class: what all paths are past and did not come is missing for certain. */
@@ -219,9 +306,12 @@ export class SequenceTracker {
     if (!isSpread || this.#missing.size === 0) return
     const after = this.#leastPassed()
     if (after <= before) return
+    this.#quietUntil = -Infinity
     for (const [number, missing] of this.#missing) {
       if (number > after) break
-      if (number > before && missing.round === 0) missing.askAt = Math.min(missing.askAt, now + LEAST_TOLERANCE)
+      if (number <= before) continue
+      missing.since = Math.min(missing.since, now)
+      if (missing.round === 0) missing.askAt = Math.min(missing.askAt, now + this.#patience(now))
     }
   }
 
@@ -259,14 +349,21 @@ export class SequenceTracker {
   }
 }
 
+/**
+ * From a request to the next for the same packet. A request too early costs one packet sent in vain, one too late costs a
+ * round of the few that the budget has: nearer to the round trip than a retransmission timer that also answers
+ * congestion. @see RFC 6298 section 2, which waits for four times the variation
+ */
+export const retryInterval = (roundTrip: Millis, variation: Millis): Millis => millis(Math.max(COPIES_TAKE, roundTrip + Math.max(2 * variation, 3)) + LEAST_TOLERANCE)
+
 /** Adds a number to the ranges. @returns false when no more fit. */
-function append(ranges: RequestRange[], sequence: number, round: number): boolean {
+function append(ranges: RepairRange[], sequence: number, round: number, copy: number): boolean {
   const last = ranges.at(-1)
-  if (last !== undefined && last.round === round && last.first + last.count === sequence && last.count < 255) {
-    ranges[ranges.length - 1] = { first: last.first, count: last.count + 1, round }
+  if (last !== undefined && last.round === round && last.copy === copy && last.first + last.count === sequence && last.count < 255) {
+    ranges[ranges.length - 1] = { ...last, count: last.count + 1 }
     return true
   }
   if (ranges.length >= MAX_REQUEST_RANGES) return false
-  ranges.push({ first: sequence, count: 1, round })
+  ranges.push({ first: sequence, count: 1, round, copy })
   return true
 }

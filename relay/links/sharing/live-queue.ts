@@ -64,7 +64,7 @@ export class LiveQueue implements PacketQueue {
     this.#places.set(flow, (place + 1) & 0xffff)
     body[2] = place >> 8
     body[3] = place & 0xff
-    return { sequence: 0, body, flags: 0, sentAt: now, round: 0, isAsked: false, endOf: undefined }
+    return { sequence: 0, body, flags: 0, sentAt: now, path: 0, copiedAt: now, round: 0, isAsked: false, endOf: undefined }
   }
 
   #shift(): WaitingPacket | undefined {

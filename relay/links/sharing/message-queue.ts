@@ -81,7 +81,7 @@ export class MessageQueue implements PacketQueue {
     this.#waitingBytes -= length
     const isLast = message.offset === message.body.length
     if (isLast) this.#waiting.shift()
-    return { sequence: 0, body, flags: 0, sentAt: now, round: 0, isAsked: false, endOf: isLast ? message.ticket : undefined }
+    return { sequence: 0, body, flags: 0, sentAt: now, path: 0, copiedAt: now, round: 0, isAsked: false, endOf: isLast ? message.ticket : undefined }
   }
 
   /** The last packet of a message got its number. */

@@ -10,6 +10,10 @@ export interface OutgoingPacket {
   flags: number
   /** When it was first sent. */
   sentAt: Millis
+  /** Index of the path that it last left on. */
+  path: number
+  /** When it was last put in line for a second path. */
+  copiedAt: Millis
   /** Of the last request that was answered. */
   round: number
   /** It was asked for again, and waits for its turn. */

@@ -21,7 +21,7 @@ const COLUMNS: readonly (readonly [Word, Cell])[] = [
   ['dropped', it => inFull(it.totals.out.droppedPackets)],
   ['wait', it => inMillis(it.queueDelay)],
   ['switches', it => inFull(it.switches)],
-  ['mdi', it => (it.mdi === undefined ? UNKNOWN : `${it.mdi.delayFactor.toFixed(1)} ms : ${it.mdi.mediaLossRate}/s`)],
+  ['mdi', it => (it.mdi === undefined ? UNKNOWN : `${it.mdi.delayFactor.toFixed(1)} ms : ${Number(it.mdi.mediaLossRate.toFixed(1))}/s`)],
 ]
 
 /** What each class of traffic on a link does. */

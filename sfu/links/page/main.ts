@@ -8,6 +8,8 @@ import type { LinkHistoryReport, LinkUpdate } from '../link-pages.ts'
 import type { Language } from './words.ts'
 import type { UpdateReader } from './live-updates.ts'
 
+const SHORTEST_RANGE_SECONDS = 60
+
 interface ShownLink {
   readonly shape: string
   readonly view: LinkView
@@ -112,7 +114,9 @@ class LinksPage implements UpdateReader {
   #draw(): void {
     const to = this.#at / 1000
     for (const { view, window, record, tab } of this.#links.values()) {
-      view.show(record, window, to - this.#rangeSeconds, to)
+      // A link that is younger than the range has all the room, but no less than a minute.
+      const from = Math.max(to - this.#rangeSeconds, Math.min(to - SHORTEST_RANGE_SECONDS, window.at[0] ?? to))
+      view.show(record, window, from, to)
       tab.dataset['level'] = view.element.dataset['level'] ?? ''
     }
   }

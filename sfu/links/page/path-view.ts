@@ -27,7 +27,7 @@ const FIGURES: readonly (readonly [Word, (path: PathSnapshot, say: Say) => strin
   ['reordered', (it, say) => bothWays(say, inFull(it.totals.in.reorderedPackets), inFull(it.totals.out.reorderedPackets))],
   ['duplicates', (it, say) => bothWays(say, inFull(it.totals.in.duplicatePackets), inFull(it.totals.out.duplicatePackets))],
   ['throughput', (it, say) => bothWays(say, inMegabits(it.gauges.in.throughput), inMegabits(it.gauges.out.throughput))],
-  ['headroom', it => `${inMegabits(it.headroom)} / ${inMegabits(it.capacity)}`],
+  ['headroom', (it, say) => (it.capacity === undefined ? say('notKnownYet') : `${inMegabits(it.headroom)} / ${inMegabits(it.capacity)}`)],
   ['mtu', it => `${it.mtu} B`],
   ['clockOffset', it => inMillis(it.clockOffset)],
   ['outages', it => inFull(it.outages)],

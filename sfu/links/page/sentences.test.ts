@@ -18,8 +18,8 @@ t.test('a verdict names what is wrong, and is bad where pictures suffer', async 
   let now = 0
   const links = new FakeLinks(4, () => now)
   const history = new LinkHistory()
-  const verdict = () => {
-    for (let second = 0; second < 2; second++) history.step((now += 1000), links.snapshots())
+  const verdict = (seconds = 2) => {
+    for (let second = 0; second < seconds; second++) history.step((now += 1000), links.snapshots())
     return verdictOf(history.records[0]!, speaker('en'), 'en')
   }
   t.same(verdict(), { level: 'good', sentences: ['As agreed'] })
@@ -29,8 +29,12 @@ t.test('a verdict names what is wrong, and is bad where pictures suffer', async 
   t.same(verdict(), { level: 'bad', sentences: ['No path lives', 'ftth is down', 'mobile is down'] })
   links.mend()
   links.plant({ kind: 'loss_after_repair', link: 'kita-hospital', ratio: 0.05 })
-  t.match(verdict(), { level: 'bad', sentences: [/^(4\.\d+|5\.\d+) % of live is lost after repair$/] })
+  t.match(verdict(10), { level: 'bad', sentences: [/^(4\.\d+|5\.\d+) % of live is lost after repair$/] })
   links.mend()
+  t.match(verdict(5), { level: 'bad', sentences: [/^2\.\d+ % of live is lost/] }, 'ten seconds count, so that it does not flicker')
+  t.same(verdict(6), { level: 'good', sentences: ['As agreed'] })
+  const barely = verdictOf({ ...history.records[0]!, recentLossAfterRepair: 0.0005 }, speaker('en'), 'en')
+  t.same(barely, { level: 'warn', sentences: ['0.05 % of live is lost after repair'] }, 'what nobody sees is no disaster')
   links.plant({ kind: 'contract_broken', link: 'kita-hospital' })
   verdict()
   t.same(verdict(), { level: 'warn', sentences: ['Contract broken: loss 3.40 %, promised loss 1.00 %, in'] })

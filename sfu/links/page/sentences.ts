@@ -6,6 +6,9 @@ import type { Language, Say } from './words.ts'
 /** What was measured and what was promised come first; the rest is with the event. */
 const FIGURES_IN_A_VERDICT = 2
 
+/** More of `live` lost after repair is seen: then a class counts as degraded, too. */
+const SEEN_LOSS_RATIO = 0.001
+
 /** How a link is, in words, the worst first. */
 export interface Verdict {
   readonly level: 'good' | 'warn' | 'bad'
@@ -13,10 +16,9 @@ export interface Verdict {
 }
 
 /** What an engineer has to know first of a link. */
-export function verdictOf({ snapshot, standing, isOpen, at, sample }: LinkRecord, say: Say, language: Language): Verdict {
+export function verdictOf({ snapshot, standing, isOpen, at, recentLossAfterRepair: late }: LinkRecord, say: Say, language: Language): Verdict {
   if (!isOpen) return { level: 'bad', sentences: [say('closedSince', { time: timeOfDay(at) })] }
   const lives = snapshot.paths.some(({ state }) => state === 'up')
-  const late = sample.classes['live']?.lossAfterRepair ?? 0
   const sentences = [
     ...(lives ? [] : [say('noPathLives')]),
     ...snapshot.paths.filter(({ state }) => state !== 'up').map(({ path, state }) => say(state === 'down' ? 'pathDown' : 'pathUnproven', { path })),
@@ -24,7 +26,7 @@ export function verdictOf({ snapshot, standing, isOpen, at, sample }: LinkRecord
     ...standing.degraded.map(id => say('classDegraded', { class: id })),
     ...standing.broken.map(event => say('promiseBroken', { evidence: [evidenceOf(event, language, FIGURES_IN_A_VERDICT), directionOf(event, say)].filter(it => it !== undefined).join(', ') })),
   ]
-  return sentences.length === 0 ? { level: 'good', sentences: [say('asAgreed')] } : { level: lives && late === 0 ? 'warn' : 'bad', sentences }
+  return sentences.length === 0 ? { level: 'good', sentences: [say('asAgreed')] } : { level: lives && late <= SEEN_LOSS_RATIO ? 'warn' : 'bad', sentences }
 }
 
 /** The direction that a term of the contract is about, where its name says so. */
@@ -52,6 +54,7 @@ const EVIDENCE_JA: Readonly<Record<string, string>> = {
   loss: '損失', 'loss in': '受信損失', 'loss out': '送信損失', 'promised loss': '契約の損失', 'tolerated loss': '許容損失', 'loss after repair': '修復後の損失',
   'lost packets': '損失パケット', 'sent packets': '送信パケット', 'deadline misses': '期限切れ', dropped: '破棄率', 'dropped packets': '破棄パケット',
   capacity: '容量', promised: '契約', 'queueing delay': '送信待ち行列', 'queue delay': '送信待ち', 'promised queue delay': '契約の送信待ち',
+  open: '接続時間', by: '切断した側',
   'sending epoch': '送信鍵の世代', 'receiving epoch': '受信鍵の世代',
 }
 
