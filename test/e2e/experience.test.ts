@@ -55,7 +55,7 @@ t.test('the panel says it in the viewer\'s language', async t => {
 
 t.test('the node shows it under the link that the publication comes by', async t => {
   const deadline = performance.now() + 10_000
-  const value = (name: string) => under.metric(`kenkyo_viewer_${name}`, { link: 'local' })
+  const value = (name: string) => under.metric(`kenkyo_viewer_${name}`, { link: 'agent-1' })
   while ((await value('capture_to_glass_seconds_count')) === 0 && performance.now() < deadline) await new Promise(resolve => setTimeout(resolve, 100))
   t.ok((await value('capture_to_glass_seconds_count')) > 0)
   const rate = await value('frames_per_second')
