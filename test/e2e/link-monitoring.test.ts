@@ -35,7 +35,7 @@ function reasonToSkip(): string | false {
 
 t.test('a real Prometheus sees a real link: the dashboard has data, a cut path raises its alert and no other, and mending clears it', { skip: reasonToSkip() }, async t => {
   await using scope = new AsyncDisposableStack()
-  const network = scope.use(await EmulatedNetwork.open({ leaves: { [LEAF]: LINES }, signal }))
+  const network = scope.use(await EmulatedNetwork.open({ leaves: { [LEAF]: LINES }, signal, isPreferred: true }))
   const linksFile = join(t.testdir(), 'links.json')
   writeFileSync(linksFile, JSON.stringify({
     links: [{ name: LINK, members: ['agent'], paths: LINES.map(({ name }, line) => ({ name, remoteHost: network.nodeAddressOf(line), rateBitsPerSecond: RATES[line] })) }],
