@@ -6,7 +6,7 @@ import { LinkPair } from './link-end.ts'
 import type { FigureSheet } from '../report.ts'
 
 /** Offered, in bits per second of payload. */
-const LOADS = [100e6, 300e6, 550e6]
+const LOADS = [100e6, 300e6, 520e6]
 const BUDGET_MILLIS = 160
 const SETTLE = millis(1500)
 

@@ -74,7 +74,8 @@ export function judgeNetwork(network: RandomNetwork): Verdict {
   const run = new NetworkRun(network)
   run.run()
   const checks = [...judgeLive(run), ...judgeMessages(run), ...judgeRates(run)]
-  return { network, checks, figures: { ...liveFigures(run), controlDelay: controlDelay(run), utilisation: checks.find(({ invariant }) => invariant === 'idle')?.value } }
+  const idle = checks.find(({ invariant }) => invariant === 'idle')
+  return { network, checks, figures: { ...liveFigures(run), controlDelay: controlDelay(run), utilisation: idle === undefined ? undefined : 1 - idle.value } }
 }
 
 function judgeLive(run: NetworkRun): Check[] {
@@ -95,7 +96,7 @@ function judgeLive(run: NetworkRun): Check[] {
   const budget = Math.max(0, ...run.looks.map(look => look.budget))
   const pauses = network.events.reduce((sum, event) => sum + (event.kind === 'pause' ? event.until - event.at : 0), 0)
   const shortest = Math.min(...network.paths.map(path => path.up.delayMillis + path.down.delayMillis - path.up.jitterMillis - path.down.jitterMillis)) / 2
-  const allowed = network.contract.traffic.live.queueDelayMillis + budget + longestWay(network) - shortest + NOTICE_MILLIS + pauses + unknowable(network)
+  const allowed = network.contract.traffic.live.queueDelayMillis + longestWay(network) + Math.max(0, budget - shortest) + NOTICE_MILLIS + pauses + unknowable(network)
   const delays = live.filter(({ arrivals }) => arrivals > 0).map(({ sentAt, arrivedAt }) => arrivedAt - sentAt)
   if (delays.length > 0) check('live_late', delays.reduce((most, delay) => Math.max(most, delay), 0), allowed, `budget ${budget.toFixed(0)}`)
   // One path at a time is cut, and the other one loses nothing; but it may be too slow for the deadline.
@@ -109,7 +110,7 @@ function judgeLive(run: NetworkRun): Check[] {
  */
 function unknowable({ events, paths }: RandomNetwork): number {
   const outages = events.filter(event => event.kind === 'cut' && event.paths.length === paths.length).map(({ at, ...rest }) => ('until' in rest ? rest.until - at : 0))
-  return Math.max(0, ...outages.map(outage => 0.1 * outage + Math.max(0, outage - 1000)))
+  return outages.reduce((sum, outage) => sum + 0.2 * outage + Math.max(0, outage - 1000), 0)
 }
 
 function controlDelay({ network, up }: NetworkRun): number | undefined {
@@ -132,7 +133,8 @@ export function recovery({ network, up, startOfLoad }: NetworkRun): number | und
   const load = network.up.live
   if (cut === undefined || cuts.length !== network.events.length || cuts.length > 1 || network.paths.length !== 2 || cut.paths.length !== 1 || load === undefined) return undefined
   // What is left has to carry it, and there has to be something to be missed.
-  const rest = network.paths[cut.paths[0] === 0 ? 1 : 0]?.up.rateBitsPerSecond ?? 0
+  const other = cut.paths[0] === 0 ? 1 : 0
+  const rest = Math.min(network.paths[other]?.up.rateBitsPerSecond ?? 0, network.contract.paths[other]?.rateBitsPerSecond ?? network.initial)
   if (load.bitsPerSecond > 0.6 * rest || up.live.length < 100) return undefined
   const from = startOfLoad + cut.at
   const arrivals = up.live.map(({ arrivedAt }) => arrivedAt).filter(at => at >= from && at < from + 2000).sort((a, b) => a - b)

@@ -9,7 +9,7 @@ import type { Bytes } from '../../relay/wire/units.ts'
 import type { NetworkEvent, RandomNetwork } from './random-network.ts'
 
 /** How often a run is looked at. */
-const LOOK_EVERY = millis(10)
+export const LOOK_EVERY = millis(10)
 /** Nothing is sent before every path is up. */
 const SETTLE = { millis: 60, roundTrips: 2 } as const
 /** After the last packet is sent, what is under way has so long, and so many round trips, to arrive. */

@@ -68,10 +68,12 @@ export interface RandomNetwork {
 /** Beside others it takes a while until shares are what they will be. */
 const COMPETING_MILLIS = 14_000
 /** Datagrams that one network is to have about: what ten thousand networks may take. */
-const DATAGRAMS = 3000
+const DATAGRAMS = 2500
 const DATAGRAM_BITS = 8 * 1250
 /** Microseconds in 32 bits begin anew here, in milliseconds. */
 const WRAP = 2 ** 32 / 1000
+/** No step of the rate goes below this: a path never sends less than 1 Mbit/s. */
+const LEAST_RATE = 1.5e6
 /** No line has room for fewer than ten packets. */
 const LEAST_QUEUE_BYTES = 15_000
 
@@ -101,7 +103,7 @@ class NetworkDraw {
     const reach = contract.traffic.live.policy === 'bond' ? rates.reduce((sum, rate) => sum + rate, 0) : Math.min(...rates)
     const roundTrip = Math.max(...paths.map(({ up, down }) => up.delayMillis + down.delayMillis))
     const typical = (DATAGRAMS * DATAGRAM_BITS * 1000) / rates.reduce((sum, rate) => sum + rate, 0)
-    const calm = Math.max(1200, Math.min(4000, typical))
+    const calm = (this.#happens(0.1) ? 2 : 1) * Math.max(1200, Math.min(4000, typical))
     const events = focus !== undefined ? this.#oneCut(calm, roundTrip) : competitor === undefined ? this.#events(paths, calm, roundTrip) : []
     const last = Math.max(0, ...events.map(event => (event.kind === 'rate' ? event.at + 10 * roundTrip : event.until)))
     return {
@@ -109,7 +111,7 @@ class NetworkDraw {
       duration: millis(competitor === undefined ? Math.max(calm, last + 800) : COMPETING_MILLIS),
       contract,
       paths,
-      initial: bitsPerSecond(this.#logarithmic(5e6, 40e6)),
+      initial: bitsPerSecond(this.#logarithmic(5e6, 60e6)),
       clockOffset: millis(this.#happens(0.2) ? WRAP - this.#between(0, 4000) : this.#between(0, 1e6)),
       up: focus !== undefined ? { control: this.#control(reach, contract), live: this.#live(reach * this.#between(0.1, 0.5)) } : this.#load(contract, reach, competitor !== undefined),
       down: { control: this.#control(Math.min(...paths.map(({ down }) => down.rateBitsPerSecond ?? 0)), contract) },
@@ -179,7 +181,8 @@ class NetworkDraw {
   }
 
   #load(contract: LinkContract, reach: number, isCompeting: boolean): Load {
-    const control = this.#control(reach, contract)
+    // Beside others there may be a quarter of the line.
+    const control = this.#control(isCompeting ? reach / 4 : reach, contract)
     const isFull = isCompeting || this.#happens(0.4)
     const live = isCompeting && this.#happens(0.5) ? undefined : this.#live(reach * (isCompeting ? this.#between(0.1, 0.25) : this.#liveShare()))
     return {
@@ -219,7 +222,8 @@ class NetworkDraw {
     const draw = this.#random()
     if (draw < 0.35) return []
     if (draw < 0.55) {
-      const factor = this.#happens(0.7) ? this.#between(0.25, 0.8) : this.#between(1.2, 3)
+      const least = LEAST_RATE / (paths[path]?.up.rateBitsPerSecond ?? LEAST_RATE)
+      const factor = this.#happens(0.7) ? Math.max(least, this.#between(0.25, 0.8)) : this.#between(1.2, 3)
       return [{ kind: 'rate', at, path, factor }]
     }
     if (draw < 0.85) return this.#cuts(paths, at, path)

@@ -1,3 +1,4 @@
+import { MAX_PATHS } from '../wire/link.ts'
 import { bytes, millis } from '../wire/units.ts'
 import { CLASS_REPORT_FIELDS, LIVE_HEADER_BYTES, MESSAGE_HEADER_BYTES } from './carrier/frames.ts'
 import { MediaDeliveryIndex } from './measurement/media-delivery-index.ts'
@@ -45,6 +46,8 @@ export abstract class LinkClass {
   protected abstract readonly headerBytes: number
   #reported: ClassReport | undefined
   #copiesUsefulFor = Infinity
+  /** By path. */
+  readonly #leftAt = new Float64Array(MAX_PATHS).fill(-Infinity)
   #sentAt = millis(-Infinity)
   #tails: number = TAIL_AFTER.length
   #tailAllAt = millis(Infinity)
@@ -99,10 +102,16 @@ export abstract class LinkClass {
   }
 
   /** Something left: sooner or later the far end has to know that nothing came after it. */
-  sent(now: Millis): void {
+  sent(path: number, now: Millis): void {
+    this.#leftAt[path] = now
     this.#sentAt = now
     this.#tails = 0
     this.#tailAllAt = millis(now + TAIL_AFTER[0])
+  }
+
+  /** Whether something left on a path since. */
+  leftOn(path: number, since: number): boolean {
+    return (this.#leftAt[path] ?? -Infinity) >= since
   }
 
   /** When to say what was sent last; Infinity when it was said. */

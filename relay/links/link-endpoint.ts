@@ -19,7 +19,7 @@ import type { LinkContract, PathContract, TrafficClass } from '../wire/link.ts'
 import type { BitsPerSecond, Bytes, Millis } from '../wire/units.ts'
 import type { ParityPacket } from './repair/fec-encoder.ts'
 import type { LinkRole } from './carrier/sealing.ts'
-import type { LinkSnapshot, PathTotals } from './measurement/link-snapshot.ts'
+import type { Direction, LinkSnapshot, PathTotals } from './measurement/link-snapshot.ts'
 import type { RateControl } from './paths/rate-control.ts'
 import type { RepairRange } from './repair/sequence-tracker.ts'
 import type { OutgoingPacket } from './sharing/packet-queue.ts'
@@ -58,6 +58,8 @@ const IDLE_STEP = millis(8)
 const TRAFFIC_MEMORY = millis(60)
 const REPORT_INTERVAL = millis(500)
 const CHOICE_INTERVAL = millis(50)
+/** A path that packets of a class came or left on counts as used for so long: none is of use for longer without saying so. */
+const USE_MEMORY = 500
 /** With no path up, those that were so long ago are used on. */
 const LAST_RESORT = millis(1000)
 /** What came of messages is told this often. */
@@ -132,7 +134,7 @@ export class LinkEndpoint {
           output.closed()
         },
       },
-      each => ({ path: this.#pathOf(each)?.out, budget: this.#budgetOf(each) }),
+      each => ({ path: this.#pathOf(each)?.out, budget: this.#budgetOf(each, 'out', this.#time.now) }),
     )
     this.#watch = new LinkWatch(contract, role === 'initiator' ? 'opener' : 'accepter')
     this.#openedAt = epochOrigin + now
@@ -303,21 +305,30 @@ export class LinkEndpoint {
 
   /**
    * The path that a class is repaired by: the slowest of those that it uses, or the quickest where all of it is on each.
-   * The far end has the same contract, and chooses likewise.
+   *
+   * @param cameSince - Of what the far end sends: paths that it came on since count, too, since the far end may have
+   *   chosen otherwise.
    */
-  #pathOf({ choice }: LiveClass | MessageClass): LinkPath | undefined {
-    let chosen: LinkPath | undefined
-    for (const index of choice.chosen) {
-      const path = this.paths[index]
-      if (path !== undefined && (chosen === undefined || path.out.roundTrip < chosen.out.roundTrip === choice.isDoubled)) chosen = path
+  #pathOf(each: LiveClass | MessageClass, cameSince = Infinity): LinkPath | undefined {
+    const { chosen, isDoubled } = each.choice
+    let found: LinkPath | undefined
+    for (const path of this.paths) {
+      if (!chosen.includes(path.index) && !each.in.tracker.cameOn(path.index, cameSince)) continue
+      if (found === undefined || path.out.roundTrip < found.out.roundTrip === isDoubled) found = path
     }
-    return chosen ?? this.#best()
+    return found ?? this.#best()
   }
 
-  /** How long a packet of a class is of use, by the slowest of the paths that it uses: what travels on two may come on either. */
-  #budgetOf(each: LiveClass | MessageClass): number {
+  /**
+   * How long a packet of a class is of use, by the slowest of the paths that it uses, or did of late: what travels on two
+   * may come on either, and what was sent on one is repaired over another once that is gone.
+   */
+  #budgetOf(each: LiveClass | MessageClass, direction: Direction, now: Millis): number {
     let roundTrip = 0
-    for (const index of each.choice.chosen) roundTrip = Math.max(roundTrip, this.paths[index]?.out.roundTrip ?? 0)
+    for (const { index, out } of this.paths) {
+      const isUsed = each.choice.chosen.includes(index) || (direction === 'in' ? each.in.tracker.cameOn(index, now - USE_MEMORY) : each.leftOn(index, now - USE_MEMORY))
+      if (isUsed) roundTrip = Math.max(roundTrip, out.roundTrip)
+    }
     return each.budget(roundTrip === 0 ? this.roundTrip : millis(roundTrip))
   }
 
@@ -409,7 +420,7 @@ export class LinkEndpoint {
     const { live } = this
     const roundTrip = this.#pathOf(live)?.out.roundTrip ?? this.roundTrip
     live.out.queue.expire(live.contract.queueDelayMillis, now)
-    const usefulFor = this.#budgetOf(live) - roundTrip / 2
+    const usefulFor = this.#budgetOf(live, 'out', now) - roundTrip / 2
     let keptFor = usefulFor
     for (const { out } of this.#living) keptFor = Math.max(keptFor, live.budget(out.roundTrip) - out.roundTrip / 2)
     live.out.step(usefulFor, now, keptFor)
@@ -419,11 +430,11 @@ export class LinkEndpoint {
 
   #keepClass(each: LiveClass | MessageClass, now: Millis): void {
     if (now >= each.tailDueAt) this.#sendTail(each, now)
-    const path = this.#pathOf(each)
+    const path = this.#pathOf(each, now - USE_MEMORY)
     if (path === undefined) return
     const { roundTrip, variation } = path.out
     if (each !== this.live) each.expireCopies(Infinity, now)
-    const { ranges } = each.in.step(now, { roundTrip, variation, budget: this.#budgetOf(each) })
+    const { ranges } = each.in.step(now, { roundTrip, variation, budget: this.#budgetOf(each, 'in', now) })
     const isDue = each !== this.live && each.in.hasNews && now - each.toldAt >= TELL_INTERVAL
     if (ranges.length === 0 && !isDue) return
     each.in.told()
@@ -589,7 +600,7 @@ export class LinkEndpoint {
     packet.body.copy(plaintext, writeDataHeader(plaintext, 4, each.index, flags, packet.sequence, packet.body.length))
     if (packet.endOf !== undefined && each instanceof MessageClass) each.out.queue.ended(packet.endOf, packet.sequence)
     packet.path = path.index
-    each.sent(now)
+    each.sent(path.index, now)
     path.carriesTraffic(now)
     path.out.ledger.spent(each.index, this.#emit(path, plaintext, now, true))
   }

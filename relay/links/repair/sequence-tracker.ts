@@ -96,6 +96,8 @@ export class SequenceTracker {
   #first: number | undefined
   /** Per path, the highest that came on it first-hand. */
   readonly #passed = new Float64Array(MAX_PATHS)
+  /** Per path, when a packet last came on it first-hand. */
+  readonly #cameAt = new Float64Array(MAX_PATHS).fill(-Infinity)
   /** Per path, how long the way takes. */
   readonly #oneWay = new Float64Array(MAX_PATHS).fill(FIRST_ONE_WAY)
   /** Path indices that the far end sends on. */
@@ -127,6 +129,11 @@ export class SequenceTracker {
       this.#oneWay[index] = oneWay
       this.#longestWay = Math.max(this.#longestWay, oneWay + 2 * variation)
     }
+  }
+
+  /** Whether a packet came on a path since, for the first time. */
+  cameOn(path: number, since: number): boolean {
+    return (this.#cameAt[path] ?? -Infinity) >= since
   }
 
   /** The highest number that is known to have been sent. Numbers begin at 1. */
@@ -183,6 +190,7 @@ export class SequenceTracker {
     if (!isAgain) {
       this.#pass(path, sequence, isSpread, now)
       this.#path = path
+      this.#cameAt[path] = now
     }
     if (this.#has(sequence)) return undefined
     const missing = this.#missing.get(sequence)
