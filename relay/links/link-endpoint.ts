@@ -1,26 +1,24 @@
 import { TRAFFIC_CLASSES } from '../wire/link.ts'
 import { bitsPerSecond, bytes, millis } from '../wire/units.ts'
-import { DATAGRAM_OVERHEAD, HEADER_BYTES, IP_UDP_BYTES, TAG_BYTES, wrap32 } from './carrier/datagram.ts'
-import {
-  DATA_FLAG, DATA_HEADER_BYTES, feedbackLength, FRAME, PARITY_HEADER_BYTES, PARITY_ROOM, writeAnswer, writeClassReport, writeDataHeader,
-  writeFeedback, writeParity, writeProbe, writeRequest, writeTail,
-} from './carrier/frames.ts'
+import { DATAGRAM_OVERHEAD, HEADER_BYTES, IP_UDP_BYTES, TAG_BYTES } from './carrier/datagram.ts'
+import { DATA_FLAG, DATA_HEADER_BYTES, PARITY_ROOM } from './carrier/frames.ts'
 import { LiveClass, MessageClass } from './link-class.ts'
 import { FrameReader } from './frame-reader.ts'
 import { LinkPath } from './link-path.ts'
-import { encodePathReport, MAX_PATH_REPORT_BYTES } from './measurement/path-report.ts'
 import { LinkWatch } from './measurement/link-watch.ts'
 import { isBulkTime, localMinuteOfDay } from './sharing/bulk-hours.ts'
 import { SteadyTime } from './steady-time.ts'
-import { decideFec, DEFAULT_MAX_OVERHEAD } from './repair/fec-policy.ts'
+import { ParityDecision } from './repair/parity-decision.ts'
+import { PlaintextWriter } from './plaintext-writer.ts'
 import { MAX_PROTECTED_BYTES } from './repair/incoming-class.ts'
-import { retryInterval } from './repair/sequence-tracker.ts'
 import type { LinkContract, PathContract, TrafficClass } from '../wire/link.ts'
 import type { BitsPerSecond, Bytes, Millis } from '../wire/units.ts'
 import type { ParityPacket } from './repair/fec-encoder.ts'
+import type { ProbeFrame, RequestFrame } from './carrier/frames.ts'
 import type { LinkRole } from './carrier/sealing.ts'
 import type { Direction, LinkSnapshot, PathTotals } from './measurement/link-snapshot.ts'
 import type { RateControl } from './paths/rate-control.ts'
+import type { Tail } from './plaintext-writer.ts'
 import type { RepairRange } from './repair/sequence-tracker.ts'
 import type { OutgoingPacket } from './sharing/packet-queue.ts'
 
@@ -66,16 +64,8 @@ const LAST_RESORT = millis(1000)
 const TELL_INTERVAL = millis(20)
 /** Messages under way, in packets: at least this, at most that, and so many round trips of the pace in between. */
 const WINDOW = { least: 256, most: 32_768, roundTrips: 3 } as const
-/** What waits for so long here, or on the way, waits because there is no room. Delays wander by themselves, too. */
-const CROWDED = { here: 15, onTheWay: 35 } as const
-const UNCROWDED_AFTER = millis(5000)
-/** Of what a path is taken to carry, parity included. */
-const FEC_SHARE = 0.85
-const LEAST_OVERHEAD = 0.02
 /** A typical datagram, for turning rates into packets. */
 const PACKET_BYTES = 1250
-/** Longer than any plaintext of ours: a report of all paths, or a probe of a jumbo frame. */
-const MAX_PLAINTEXT_BYTES = 9000
 
 /**
  * One end of a link: everything between packets and messages of the application and plaintexts of datagrams. Does no
@@ -93,7 +83,8 @@ export class LinkEndpoint {
   readonly #reader: FrameReader
   readonly #watch: LinkWatch
   readonly #openedAt: number
-  readonly #scratch = Buffer.alloc(MAX_PLAINTEXT_BYTES)
+  readonly #writer = new PlaintextWriter()
+  readonly #parity: ParityDecision
   readonly #time: SteadyTime
   #living: readonly LinkPath[] = []
   #choiceAt = millis(-Infinity)
@@ -107,8 +98,6 @@ export class LinkEndpoint {
   #isBulkTime = true
   #bulkSince = millis(-Infinity)
   #doubled: ReadonlySet<number> = new Set()
-  #crowdedAt = millis(-Infinity)
-  #parityBefore = { at: millis(0), bytes: 0 }
 
   constructor(options: LinkEndpointOptions, now: Millis) {
     const { contract, role, output, createRate, epochOrigin } = options
@@ -120,6 +109,7 @@ export class LinkEndpoint {
     const messageClass = (id: Exclude<TrafficClass, 'live'>): MessageClass =>
       new MessageClass(id, TRAFFIC_CLASSES.indexOf(id), contract.traffic[id], body => output.message(id, body))
     this.live = new LiveClass('live', 0, contract.traffic.live, (flow, payload) => output.live(flow, payload), () => this.#time.now)
+    this.#parity = new ParityDecision(this.live)
     this.messages = { control: messageClass('control'), tiles: messageClass('tiles'), bulk: messageClass('bulk') }
     this.#classes = [this.live, this.messages.control, this.messages.tiles, this.messages.bulk]
     this.#reader = new FrameReader(
@@ -243,7 +233,7 @@ export class LinkEndpoint {
   close(at: Millis): void {
     if (this.#isClosed) return
     const now = this.#time.advance(at)
-    for (const path of this.paths) this.#emit(path, Buffer.from([0, 0, 0, 0, FRAME.close]), now)
+    for (const path of this.paths) this.#emit(path, this.#writer.close(now), now)
     this.#end('this end')
     this.#isClosed = true
   }
@@ -391,29 +381,18 @@ export class LinkEndpoint {
     if (path.state !== 'up') return
     const { probe } = path.mtu.step(now)
     if (probe !== undefined) this.#probe(path, probe, now)
-    if (now >= path.in.feedbackDueAt) {
-      const frame = path.in.feedback(path.index, now)
-      const plaintext = this.#plaintext(feedbackLength(frame.arrivals.length), now)
-      writeFeedback(plaintext, 4, frame)
-      this.#emit(path, plaintext, now)
-    }
+    if (now >= path.in.feedbackDueAt) this.#emit(path, this.#writer.feedback(path.in.feedback(path.index, now), now), now)
   }
 
-  /** Probes also say what was sent last, so that a lost end of a burst is noticed. @param size - To pad to, for MTU discovery. */
+  /** @param size - To pad to, for MTU discovery. */
   #probe(path: LinkPath, size: number | undefined, now: Millis): void {
-    const tails = this.#classes.filter(each => each.out.sequence > 0)
-    const length = size === undefined ? 15 + 6 * tails.length : size - DATAGRAM_OVERHEAD
-    const plaintext = this.#plaintext(length, now).fill(FRAME.padding, 4)
-    let at = writeProbe(plaintext, 4, { id: path.probe(size === undefined, now), askedAt: this.#epochOrigin + now, size: size ?? 0 })
-    for (const each of tails) at = writeTail(plaintext, at, each.index, each.out.sequence)
-    this.#emit(path, plaintext, now)
+    const tails = this.#classes.filter(each => each.out.sequence > 0).map(tailOf)
+    this.#emit(path, this.#writer.probe({ id: path.probe(size === undefined, now), askedAt: this.#epochOrigin + now, size: size ?? 0 }, tails, now), now)
   }
 
-  #answer(path: LinkPath, frame: Parameters<typeof writeProbe>[2], now: Millis): void {
-    const plaintext = this.#plaintext(31, now)
+  #answer(path: LinkPath, frame: ProbeFrame, now: Millis): void {
     const at = this.#epochOrigin + now
-    writeAnswer(plaintext, 4, { ...frame, heardAt: at, answeredAt: at })
-    this.#emit(path, plaintext, now)
+    this.#emit(path, this.#writer.answer({ ...frame, heardAt: at, answeredAt: at }, now), now)
   }
 
   #keepLive(now: Millis): void {
@@ -452,10 +431,7 @@ export class LinkEndpoint {
   }
 
   #request(each: LiveClass | MessageClass, ranges: readonly RepairRange[], path: LinkPath, now: Millis): void {
-    const { cumulative, highest } = each.in.tracker
-    const plaintext = this.#plaintext(11 + 6 * ranges.length, now)
-    writeRequest(plaintext, 4, { classId: each.index, cumulative, highest, ranges })
-    this.#emit(path, plaintext, now)
+    this.#emit(path, this.#writer.request(requestOf(each, ranges), now), now)
   }
 
   /** The living paths, the quickest first. */
@@ -467,10 +443,7 @@ export class LinkEndpoint {
     each.tailSent()
     for (const index of each.choice.chosen) {
       const path = this.paths[index]
-      if (path === undefined) continue
-      const plaintext = this.#plaintext(6, now)
-      writeTail(plaintext, 4, each.index, each.out.sequence)
-      this.#emit(path, plaintext, now)
+      if (path !== undefined) this.#emit(path, this.#writer.tail(tailOf(each), now), now)
     }
   }
 
@@ -478,21 +451,11 @@ export class LinkEndpoint {
     this.#reportAt = millis(now + REPORT_INTERVAL)
     const best = this.#best()
     if (best === undefined) return
-    const plaintext = this.#plaintext(this.paths.length * (2 + MAX_PATH_REPORT_BYTES) + this.#classes.length * 64, now)
-    let at = 4
-    for (const { index, in: incoming } of this.paths) {
-      plaintext[at] = FRAME.pathReport
-      plaintext[at + 1] = index
-      at = encodePathReport(plaintext, at + 2, { number: this.#reportNumber++, totals: incoming.statistics.totals(now), gauges: incoming.statistics.gauges(now) })
-    }
-    for (const each of this.#classes) {
-      if (!this.contract.allowedClasses.includes(each.id)) continue
-      at = writeClassReport(plaintext, at, each.report())
-      // Once more what came: if the last word of that was lost, the far end waits for room for ever.
-      const { cumulative, highest } = each.in.tracker
-      if (each !== this.live && highest > 0) at = writeRequest(plaintext, at, { classId: each.index, cumulative, highest, ranges: [] })
-    }
-    this.#emit(best, plaintext.subarray(0, at), now)
+    const paths = this.paths.map(({ index, in: { statistics } }) => ({ index, report: { number: this.#reportNumber++, totals: statistics.totals(now), gauges: statistics.gauges(now) } }))
+    const allowed = this.#classes.filter(({ id }) => this.contract.allowedClasses.includes(id))
+    // Once more what came: if the last word of that was lost, the far end waits for room for ever.
+    const requests = allowed.filter(each => each !== this.live && each.in.tracker.highest > 0).map(each => requestOf(each, []))
+    this.#emit(best, this.#writer.reports(paths, allowed.map(each => each.report()), requests, now), now)
   }
 
   #measure(now: Millis): void {
@@ -500,35 +463,7 @@ export class LinkEndpoint {
     this.#measureAt = millis(now + REPORT_INTERVAL)
     this.live.measure(now)
     this.#watch.observe(this.#measured(now), this.#epochOrigin + now)
-    this.#decideFec(now)
-  }
-
-  /**
-   * Parity for what retransmission cannot bring back in time. Where every packet travels twice already, there is none,
-   * and none either where the line has no room for it: what waits or overflows is worse than what is lost.
-   */
-  #decideFec(now: Millis): void {
-    const path = this.paths[this.live.choice.chosen[0] ?? 0]
-    const reported = path?.reported
-    if (path === undefined || reported === undefined) return
-    const { lossRatio, throughput } = reported.gauges
-    const { roundTrip, variation } = path.out
-    if (path.out.queueingDelay > CROWDED.onTheWay || this.live.out.queue.waited(now) > CROWDED.here) this.#crowdedAt = now
-    const room = (FEC_SHARE * path.out.capacity) / Math.max(1, path.out.sendingRate(now) - this.#parityRate(now)) - 1
-    const maxOverhead = Math.min(DEFAULT_MAX_OVERHEAD, room)
-    const isPossible = !this.live.choice.isDoubled && maxOverhead >= LEAST_OVERHEAD && now - this.#crowdedAt > UNCROWDED_AFTER
-    const decision = isPossible
-      ? decideFec({ lossRatio, meanBurst: meanBurst(reported.totals), budget: millis(this.live.budget(roundTrip)), roundTrip: retryInterval(roundTrip, variation), packetsPerSecond: Math.max(1, throughput / 8 / PACKET_BYTES), maxOverhead })
-      : undefined
-    // What is needed may wait to be stopped; what does harm may not.
-    this.live.fec.configure(isPossible ? this.live.fecSwitch.step(decision, now) : undefined)
-  }
-
-  /** Bits per second of parity since the last time. */
-  #parityRate(now: Millis): number {
-    const { at, bytes: before } = this.#parityBefore
-    this.#parityBefore = { at: now, bytes: this.live.fecBytes }
-    return now > at ? ((this.live.fecBytes - before) * 8000) / (now - at) : 0
+    this.#parity.step(this.paths[this.live.choice.chosen[0] ?? 0], now)
   }
 
   #window(each: LiveClass | MessageClass): number {
@@ -595,9 +530,7 @@ export class LinkEndpoint {
   }
 
   #sendPacket(each: LiveClass | MessageClass, packet: OutgoingPacket, path: LinkPath, isSpread: boolean, now: Millis): void {
-    const plaintext = this.#plaintext(DATA_HEADER_BYTES + packet.body.length, now)
-    const flags = packet.flags | (isSpread ? DATA_FLAG.spread : 0)
-    packet.body.copy(plaintext, writeDataHeader(plaintext, 4, each.index, flags, packet.sequence, packet.body.length))
+    const plaintext = this.#writer.data(each.index, packet, packet.flags | (isSpread ? DATA_FLAG.spread : 0), now)
     if (packet.endOf !== undefined && each instanceof MessageClass) each.out.queue.ended(packet.endOf, packet.sequence)
     packet.path = path.index
     each.sent(path.index, now)
@@ -606,19 +539,11 @@ export class LinkEndpoint {
   }
 
   #sendParity(each: LiveClass | MessageClass, parity: ParityPacket, path: LinkPath, now: Millis): boolean {
-    const plaintext = this.#plaintext(PARITY_HEADER_BYTES + parity.symbol.length, now)
-    writeParity(plaintext, 4, { classId: each.index, ...parity })
+    const plaintext = this.#writer.parity({ classId: each.index, ...parity }, now)
     each.fecPackets++
     each.fecBytes += parity.symbol.length
     path.out.ledger.spent(each.index, this.#emit(path, plaintext, now, true))
     return true
-  }
-
-  /** Room for frames behind the time of sending. */
-  #plaintext(length: number, now: Millis): Buffer {
-    const plaintext = this.#scratch.subarray(0, 4 + length)
-    plaintext.writeUInt32BE(wrap32(now * 1000), 0)
-    return plaintext
   }
 
   /** @returns The size of the IP packet. */
@@ -631,4 +556,10 @@ export class LinkEndpoint {
 
 const knownRate = ({ rateBitsPerSecond: rate }: PathContract): BitsPerSecond | undefined => (rate === undefined ? undefined : bitsPerSecond(rate))
 
-const meanBurst = ({ lostPackets, lossBursts }: PathTotals): number => (lossBursts === 0 ? 1 : Math.max(1, lostPackets / lossBursts))
+/** What was sent last of a class. */
+const tailOf = ({ index, out }: LiveClass | MessageClass): Tail => ({ index, sequence: out.sequence })
+
+/** What came of a class, and what is asked for again. */
+const requestOf = ({ index, in: { tracker } }: LiveClass | MessageClass, ranges: readonly RepairRange[]): RequestFrame => ({
+  classId: index, cumulative: tracker.cumulative, highest: tracker.highest, ranges,
+})
