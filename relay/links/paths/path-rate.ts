@@ -234,9 +234,8 @@ export class PathRate implements RateControl {
       if (isLong) this.#setRate(Math.max(this.#rate, Math.min(this.#window.delivered, this.#rateBefore)))
       return
     }
-    const isGrowing = delivered / (1 - lossRatio) < 0.93 * sent
-    const stands = isBusy || lossRatio > OVERFLOW || this.#window.shortestDelay(now - STANDING) - this.#base.value > 1.5 * this.#target
-    this.#isOverloaded = isGrowing && stands && this.#usual.isExceeded && this.#queue > 1.5 * this.#target
+    const isGrowing = delivered / (1 - lossRatio) < 0.93 * sent && (isBusy || lossRatio > OVERFLOW || this.#hasGrown(now))
+    this.#isOverloaded = isGrowing && this.#usual.isExceeded && this.#queue > 1.5 * this.#target
     if (!this.#isOverloaded) return
     this.#isProven = true
     this.#overloadedAt = now
@@ -249,15 +248,24 @@ export class PathRate implements RateControl {
     return this.#window.lossRatio > 0.1 + 2 * this.#usualLoss + 2 / Math.sqrt(this.#window.packets)
   }
 
-  /** A queue stands, and it is not a competitor's. */
-  #isFull(now: Millis): boolean {
-    return !this.#foreign.isPresent && this.#window.shortestDelay(now - STANDING) - this.#base.value > 1.5 * this.#target
+  /** Whether a queue has stood for long and less arrived than was sent all the while: what a machine that stalled held back arrives soon after. */
+  #hasGrown(now: Millis): boolean {
+    const window = this.#window
+    const span = Math.max(50, this.#memory / 3)
+    const hasGrown = this.#isFull(now) && window.measure(STANDING) && window.delivered / (1 - window.lossRatio) < 0.95 * window.sent
+    window.measure(span)
+    return hasGrown
+  }
+
+  /** A queue has stood for so long, and it is not a competitor's. */
+  #isFull(now: Millis, span: number = STANDING): boolean {
+    return !this.#foreign.isPresent && this.#window.shortestDelay(now - span) - this.#base.value > 1.5 * this.#target
   }
 
   /** A little less gets through than is sent, for long, and a queue stands: it overflows all the time. */
   #answerOverflow(now: Millis): void {
     const window = this.#window
-    if (now - this.#overflowAnsweredAt < OVERFLOW_SPAN || !this.#isFull(now)) return
+    if (now - this.#overflowAnsweredAt < OVERFLOW_SPAN || !this.#isFull(now, OVERFLOW_SPAN)) return
     if (!window.measure(OVERFLOW_SPAN) || window.lossRatio < 0.03 + 2 * this.#usualLoss + 0.5 / Math.sqrt(window.packets)) return
     this.#overflowAnsweredAt = now
     this.#setRate(Math.min(this.#rate, window.delivered / (1 - this.#usualLoss)))
