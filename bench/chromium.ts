@@ -44,6 +44,9 @@ type ViewerGlobal = typeof globalThis & { readonly kenkyo: KenkyoHandle }
 /** Where Debian puts it; `KENKYO_CHROMIUM` overrides. */
 export const chromiumPath = (): string => process.env['KENKYO_CHROMIUM'] ?? '/usr/bin/chromium'
 
+/** Without what is long and says little: reports of failures are cut off somewhere. */
+const abridge = ({ drawLog, tileTimings, ...rest }: Inspection): object => ({ ...rest, lastDrawn: drawLog.at(-1), instantsDrawn: drawLog.length, tileTimings: tileTimings.length })
+
 /** A viewer in a real Chromium of its own. */
 export class BrowserViewer implements AsyncDisposable {
   readonly page: Page
@@ -112,7 +115,7 @@ export class BrowserViewer implements AsyncDisposable {
     for (;;) {
       const inspection = await this.inspect()
       if (predicate(inspection)) return inspection
-      if (performance.now() > deadline) throw new RelayFault('timeout', `${what}: not in ${timeoutSeconds} s; last: ${JSON.stringify(inspection)}`)
+      if (performance.now() > deadline) throw new RelayFault('timeout', `${what}: not in ${timeoutSeconds} s; at ${Date.now()} ${JSON.stringify(abridge(inspection))}`)
       await new Promise(resolve => setTimeout(resolve, 25))
     }
   }

@@ -63,7 +63,7 @@ class NetworkTally {
       else sheet.add({ name: 'violations', labels: { invariant }, unit: 'networks', value: seeds.length, note: `looked at ${checked} times`, goal: { relation: '<=', bound: 0 } }, [seeds.length])
       if (seeds.length > 0) sheet.warnings.push(`${invariant} was violated with seeds ${seeds.slice(0, 20).join(', ')}${seeds.length > 20 ? ' and more' : ''}`)
     }
-    sheet.add({ name: 'live_loss_ratio', labels: { when: 'before_repair' }, unit: 'ratio', note: 'of networks without cuts and with room' }, this.liveLossBefore)
+    sheet.add({ name: 'live_loss_ratio', labels: { when: 'before_repair' }, unit: 'ratio', note: 'of networks without events, with room and time to repair' }, this.liveLossBefore)
     sheet.add({ name: 'live_loss_ratio', labels: { when: 'after_repair' }, unit: 'ratio' }, this.liveLossAfter)
     sheet.add({ name: 'control_delay_seconds', unit: 's', note: 'of each network without outages the 99th percentile' }, this.controlDelays)
     sheet.add({ name: 'utilisation_ratio', unit: 'ratio', note: 'of the sum of paths, where bulk always waited' }, this.utilisations)

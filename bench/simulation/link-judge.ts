@@ -9,6 +9,7 @@ import type { NetworkEvent, RandomNetwork } from './random-network.ts'
  *
  * - `live_order`: packets of a flow arrive in its order, each at most once, and as they were sent.
  * - `live_counted`: whatever did not arrive was counted by one end or the other; nothing is counted that did.
+ * - `live_unrepaired`: where there is room and time, most of what is lost on the line is not lost for the viewer.
  * - `live_late`: none is handed over later than its budget and what one path's delay explains.
  * - `message_whole`: messages of all other classes arrive once and whole, control in its order, and their sender is told.
  * - `control_starved`: control arrives within what its repair takes, whatever else is sent.
@@ -21,7 +22,7 @@ import type { NetworkEvent, RandomNetwork } from './random-network.ts'
  * - `unfair`: a flow beside ours and ours both get a part of the line.
  */
 export const INVARIANTS = [
-  'live_order', 'live_counted', 'live_late', 'message_whole', 'control_starved', 'retransmission_late', 'retransmission_excess', 'fec_excess',
+  'live_order', 'live_counted', 'live_unrepaired', 'live_late', 'message_whole', 'control_starved', 'retransmission_late', 'retransmission_excess', 'fec_excess',
   'queue_stands', 'overflow', 'idle', 'memory', 'step_work', 'hitless_lost', 'failover_slow', 'unfair',
 ] as const
 export type Invariant = (typeof INVARIANTS)[number]
@@ -36,7 +37,7 @@ export interface Check {
 
 /** What a network measured; undefined where it had nothing of it. */
 export interface NetworkFigures {
-  /** Of live packets, on the line and after repair, where nothing was cut or paused and the load was below the capacity. */
+  /** Of packets on the line, and of live packets after repair, where nothing happened, the load was below the capacity, and the deadline left time to repair. */
   readonly liveLoss: { readonly before: number; readonly after: number } | undefined
   /** Of control messages without outages, in seconds: the 99th percentile. */
   readonly controlDelay: number | undefined
@@ -73,9 +74,12 @@ const NOTICE_MILLIS = 60
 export function judgeNetwork(network: RandomNetwork): Verdict {
   const run = new NetworkRun(network)
   run.run()
+  const figures = liveFigures(run)
   const checks = [...judgeLive(run), ...judgeMessages(run), ...judgeRates(run)]
+  const { liveLoss } = figures
+  if (liveLoss !== undefined && run.up.live.length > 200) checks.push({ invariant: 'live_unrepaired', value: liveLoss.after, bound: 0.03 + 0.3 * liveLoss.before, evidence: `lost on the line ${liveLoss.before.toFixed(4)}` })
   const idle = checks.find(({ invariant }) => invariant === 'idle')
-  return { network, checks, figures: { ...liveFigures(run), controlDelay: controlDelay(run), utilisation: idle === undefined ? undefined : 1 - idle.value } }
+  return { network, checks, figures: { ...figures, controlDelay: controlDelay(run), utilisation: idle === undefined ? undefined : 1 - idle.value } }
 }
 
 function judgeLive(run: NetworkRun): Check[] {
@@ -120,9 +124,11 @@ function controlDelay({ network, up }: NetworkRun): number | undefined {
 
 function liveFigures(run: NetworkRun): Pick<NetworkFigures, 'liveLoss' | 'recovery'> {
   const { network, simulation, up } = run
-  const rates = network.paths.map(path => path.up.rateBitsPerSecond ?? 0)
-  const isCalm = network.events.length === 0 && network.competitor === undefined && up.live.length > 0 && (network.up.live?.bitsPerSecond ?? 0) < 0.75 * Math.min(...rates)
-  const before = simulation.directions.reduce((sum, direction) => sum + direction.up.lost, 0) / simulation.directions.reduce((sum, direction) => sum + direction.up.packets, 0)
+  // What is taken for the rate has room for it from the start, and there is time to ask once for what is lost.
+  const rates = network.paths.map((path, index) => Math.min(path.up.rateBitsPerSecond ?? 0, network.contract.paths[index]?.rateBitsPerSecond ?? network.initial))
+  const hasTime = (network.contract.traffic.live.deadlineMillis ?? Infinity) > 2.5 * longestRoundTrip(network)
+  const isCalm = network.events.length === 0 && network.competitor === undefined && hasTime && up.live.length > 0 && (network.up.live?.bitsPerSecond ?? 0) < 0.75 * Math.min(...rates)
+  const before = simulation.directions.reduce((sum, direction) => sum + direction.up.lost + direction.up.overflowed, 0) / simulation.directions.reduce((sum, direction) => sum + direction.up.packets, 0)
   return { liveLoss: isCalm ? { before, after: up.live.filter(({ arrivals }) => arrivals === 0).length / up.live.length } : undefined, recovery: recovery(run) }
 }
 

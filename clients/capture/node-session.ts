@@ -197,29 +197,36 @@ interface PublishedCarrier {
 }
 
 async function publish(options: NodeSessionOptions, signaling: SignalingClient, signal: AbortSignal): Promise<PublishedCarrier> {
-  if (options.carrier === 'webrtc') return publishByWebRtc(options, signaling, signal)
+  const link = options.carrier === 'webrtc' ? undefined : await openLink(options, signaling, signal)
+  if (link === undefined) return publishByWebRtc(options, signaling, signal)
+  await using scope = new AsyncDisposableStack()
+  const carrier = scope.use(link)
+  const { publicationId } = await signaling.request('publishLink', { pyramid: options.pyramid, tracks: [...carrier.tracks], stage: options.stage })
+  scope.move()
+  return { carrier, publicationId }
+}
+
+/** Undefined for a node without links that carry live video, or a line that lets no datagrams of ours through. Everything else WebRTC would meet as well. */
+async function openLink(options: NodeSessionOptions, signaling: SignalingClient, signal: AbortSignal): Promise<LinkPublisher | undefined> {
   try {
-    return await publishByLink(options, signaling, signal)
+    return await dialLink(options, signaling, signal)
   } catch (error) {
     const fault = toFault(error)
-    // A node without links, or a line that lets no datagrams of ours through. Everything else WebRTC would meet as well.
     if (fault.code !== 'unavailable' || signal.aborted || signaling.isClosed) throw fault
     options.onNoLink(fault)
-    return publishByWebRtc(options, signaling, signal)
+    return undefined
   }
 }
 
-async function publishByLink(options: NodeSessionOptions, signaling: SignalingClient, signal: AbortSignal): Promise<PublishedCarrier> {
-  const { address, pyramid, stage, clock, uplinkBitrate, linkPaths = [{ name: PathName.parse('main') }] } = options
+/** @throws {RelayFault} `unavailable` when there is none that may carry live video, or its paths do not come up. */
+async function dialLink(options: NodeSessionOptions, signaling: SignalingClient, signal: AbortSignal): Promise<LinkPublisher> {
+  const { address, pyramid, clock, uplinkBitrate, linkPaths = [{ name: PathName.parse('main') }] } = options
   const isKnown = uplinkBitrate !== undefined
   // One rate can only be that of one path.
   const paths = isKnown && linkPaths.length === 1 ? linkPaths.map(path => ({ ...path, rateBitsPerSecond: uplinkBitrate })) : [...linkPaths]
   const reply = await signaling.request('openLink', { paths })
-  await using scope = new AsyncDisposableStack()
-  const carrier = scope.use(await LinkPublisher.open({ pyramid, reply, host: address.host, isLoopback: address.isLoopback, isKnown, clock }, signal))
-  const { publicationId } = await signaling.request('publishLink', { pyramid, tracks: [...carrier.tracks], stage })
-  scope.move()
-  return { carrier, publicationId }
+  if (!reply.contract.allowedClasses.includes('live')) throw new RelayFault('unavailable', 'this link may not carry live video')
+  return LinkPublisher.open({ pyramid, reply, host: address.host, isLoopback: address.isLoopback, isKnown, clock }, signal)
 }
 
 async function publishByWebRtc({ address, pyramid, stage, estimator, clock }: NodeSessionOptions, signaling: SignalingClient, signal: AbortSignal): Promise<PublishedCarrier> {

@@ -386,7 +386,8 @@ export class LinkEndpoint {
 
   /** @param size - To pad to, for MTU discovery. */
   #probe(path: LinkPath, size: number | undefined, now: Millis): void {
-    const tails = this.#classes.filter(each => each.out.sequence > 0).map(tailOf)
+    // Only of classes that use the path: to the far end, a tail is of the way that packets took.
+    const tails = this.#classes.filter(({ out, choice }) => out.sequence > 0 && choice.chosen.includes(path.index)).map(tailOf)
     this.#emit(path, this.#writer.probe({ id: path.probe(size === undefined, now), askedAt: this.#epochOrigin + now, size: size ?? 0 }, tails, now), now)
   }
 

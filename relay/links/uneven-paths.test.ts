@@ -43,6 +43,20 @@ t.test('the slower of two paths, preferred by the contract, loses nothing for be
   }
 })
 
+t.test('what is lost on the quicker of two paths is repaired by it, whatever the other one takes', async t => {
+  const simulation = simulate([{ roundTripMillis: 12, rateBitsPerSecond: 20e6, lossRatio: 0.05 }, { roundTripMillis: 200, rateBitsPerSecond: 20e6 }], { live: { policy: 'failover' } })
+  simulation.run(millis(700))
+  let arrived = 0
+  simulation.responder.hooks = { ...simulation.responder.hooks, live: () => arrived++ }
+  // So few that the tail of each is there before the next.
+  for (let sent = 0; sent < 200; sent++) {
+    simulation.initiator.sendLive(0, Buffer.alloc(500))
+    simulation.run(millis(20))
+  }
+  simulation.run(millis(500))
+  t.ok(arrived >= 199, `${arrived} of 200`)
+})
+
 t.test('what was on the way over a path that is gone is sent again over the other one, unasked', async t => {
   const simulation = simulate([{ roundTripMillis: 10, rateBitsPerSecond: 20e6 }, { roundTripMillis: 160, rateBitsPerSecond: 20e6 }], { live: { policy: 'failover', deadlineMillis: 400 } })
   const { sent, arrivals } = play(simulation, 2000, time => {

@@ -40,7 +40,9 @@ async function until(predicate: () => Promise<boolean>): Promise<void> {
 /** Seconds from now until frames are drawn again, none of them stale. */
 async function secondsToFrames(): Promise<number> {
   const start = performance.now()
-  await viewer.until('frames again', ({ truth, shown }) => shown !== null && truth.kind !== 'stale' && truth.kind !== 'none')
+  await viewer.until('frames again', ({ truth, shown }) => shown !== null && truth.kind !== 'stale' && truth.kind !== 'none').catch((error: unknown) => {
+    throw new Error(`no frames; the agent said: ${stage.microscope.log}`, { cause: error })
+  })
   return (performance.now() - start) / 1000
 }
 

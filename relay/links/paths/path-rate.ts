@@ -208,7 +208,7 @@ export class PathRate implements RateControl {
     }
     this.#answerLoss(now)
     const queue = this.#isOverloaded ? this.#queue : standing
-    if (isBusy) this.#foreign.note({ queue, limit: 1.5 * Math.min(13, targetOf(this.#bestRate)) + 5, lag: this.#lag, sentAt: window.newestSentAt, now, elapsed })
+    if (isBusy) this.#foreign.note({ queue, limit: 1.5 * Math.min(13, targetOf(this.#bestRate)) + 5 + 2 * this.#usual.deviation, lag: this.#lag, sentAt: window.newestSentAt, now, elapsed })
     if (isBusy) this.#adapt(queue, now, elapsed)
     else this.#idle(queue, elapsed)
     this.#setPace(queue, now, isBusy)

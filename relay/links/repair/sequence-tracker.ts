@@ -104,8 +104,11 @@ export class SequenceTracker {
   #alive: readonly number[] = [0]
   /** How long the way may take on the slowest of them. */
   #longestWay = FIRST_ONE_WAY
-  /** That the last packet came on. */
+  /** That the newest packet came on, and the first of those that came on no other since. */
   #path = 0
+  #pathSince = 0
+  /** Whether packets of the class leave on several paths. */
+  #isSpread = false
   #highest = 0
   #tolerance = LEAST_TOLERANCE
   #toleranceAt = 0
@@ -188,8 +191,12 @@ export class SequenceTracker {
     const isNewest = sequence > this.#highest
     if (isNewest) this.#advance(sequence, path, isSpread, now)
     if (!isAgain) {
-      this.#pass(path, sequence, isSpread, now)
-      this.#path = path
+      this.#isSpread = isSpread
+      if (isNewest && path !== this.#path) {
+        this.#path = path
+        this.#pathSince = sequence
+      }
+      this.#pass(path, sequence, now)
       this.#cameAt[path] = now
     }
     if (this.#has(sequence)) return undefined
@@ -219,10 +226,10 @@ export class SequenceTracker {
     const sequence = unwrap32(wire, this.#highest)
     if (sequence < 1 || sequence > this.#highest + MAX_TAIL_GAP) return
     if (sequence > this.#highest) {
-      this.#advance(sequence + 1, path, true, now)
+      this.#advance(sequence + 1, path, this.#isSpread, now)
       this.#highest = sequence
     } else if (sequence === this.#highest) this.#confirmedAt = now
-    this.#pass(path, sequence, true, now)
+    this.#pass(path, sequence, now)
   }
 
   /** Decides what to ask for, and what not to wait for any more. */
@@ -306,24 +313,26 @@ export class SequenceTracker {
     this.#quietUntil = -Infinity
   }
 
-  /** A spread class: what all paths are past and did not come is missing for certain. */
-  #pass(path: number, sequence: number, isSpread: boolean, now: Millis): void {
+  /** What the paths are past and did not come is missing for certain. */
+  #pass(path: number, sequence: number, now: Millis): void {
     if (path >= MAX_PATHS || sequence <= (this.#passed[path] ?? 0)) return
-    const before = this.#leastPassed()
+    const before = this.#certain()
     this.#passed[path] = sequence
-    if (!isSpread || this.#missing.size === 0) return
-    const after = this.#leastPassed()
+    if (this.#missing.size === 0) return
+    const after = this.#certain()
     if (after <= before) return
     this.#quietUntil = -Infinity
     for (const [number, missing] of this.#missing) {
       if (number > after) break
-      if (number <= before) continue
+      if (number <= before || (!this.#isSpread && number < this.#pathSince)) continue
       missing.since = Math.min(missing.since, now)
       if (missing.round === 0) missing.askAt = Math.min(missing.askAt, now + this.#patience(now))
     }
   }
 
-  #leastPassed(): number {
+  /** Up to here, what did not come is not on its way any more: the paths that the class uses are past it. */
+  #certain(): number {
+    if (!this.#isSpread) return this.#passed[this.#path] ?? 0
     let least = Infinity
     for (const path of this.#alive) least = Math.min(least, this.#passed[path] ?? 0)
     return least
