@@ -490,7 +490,7 @@ export class LinkEndpoint {
       for (const each of living) if (each.out.canSend(now) && this.#ready(each) !== 0 && (path === undefined || each.out.creditRatio > path.out.creditRatio)) path = each
       if (path !== undefined) isAny = this.#sendOne(path, now)
     }
-    for (const each of living) if (each.out.canSend(now)) each.out.ranDry()
+    for (const each of living) if (each.out.canSend(now)) each.out.ranDry(now)
   }
 
   /** Bit by class: has something for this path. */

@@ -35,7 +35,9 @@ export class OutgoingPath {
   #reported = 0
   #credit = 0
   #accruedAt: Millis | undefined
-  #hasIdled = true
+  #idledAt = -Infinity
+  /** Sending time of the last packet of the report before. */
+  #largestSentAt = -Infinity
   #smoothed: number | undefined
   #variation = 0
   #shortest: { readonly roundTrip: number; readonly at: Millis } | undefined
@@ -144,8 +146,8 @@ export class OutgoingPath {
   }
 
   /** Everything that waited was sent: the path was not the limit. */
-  ranDry(): void {
-    this.#hasIdled = true
+  ranDry(now: Millis): void {
+    this.#idledAt = now
   }
 
   /**
@@ -198,8 +200,9 @@ export class OutgoingPath {
     this.#reported = Math.max(this.#reported, largest - REORDERING)
     this.#lost += lost
     if (lost > 0) this.#rate.lost(lost)
-    this.#rate.reported(now, this.roundTrip, !this.#hasIdled)
-    this.#hasIdled = false
+    // Of the time when what is reported was sent.
+    this.#rate.reported(now, this.roundTrip, this.#largestSentAt > this.#idledAt)
+    this.#largestSentAt = this.#sentAt[largest % WINDOW] ?? 0
   }
 
   /** An answer to a probe. @returns false for a time that cannot be. */

@@ -55,6 +55,21 @@ t.test('leaves the pace alone when less is asked for, however little', async t =
   t.equal(rate.pace, 120e6)
 })
 
+t.test('does not take the quiet before it for what the path carries, when something waits at once and a queue builds up', async t => {
+  const rate = open({ initial: bitsPerSecond(150e6) })
+  // A probe now and then, for two seconds.
+  let now = report(rate, 100, { isBusy: false, perReport: 1 })
+  // Then more than the path carries: 300 datagrams in 20 ms, of which 200 would fit.
+  const begin = now
+  let least = Infinity
+  for (let index = 0; index < 10; index++) {
+    now = report(rate, 1, { from: now, perReport: 300, queue: sentAt => (sentAt - begin) / 2 })
+    least = Math.min(least, rate.capacity)
+  }
+  t.ok(least > 60e6, `${least}`)
+  t.ok(rate.capacity < 130e6, `${rate.capacity}`)
+})
+
 t.test('falls to what arrives when a queue builds up', async t => {
   const rate = open({ initial: bitsPerSecond(40e6) })
   const from = report(rate, 100, { perReport: 80 })

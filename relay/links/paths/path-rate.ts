@@ -41,6 +41,8 @@ const BEST_MEMORY = millis(30_000)
 /** Of the bottleneck; who fills the queue gets the rest. */
 const ENOUGH = 0.42
 const SILENCE = millis(1000)
+/** After so long with less to send than is allowed, what was sent before says nothing of what follows. */
+const PAUSE = millis(100)
 /**
  * While less is asked for than allowed, a queue has to stand for so long before it is believed: a machine at either end
  * that was not run for a moment leaves one, too, and that is gone again by itself.
@@ -93,6 +95,7 @@ export class PathRate implements RateControl {
   #roundTrip = 100
   #cellSince = -Infinity
   #isCellBusy = true
+  #busyAt = -Infinity
   #queue = millis(0)
   #usualLoss = 0
   #isOverloaded = false
@@ -158,6 +161,11 @@ export class PathRate implements RateControl {
     const isCellBusy = this.#isCellBusy
     this.#cellSince = now
     this.#isCellBusy = true
+    if (now - this.#busyAt > PAUSE) {
+      if (isCellBusy) this.#window.restart()
+      else this.#window.widen()
+    }
+    if (isCellBusy) this.#busyAt = now
     this.#base.note(this.#window.newestDelay, now)
     this.#usual.note(this.#window.newestDelay, elapsed)
     this.#queue = millis(this.#window.newestDelay - this.#base.value)

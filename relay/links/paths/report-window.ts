@@ -17,6 +17,8 @@ export class ReportWindow {
   readonly #lost = new Float64Array(CELLS)
   readonly #delays = new Float64Array(CELLS)
   #count = 0
+  /** The first cell that may be measured from the end of. */
+  #from = 0
   // Of the open cell:
   #openBytes = 0
   #openPackets = 0
@@ -85,6 +87,16 @@ export class ReportWindow {
     return true
   }
 
+  /** From now on nothing is measured that came before the end of the last closed cell. */
+  restart(): void {
+    this.#from = this.#count - 1
+  }
+
+  /** Everything may be measured again. */
+  widen(): void {
+    this.#from = 0
+  }
+
   /** The shortest delay in cells closed since. */
   shortestDelay(since: number): Millis {
     let shortest = Infinity
@@ -107,7 +119,7 @@ export class ReportWindow {
     const newest = (this.#count - 1) % CELLS
     const arrivedAt = this.#arrivedAt[newest] ?? 0
     const sentAt = this.#sentAt[newest] ?? 0
-    for (let age = 1; age < Math.min(CELLS, this.#count); age++) {
+    for (let age = 1; age < Math.min(CELLS, this.#count - this.#from); age++) {
       const index = (this.#count - age) % CELLS
       const before = (this.#count - age - 1) % CELLS
       acknowledged += this.#bytes[index] ?? 0
