@@ -19,6 +19,17 @@ export type SessionId = z.infer<typeof SessionId>
 export const PublicationId = z.uuid().brand('PublicationId')
 export type PublicationId = z.infer<typeof PublicationId>
 
+/** One whole slide, as it left its scanner: named at random, never for its case. */
+export const SlideId = z.uuid().brand('SlideId')
+export type SlideId = z.infer<typeof SlideId>
+
+/** SHA-256 in lower-case hexadecimal: the name of a chunk. @see FIPS 180-4 */
+export const Sha256 = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/, 'expected SHA-256 in lower-case hexadecimal')
+  .brand('Sha256')
+export type Sha256 = z.infer<typeof Sha256>
+
 /** mediasoup's own ids. */
 export const ProducerId = z.string().min(1).max(64).brand('ProducerId')
 export type ProducerId = z.infer<typeof ProducerId>
