@@ -49,6 +49,8 @@ export interface LinkEndpointOptions {
   readonly minuteOfDay?: ((at: number) => number) | undefined
 }
 
+/** A path that traffic takes is heard of more often than that. */
+const SILENT = millis(40)
 /** How often an endpoint with traffic, or without, wants to be asked. */
 const BUSY_STEP = millis(1)
 const TRAFFIC_STEP = millis(2)
@@ -386,8 +388,9 @@ export class LinkEndpoint {
 
   /** @param size - To pad to, for MTU discovery. */
   #probe(path: LinkPath, size: number | undefined, now: Millis): void {
-    // Only of classes that use the path: to the far end, a tail is of the way that packets took.
-    const tails = this.#classes.filter(({ out, choice }) => out.sequence > 0 && choice.chosen.includes(path.index)).map(tailOf)
+    // To the far end a tail is of the way that packets took. It goes by another one when nothing comes by that way.
+    const isSilent = (index: number): boolean => now - (this.paths[index]?.in.heardAt ?? -Infinity) > SILENT
+    const tails = this.#classes.filter(({ out, choice: { chosen } }) => out.sequence > 0 && (chosen.includes(path.index) || chosen.some(isSilent))).map(tailOf)
     this.#emit(path, this.#writer.probe({ id: path.probe(size === undefined, now), askedAt: this.#epochOrigin + now, size: size ?? 0 }, tails, now), now)
   }
 
@@ -490,7 +493,7 @@ export class LinkEndpoint {
       for (const each of living) if (each.out.canSend(now) && this.#ready(each) !== 0 && (path === undefined || each.out.creditRatio > path.out.creditRatio)) path = each
       if (path !== undefined) isAny = this.#sendOne(path, now)
     }
-    for (const each of living) if (each.out.canSend(now)) each.out.ranDry(now)
+    for (const each of living) if (each.out.canSend(now)) each.out.ranDry()
   }
 
   /** Bit by class: has something for this path. */

@@ -35,9 +35,7 @@ export class OutgoingPath {
   #reported = 0
   #credit = 0
   #accruedAt: Millis | undefined
-  #idledAt = -Infinity
-  /** Sending time of the last packet of the report before. */
-  #largestSentAt = -Infinity
+  #hasIdled = true
   #smoothed: number | undefined
   #variation = 0
   #shortest: { readonly roundTrip: number; readonly at: Millis } | undefined
@@ -146,8 +144,8 @@ export class OutgoingPath {
   }
 
   /** Everything that waited was sent: the path was not the limit. */
-  ranDry(now: Millis): void {
-    this.#idledAt = now
+  ranDry(): void {
+    this.#hasIdled = true
   }
 
   /**
@@ -200,9 +198,8 @@ export class OutgoingPath {
     this.#reported = Math.max(this.#reported, largest - REORDERING)
     this.#lost += lost
     if (lost > 0) this.#rate.lost(lost)
-    // Of the time when what is reported was sent.
-    this.#rate.reported(now, this.roundTrip, this.#largestSentAt > this.#idledAt)
-    this.#largestSentAt = this.#sentAt[largest % WINDOW] ?? 0
+    this.#rate.reported(now, this.roundTrip, !this.#hasIdled)
+    this.#hasIdled = false
   }
 
   /** An answer to a probe. @returns false for a time that cannot be. */

@@ -41,7 +41,7 @@ const BEST_MEMORY = millis(30_000)
 /** Of the bottleneck; who fills the queue gets the rest. */
 const ENOUGH = 0.42
 const SILENCE = millis(1000)
-/** After so long with less to send than is allowed, what was sent before says nothing of what follows. */
+/** After a silence of so long, what was sent before says nothing of what follows. */
 const PAUSE = millis(100)
 /**
  * While less is asked for than allowed, a queue has to stand for so long before it is believed: a machine at either end
@@ -95,7 +95,11 @@ export class PathRate implements RateControl {
   #roundTrip = 100
   #cellSince = -Infinity
   #isCellBusy = true
-  #busyAt = -Infinity
+  #sentAt = -Infinity
+  /** When the last silence ended. */
+  #resumedAt = -Infinity
+  /** Whether what is measured is of after that. */
+  #isResumed = false
   #queue = millis(0)
   #usualLoss = 0
   #isOverloaded = false
@@ -138,6 +142,11 @@ export class PathRate implements RateControl {
 
   sent(_size: Bytes, now: Millis): void {
     this.#unansweredSince ??= now
+    if (now - this.#sentAt > PAUSE) {
+      this.#resumedAt = now
+      this.#isResumed = false
+    }
+    this.#sentAt = now
   }
 
   acknowledged(sentAt: Millis, arrivedAt: Millis, size: Bytes): void {
@@ -158,17 +167,16 @@ export class PathRate implements RateControl {
     this.#isCellBusy &&= isBusy
     if (now - this.#cellSince < CELL || !this.#window.close(now)) return
     const elapsed = Math.min(200, Math.max(0, now - this.#cellSince))
-    const isCellBusy = this.#isCellBusy
+    const isCellBusy = this.#isCellBusy && this.#isResumed
     this.#cellSince = now
     this.#isCellBusy = true
-    if (now - this.#busyAt > PAUSE) {
-      if (isCellBusy) this.#window.restart()
-      else this.#window.widen()
-    }
-    if (isCellBusy) this.#busyAt = now
     this.#base.note(this.#window.newestDelay, now)
     this.#usual.note(this.#window.newestDelay, elapsed)
     this.#queue = millis(this.#window.newestDelay - this.#base.value)
+    if (!this.#isResumed && this.#window.newestSentAt >= this.#resumedAt) {
+      this.#isResumed = true
+      this.#window.restart()
+    }
     this.#decide(now, elapsed, isCellBusy)
   }
 

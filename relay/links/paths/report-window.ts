@@ -92,11 +92,6 @@ export class ReportWindow {
     this.#from = this.#count - 1
   }
 
-  /** Everything may be measured again. */
-  widen(): void {
-    this.#from = 0
-  }
-
   /** The shortest delay in cells closed since. */
   shortestDelay(since: number): Millis {
     let shortest = Infinity
