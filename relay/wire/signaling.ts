@@ -6,14 +6,16 @@
  */
 import { z } from 'zod'
 import { FAULT_CODES, RelayFault } from './fault.ts'
-import { ConsultationId, ConsumerId, MAX_RENDITIONS, MemberId, ProducerId, PublicationId, RenditionId, SessionId, TransportId } from './ids.ts'
+import { ConsultationId, ConsumerId, MAX_RENDITIONS, MemberId, ProducerId, PublicationId, RenditionId, SessionId, SlideId, TransportId } from './ids.ts'
 import { LinkContract, MAX_PATHS, PathContract } from './link.ts'
 import { Pyramid } from './pyramid.ts'
+import { LedSlide, MAX_SLIDES, MemberColour, PointedSlide, SlideLead, SlidePoint } from './slide-sharing.ts'
+import { SlideSummary } from './slide.ts'
 import { Stage, StageState, StageTarget } from './stage.ts'
 import { DtlsParameters, IceCandidate, IceParameters, RtpCapabilities, RtpParameters } from './webrtc.ts'
 
 /** The version of this protocol; a client that speaks another one is refused at joining. */
-export const PROTOCOL_VERSION = 3
+export const PROTOCOL_VERSION = 4
 
 /** The path of the signaling WebSocket on the node's HTTP origin. */
 export const SIGNALING_PATH = '/signaling'
@@ -232,6 +234,12 @@ const captured = {
 /** Microscope: when an image was handed over by its source, on the agent's clock; sent every second. */
 export const ReportCapture = z.strictObject({ type: z.literal('reportCapture'), requestId, ...captured })
 
+/** Viewer: points at a place of a slide, for all others to see; null: points nowhere any more. */
+export const PointAtSlide = z.strictObject({ type: z.literal('pointAtSlide'), requestId, slideId: SlideId, at: SlidePoint.nullable() })
+
+/** Viewer: leads others to a part of a slide, in place of whoever led before; null: leads no longer. */
+export const LeadSlide = z.strictObject({ type: z.literal('leadSlide'), requestId, lead: SlideLead.nullable() })
+
 /** Either: end the session. */
 export const Leave = z.strictObject({ type: z.literal('leave'), requestId })
 
@@ -253,6 +261,8 @@ export const ClientRequest = z.discriminatedUnion('type', [
   ReadClock,
   ReportExperience,
   ReportCapture,
+  PointAtSlide,
+  LeadSlide,
   Leave,
 ])
 export type ClientRequest = z.infer<typeof ClientRequest>
@@ -294,6 +304,8 @@ export const REPLY_DATA = {
     consultationId: ConsultationId,
     memberId: MemberId,
     role: z.enum(ROLES),
+    /** What others see this viewer's pointer and annotations in; null for a microscope. */
+    colour: MemberColour.nullable(),
     /** What the microscope publishes now; null while there is none. */
     publication: Publication.nullable(),
   }),
@@ -331,6 +343,8 @@ export const REPLY_DATA = {
   readClock: z.strictObject({ nodeTimeMillis: epochMillis }),
   reportExperience: Nothing,
   reportCapture: Nothing,
+  pointAtSlide: Nothing,
+  leadSlide: Nothing,
   leave: Nothing,
 } as const satisfies Record<RequestType, z.ZodType>
 /** The data of a successful reply, by request type. */
@@ -389,6 +403,23 @@ export const StageCommanded = z.strictObject({ type: z.literal('stageCommanded')
 /** Viewer: when an image was captured, on the node's clock. Comes only where the agent's clock is known. */
 export const CaptureClock = z.strictObject({ type: z.literal('captureClock'), ...captured })
 
+/** Viewer: the slides of the consultation, or how far they are, changed. Comes after joining, too, where there are any. */
+export const SlidesChanged = z.strictObject({ type: z.literal('slidesChanged'), slides: z.array(SlideSummary).max(MAX_SLIDES) })
+
+/** Viewer: another one points at a slide. */
+export const SlidePointed = z.strictObject({ type: z.literal('slidePointed'), ...PointedSlide.shape })
+
+/** Viewer: somebody else leads, or leads elsewhere; null: nobody does any more. */
+export const SlideLed = z.strictObject({ type: z.literal('slideLed'), led: LedSlide.nullable() })
+
+/** Viewer: annotations of a slide were stored. */
+export const AnnotationsChanged = z.strictObject({
+  type: z.literal('annotationsChanged'),
+  slideId: SlideId,
+  /** Of what was stored; grows. */
+  version: z.int().min(0),
+})
+
 /** Proof of life. A browser cannot see WebSocket pings. */
 export const Heartbeat = z.strictObject({ type: z.literal('heartbeat') })
 
@@ -409,6 +440,10 @@ export const NodeMessage = z.union([
     StageChanged,
     StageCommanded,
     CaptureClock,
+    SlidesChanged,
+    SlidePointed,
+    SlideLed,
+    AnnotationsChanged,
     Heartbeat,
     Refused,
     Closing,
