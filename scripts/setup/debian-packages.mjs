@@ -7,11 +7,21 @@ import { begin, say, SetupFailure } from './terminal.mjs'
 /** Needed to run a node and a capture agent. fontconfig-config lets sharp and ffmpeg find the fonts. */
 export const START_PACKAGES = ['ca-certificates', 'fontconfig-config', 'fonts-dejavu-core']
 
-/** Needed by the tests on top: a browser and a Japanese font for it, `ip`, `tc`, ethtool and ping for emulated lines, tcpdump to observe them, and promtool. */
-export const TEST_PACKAGES = ['chromium', 'ethtool', 'fonts-ipaexfont-gothic', 'iproute2', 'iputils-ping', 'prometheus', 'tcpdump']
+/**
+ * Needed by the tests on top: a browser and a Japanese font for it, `ip`, `tc`, ethtool and ping for emulated lines,
+ * tcpdump to observe them, promtool, and independent programs that read slides: OpenSlide, libvips, dcmtk, dicom3tools
+ * and Orthanc.
+ */
+export const TEST_PACKAGES = [
+  'chromium', 'ethtool', 'fonts-ipaexfont-gothic', 'iproute2', 'iputils-ping', 'prometheus', 'tcpdump',
+  'dcmtk', 'dicom3tools', 'libvips-tools', 'openslide-tools', 'orthanc', 'orthanc-dicomweb',
+]
 
-/** Needed by the benches on top of what tests need: an independent tool that says how accurate an emulated line is, and SRT to compare with. */
-export const BENCH_PACKAGES = ['iperf3', 'srt-tools']
+/** Needed by the benches on top of what tests need: an independent tool that says how accurate an emulated line is, and SRT and what carries files to compare with. */
+export const BENCH_PACKAGES = ['aria2', 'curl', 'iperf3', 'rclone', 'rsync', 'srt-tools']
+
+/** Packages of which only programs are wanted: their servers must not start with the machine. */
+const SERVERS = ['orthanc', 'prometheus']
 
 const POLICY = '/usr/sbin/policy-rc.d'
 
@@ -43,8 +53,7 @@ export async function installDebianPackages(names) {
   // A descriptor of its own for the status, since apt-get closes it to the scripts that packages run.
   const aptGet = ['-c', 'exec apt-get "$@" 3>&1', 'apt-get', '-o', 'APT::Status-Fd=3', '-o', 'DPkg::Lock::Timeout=300']
   const code = await withoutDaemons(() => run('sh', [...aptGet, ...install], { log, env, onLine }))
-  // Only promtool is wanted: the server must not start with the machine either.
-  if (missing.includes('prometheus')) spawnSync('update-rc.d', ['prometheus', 'disable'])
+  for (const server of SERVERS) if (missing.includes(server)) spawnSync('update-rc.d', [server, 'disable'])
   if (code !== 0) throw new SetupFailure(`apt-get could not install ${missing.join(' ')}; full log: ${log}`)
   step.end()
 }
