@@ -8,6 +8,7 @@ import { describeCommit, describeHost } from './host.ts'
 import { formatReport, Report } from './report.ts'
 import { demand } from './scenarios/demand.ts'
 import { detail } from './scenarios/detail.ts'
+import { firstView } from './scenarios/first-view.ts'
 import { glass } from './scenarios/glass.ts'
 import { line } from './scenarios/line.ts'
 import { live } from './scenarios/live.ts'
@@ -18,9 +19,11 @@ import { paths } from './scenarios/paths.ts'
 import { picture } from './scenarios/picture.ts'
 import { repair } from './scenarios/repair.ts'
 import { sharing } from './scenarios/sharing.ts'
+import { slides } from './scenarios/slides.ts'
+import { tilesService } from './scenarios/tiles-service.ts'
 import type { Scenario } from './scenarios/scenario.ts'
 
-const SCENARIOS: readonly Scenario[] = [line, live, picture, demand, detail, glass, narrow, repair, paths, sharing, observed, networks]
+const SCENARIOS: readonly Scenario[] = [line, live, picture, demand, detail, glass, narrow, repair, paths, sharing, slides, firstView, observed, networks, tilesService]
 
 const stop = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {

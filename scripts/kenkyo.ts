@@ -5,6 +5,7 @@ import { RelayFault } from '../relay/wire/fault.ts'
 import { inviteCommand, nodeCommand } from '../sfu/main.ts'
 import { linkCommand } from '../clients/capture/link-command.ts'
 import { captureCommand } from '../clients/capture/main.ts'
+import { scanCommand } from '../clients/scanner/main.ts'
 
 const kenkyo = new Command('kenkyo')
   .description('Live 8K microscope video and whole-slide images between hospitals.')
@@ -12,6 +13,7 @@ const kenkyo = new Command('kenkyo')
   .addCommand(inviteCommand())
   .addCommand(captureCommand())
   .addCommand(linkCommand())
+  .addCommand(scanCommand())
   .showHelpAfterError('(--help lists the options)')
 
 try {

@@ -38,6 +38,14 @@ export const NodeConfig = z
     stateDir: z.string().min(1).default(() => stateDirectory()),
     /** Origin that invitation links start with, when it is not the listening address. */
     publicOrigin: z.url({ protocol: /^https?$/ }).transform(url => new URL(url).origin).optional(),
+    /** Whether whole slides are taken and shown. */
+    slides: flag().default(true),
+    /** Folder of slides; without it `slides` in `stateDir`. */
+    slidesDir: z.string().min(1).optional(),
+    /** Bytes that slides may take together. */
+    slidesQuotaBytes: numeric(z.int().min(1)).default(1_000_000_000_000),
+    /** Whether slides may be uploaded as files, with names in them, by tus. */
+    slideUploads: flag().default(false),
     maxConsultations: numeric(z.int().min(1).max(1000)).default(64),
     maxViewersPerConsultation: numeric(z.int().min(1).max(1000)).default(64),
     /** How often media statistics are read from the workers, in seconds. */

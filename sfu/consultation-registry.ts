@@ -3,6 +3,7 @@ import { Consultation } from './consultation.ts'
 import type { Admission } from '../relay/access/invitation.ts'
 import type { Logger } from '../relay/runtime/log.ts'
 import type { ConsultationId } from '../relay/wire/ids.ts'
+import type { Role } from '../relay/wire/signaling.ts'
 import type { ConsultationHost, Notify } from './consultation.ts'
 import type { Seat } from './signaling/connection.ts'
 
@@ -36,10 +37,11 @@ export class ConsultationRegistry {
   }
 
   /** Members present, by role. */
-  countSessions(): { microscope: number; viewer: number } {
-    const count = { microscope: 0, viewer: 0 }
-    for (const { viewers, microscope } of this.all()) {
+  countSessions(): Record<Role, number> {
+    const count = { microscope: 0, viewer: 0, scanner: 0 }
+    for (const { viewers, scanners, microscope } of this.all()) {
       count.viewer += viewers.size
+      count.scanner += scanners.size
       count.microscope += microscope === undefined ? 0 : 1
     }
     return count
@@ -53,17 +55,17 @@ export class ConsultationRegistry {
   /**
    * Gives the holder of an admission a place in its consultation.
    *
-   * @throws {RelayFault} `overloaded` when node or consultation is full; `conflict` for a second microscope; `invitation_expired`.
+   * @throws {RelayFault} `overloaded` when node or consultation is full; `conflict` for a second microscope; `unavailable` for a scanner where there are no slides; `invitation_expired`.
    */
   admit(admission: Admission, notify: Notify): Seat {
-    const { consultationId, role } = admission
+    const { consultationId } = admission
     admission.expired.throwIfAborted()
     const existing = this.#consultations.get(consultationId)
     if (existing === undefined && this.#consultations.size >= this.#limits.maxConsultations) {
       throw new RelayFault('overloaded', 'this node carries as many consultations as it may')
     }
     const consultation = existing ?? this.#create(consultationId)
-    const session = role === 'viewer' ? consultation.admitViewer(admission, notify) : consultation.admitMicroscope(admission, notify)
+    const session = consultation.admit(admission, notify)
     return { session, consultationId, publication: consultation.publication }
   }
 

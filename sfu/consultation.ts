@@ -1,9 +1,12 @@
+import { systemClock } from '../relay/runtime/clock.ts'
 import { RelayFault } from '../relay/wire/fault.ts'
 import { checkStageTarget } from '../relay/wire/stage.ts'
 import { captureOnNodeClock, nodeTimeMillis } from './capture-clock.ts'
 import { MediaRoom } from './media-room.ts'
 import { MicroscopeSession } from './microscope-session.ts'
 import { PublishedMedia } from './published-media.ts'
+import { ScannerSession } from './scanner-session.ts'
+import { nextColour, SlideSharing } from './slide-sharing.ts'
 import { ViewerSession } from './viewer-session.ts'
 import type { Admission } from '../relay/access/invitation.ts'
 import type { Logger } from '../relay/runtime/log.ts'
@@ -14,6 +17,9 @@ import type { StageState, StageTarget } from '../relay/wire/stage.ts'
 import type { RtpTimestamp } from '../relay/wire/units.ts'
 import type { OpenedLink } from './links/node-links.ts'
 import type { IngestedMedia, PublishedSubject } from './published-media.ts'
+import type { Session } from './session.ts'
+import type { SlideNews } from './slide-sharing.ts'
+import type { ChunkSink } from './slides/link-receiver.ts'
 import type { MediaWorker } from './worker-pool.ts'
 
 /** How a session reaches its member. */
@@ -25,20 +31,30 @@ export interface ConsultationHost {
   leastLoaded(): MediaWorker
   /** @throws {RelayFault} `unavailable` without links; `overloaded`; `conflict` when this link is in use; `bad_message` for paths of one name. */
   openLink(member: MemberId, role: Role, paths: readonly PathContract[]): OpenedLink
+  /** Without it there are no slides. */
+  readonly slides?: SlideNews | undefined
+  /** Where chunks of a scanner go. Without it no scanner is admitted. */
+  readonly chunkSink?: ((admission: Admission) => ChunkSink) | undefined
 }
+
+/** Scanners in one consultation. One slide after the other comes by each. */
+const MAX_SCANNERS = 16
 
 /** What a consultation may be told. */
 export interface ConsultationOptions {
   readonly maxViewers: number
 }
 
-/** The room of one live case: one microscope, many viewers. Owns its media room and its sessions. */
+/** The room of one live case: one microscope, many viewers, and scanners that send its slides. Owns its media room and its sessions. */
 export class Consultation {
   readonly id: ConsultationId
   readonly #host: ConsultationHost
   readonly #options: ConsultationOptions
   readonly #log: Logger
   readonly #viewers = new Set<ViewerSession>()
+  readonly #scanners = new Set<ScannerSession>()
+  /** What viewers show each other on slides. */
+  readonly sharing: SlideSharing
   #microscope: MicroscopeSession | undefined
   #room: Promise<MediaRoom> | undefined
   #published: PublishedMedia | undefined
@@ -51,11 +67,17 @@ export class Consultation {
     this.#options = options
     this.#log = log.child({ consultationId: id })
     this.#onEmpty = onEmpty
+    this.sharing = new SlideSharing(id, host.slides, this.#viewers, systemClock)
   }
 
   /** Viewers that are present. */
   get viewers(): ReadonlySet<ViewerSession> {
     return this.#viewers
+  }
+
+  /** Scanners that are present. */
+  get scanners(): ReadonlySet<ScannerSession> {
+    return this.#scanners
   }
 
   /** The microscope, if it is present. */
@@ -75,13 +97,41 @@ export class Consultation {
     return { publicationId, pyramid, source: this.#source, stage }
   }
 
+  /** @throws {RelayFault} `overloaded` when the consultation is full; `conflict` while another microscope is present; `unavailable` for a scanner where there are no slides. */
+  admit(admission: Admission, notify: Notify): Session {
+    switch (admission.role) {
+      case 'viewer':
+        return this.admitViewer(admission, notify)
+      case 'microscope':
+        return this.admitMicroscope(admission, notify)
+      case 'scanner':
+        return this.admitScanner(admission, notify)
+    }
+  }
+
   /** @throws {RelayFault} `overloaded` when the consultation is full. */
   admitViewer(admission: Admission, notify: Notify): ViewerSession {
     if (this.#viewers.size >= this.#options.maxViewers) throw new RelayFault('overloaded', 'this consultation is full')
-    const session = new ViewerSession(admission, this, notify)
+    const session = new ViewerSession(admission, this, notify, nextColour([...this.#viewers].map(({ colour }) => colour)))
     this.#viewers.add(session)
+    this.sharing.welcome(session)
     void session.closed.then(() => {
       this.#viewers.delete(session)
+      this.sharing.left(session)
+      this.#closeIfEmpty()
+    })
+    return session
+  }
+
+  /** @throws {RelayFault} `overloaded` when the consultation is full; `unavailable` where there are no slides. */
+  admitScanner(admission: Admission, notify: Notify): ScannerSession {
+    const { chunkSink } = this.#host
+    if (chunkSink === undefined) throw new RelayFault('unavailable', 'this node takes no slides')
+    if (this.#scanners.size >= MAX_SCANNERS) throw new RelayFault('overloaded', 'this consultation has as many scanners as it may')
+    const session = new ScannerSession(admission, { chunkSink, openLink: this.openLink.bind(this) }, notify, this.#log)
+    this.#scanners.add(session)
+    void session.closed.then(() => {
+      this.#scanners.delete(session)
       this.#closeIfEmpty()
     })
     return session
@@ -199,7 +249,7 @@ export class Consultation {
   /** Ends every session with the given reason. */
   close(reason: RelayFault): void {
     this.#microscope?.close(reason)
-    for (const viewer of this.#viewers) viewer.close(reason)
+    for (const session of [...this.#viewers, ...this.#scanners]) session.close(reason)
     void this.#closeRoom(reason)
   }
 
@@ -223,8 +273,9 @@ export class Consultation {
   }
 
   #closeIfEmpty(): void {
-    if (this.#viewers.size > 0 || this.#microscope !== undefined) return
+    if (this.#viewers.size > 0 || this.#scanners.size > 0 || this.#microscope !== undefined) return
     void this.#closeRoom(new RelayFault('unavailable', 'everybody left'))
+    this.sharing[Symbol.dispose]()
     this.#onEmpty()
   }
 

@@ -33,6 +33,8 @@ export interface HttpServerOptions {
   readonly metrics: () => Promise<string>
   /** The pages of links. */
   readonly links?: { addTo(app: FastifyInstance): void } | undefined
+  /** The routes of slides. */
+  readonly slides?: { addTo(app: FastifyInstance): void } | undefined
   readonly log: Logger
 }
 
@@ -50,6 +52,9 @@ const CONTENT_SECURITY_POLICY = {
     baseUri: ["'none'"],
   },
 }
+
+/** Only the worker that decodes JPEG 2000 runs WebAssembly; a worker's policy comes with its own script. @see W3C CSP3 section 4.2.2 */
+const CODEC_WORKER = { file: /\/jpeg2000-worker-[\w-]+\.js$/, policy: "default-src 'none';script-src 'self' 'wasm-unsafe-eval';connect-src 'self'" }
 
 const STATUS: Partial<Record<FaultCode, number>> = { not_found: 404, overloaded: 503, unavailable: 503 }
 
@@ -74,7 +79,7 @@ async function createFastify({ tls }: HttpServerOptions): Promise<FastifyInstanc
   }
 }
 
-/** The node's HTTP side: the viewer, `/healthz`, `/metrics` and `/links`. Signaling is attached to {@link server}. */
+/** The node's HTTP side: the viewer, `/healthz`, `/metrics`, `/links` and `/slides`. Signaling is attached to {@link server}. */
 export class HttpServer {
   readonly #app: FastifyInstance
   /** Where it listens: scheme, host and port. */
@@ -118,7 +123,7 @@ export class HttpServer {
   }
 }
 
-function addRoutes(app: FastifyInstance, { metrics, health, links, viewerDir, log }: HttpServerOptions): void {
+function addRoutes(app: FastifyInstance, { metrics, health, links, slides, viewerDir, log }: HttpServerOptions): void {
   app.get('/healthz', (_request, reply) => {
     const now = health()
     return reply.code(now.status === 'failing' ? 503 : 200).header('cache-control', 'no-store').send(now)
@@ -127,10 +132,12 @@ function addRoutes(app: FastifyInstance, { metrics, health, links, viewerDir, lo
     return reply.header('cache-control', 'no-store').type(Registry.PROMETHEUS_CONTENT_TYPE).send(await metrics())
   })
   links?.addTo(app)
+  slides?.addTo(app)
   if (existsSync(viewerDir)) {
     // File names carry a hash of their content, except the page that names them.
     void app.register(fastifyStatic, { root: viewerDir, maxAge: '1d', setHeaders: (response, path) => {
       if (path.endsWith('.html')) void response.header('cache-control', 'no-cache')
+      if (CODEC_WORKER.file.test(path)) void response.header('content-security-policy', CODEC_WORKER.policy)
     } })
   } else {
     app.get('/', (_request, reply) => reply.code(503).type('text/plain').send('The viewer is not built: npm run build:viewer\n'))

@@ -49,6 +49,10 @@ export function nodeCommand(): Command {
     .option('--tls-cert-file <file>', 'TLS certificate chain, PEM; without it the node listens on loopback only')
     .option('--tls-key-file <file>', 'its private key, PEM')
     .option('--workers <n>', 'media workers (default: one per core)')
+    .option('--slides <bool>', 'whether whole slides are taken and shown (default true)')
+    .option('--slides-dir <path>', 'where slides are kept (default: slides in the state folder)')
+    .option('--slides-quota-bytes <n>', 'how much they may take together (default 1,000,000,000,000)')
+    .option('--slide-uploads <bool>', 'whether slides may be uploaded as files, with names in them, by tus (default false)')
     .option('--max-consultations <n>', 'consultations at once (default 64)')
     .option('--max-viewers-per-consultation <n>', 'viewers in one consultation (default 64)')
     .option('--stats-interval-seconds <s>', 'how often media statistics are read (default 2)')
@@ -72,7 +76,7 @@ export function inviteCommand(): Command {
     .description('Print an invitation link for one consultation and role. Run it as the user that runs the node.')
     .requiredOption('--consultation <id>', 'consultation: letters, digits, ".", "_", "-"; never a patient\'s name or number')
     .requiredOption('--member <id>', 'who is invited, same alphabet')
-    .requiredOption('--role <role>', ROLES.join(' or '))
+    .requiredOption('--role <role>', ROLES.join(', '))
     .option('--hours <n>', 'valid for so many hours', DEFAULT_LIFETIME_HOURS)
     .action(async (flags: Record<string, string>) => {
       const { consultation, member, role, hours, ...rest } = flags
@@ -91,7 +95,7 @@ function parseTerms(consultation = '', member = '', role = '', hours = DEFAULT_L
   const mistakes = [
     consultationId.success ? '' : '--consultation: expected 1 to 64 letters, digits, ".", "_" or "-"',
     memberId.success ? '' : '--member: expected 1 to 64 letters, digits, ".", "_" or "-"',
-    (ROLES as readonly string[]).includes(role) ? '' : `--role: expected ${ROLES.join(' or ')}`,
+    (ROLES as readonly string[]).includes(role) ? '' : `--role: expected ${ROLES.join(', ')}`,
     lifetimeSeconds > 0 && lifetimeSeconds <= 366 * 86_400 ? '' : '--hours: expected a number from 0 to 8784',
   ].filter(mistake => mistake !== '')
   if (!consultationId.success || !memberId.success || mistakes.length > 0) throw new RelayFault('bad_config', mistakes.join('\n'))

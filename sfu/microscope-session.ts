@@ -75,6 +75,8 @@ export class MicroscopeSession extends Session {
       case 'watch':
       case 'readClock':
       case 'reportExperience':
+      case 'pointAtSlide':
+      case 'leadSlide':
         throw this.wrongRole(request)
       default:
         return request satisfies never

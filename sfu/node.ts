@@ -10,6 +10,8 @@ import { LinkContracts } from './links/link-contracts.ts'
 import { LinkObserver } from './links/link-observer.ts'
 import { NodeLinks } from './links/node-links.ts'
 import { createNodeMetrics } from './node-metrics.ts'
+import { NodeSlides } from './slides/node-slides.ts'
+import { SlideMetrics } from './slides/slide-metrics.ts'
 import { SignalingServer } from './signaling/server.ts'
 import { StatsCollector } from './stats-collector.ts'
 import { WorkerPool } from './worker-pool.ts'
@@ -55,9 +57,13 @@ export class KenkyoNode {
     const media = { ip: config.rtcListenIp, basePort: config.rtcBasePort, announcedAddress: config.rtcAnnouncedAddress }
     const pool = scope.adopt(await WorkerPool.open(config.workers, media, log, () => metrics.workerDeaths.inc()), it => it.close())
     const nodeLinks = scope.use(await openLinks(config))
+    const slideMetrics = new SlideMetrics(registry)
+    const slides = config.slides ? scope.use(await openSlides(config, verifier, slideMetrics, log)) : undefined
     const consultationHost = {
       leastLoaded: () => pool.leastLoaded(),
       openLink: nodeLinks.openFor.bind(nodeLinks),
+      slides: slides?.news,
+      chunkSink: slides?.chunkSink.bind(slides),
     }
     const consultations = new ConsultationRegistry(consultationHost, config, log)
     scope.defer(() => consultations.close(new RelayFault('unavailable', 'the node is stopping')))
@@ -67,9 +73,11 @@ export class KenkyoNode {
       health: () => health(pool, consultations),
       metrics: () => {
         links.read()
+        slides?.read()
         return scrape(registry, metrics, pool, consultations)
       },
       links: links.pages,
+      slides,
     }
     const http = scope.adopt(await openHttp(config, pages, log), it => it.close())
     scope.adopt(new SignalingServer(http.server, host), it => it.close())
@@ -112,9 +120,15 @@ function openLinks({ links, linkListenIp, linkPort, linkAnnouncedHost, linksFile
   })
 }
 
+function openSlides(config: NodeConfig, verifier: InvitationVerifier, metrics: SlideMetrics, log: Logger): Promise<NodeSlides> {
+  const scheme = config.tlsCertFile === undefined ? 'http' : 'https'
+  const origin = config.publicOrigin ?? `${scheme}://${config.listenHost}:${config.listenPort}`
+  return NodeSlides.open(config, { verify: token => verifier.verify(token), metrics, clock: systemClock, log, origin })
+}
+
 function openHttp(
   config: NodeConfig,
-  pages: Pick<HttpServerOptions, 'health' | 'metrics' | 'links'>,
+  pages: Pick<HttpServerOptions, 'health' | 'metrics' | 'links' | 'slides'>,
   log: Logger,
 ): Promise<HttpServer> {
   const { tlsCertFile: certFile, tlsKeyFile: keyFile } = config
@@ -140,12 +154,12 @@ function connectionHost(
 
 function health(pool: WorkerPool, consultations: ConsultationRegistry): Health {
   const running = pool.running.length
-  const { microscope, viewer } = consultations.countSessions()
+  const sessions = consultations.countSessions()
   return {
     status: running === 0 ? 'failing' : running < pool.size ? 'degraded' : 'ok',
     workers: { running, configured: pool.size },
     consultations: consultations.size,
-    sessions: microscope + viewer,
+    sessions: Object.values(sessions).reduce((sum, count) => sum + count, 0),
     publications: consultations.countPublications(),
   }
 }

@@ -4,6 +4,7 @@ import { SessionId } from '../relay/wire/ids.ts'
 import type { Admission } from '../relay/access/invitation.ts'
 import type { MemberId } from '../relay/wire/ids.ts'
 import type { ClientRequest, Role } from '../relay/wire/signaling.ts'
+import type { MemberColour } from '../relay/wire/slide-sharing.ts'
 import type { Notify } from './consultation.ts'
 
 /** A request of a member who has joined and is staying. */
@@ -38,6 +39,11 @@ export abstract class Session {
 
   /** Releases what the session holds. Called once. */
   protected abstract release(): void
+
+  /** Index of the colour in which others see this member; null for one that is not seen. */
+  get colour(): MemberColour | null {
+    return null
+  }
 
   /** Settles once, with the reason. Never rejects. */
   get closed(): Promise<RelayFault> {

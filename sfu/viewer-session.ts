@@ -6,6 +6,7 @@ import { ViewerExperience } from './viewer-experience.ts'
 import type { Admission } from '../relay/access/invitation.ts'
 import type { PublicationId, TransportId } from '../relay/wire/ids.ts'
 import type { Flow, ReplyData, RequestOf } from '../relay/wire/signaling.ts'
+import type { MemberColour } from '../relay/wire/slide-sharing.ts'
 import type { Consultation, Notify } from './consultation.ts'
 import type { NodeLink } from './links/node-links.ts'
 import type { PublishedMedia } from './published-media.ts'
@@ -19,11 +20,17 @@ export class ViewerSession extends Session {
   readonly experience = new ViewerExperience()
   readonly #consultation: Consultation
   #media: ViewerMedia | undefined
+  readonly #colour: MemberColour
   #link: NodeLink | undefined
 
-  constructor(admission: Admission, consultation: Consultation, notify: Notify) {
+  constructor(admission: Admission, consultation: Consultation, notify: Notify, colour: MemberColour) {
     super(admission, notify)
     this.#consultation = consultation
+    this.#colour = colour
+  }
+
+  override get colour(): MemberColour {
+    return this.#colour
   }
 
   /** Its transport and consumers, once it made them. */
@@ -56,6 +63,12 @@ export class ViewerSession extends Session {
         return this.#reportExperience(request)
       case 'openLink':
         return this.#openLink(request)
+      case 'pointAtSlide':
+        this.#consultation.sharing.point(this, request.slideId, request.at)
+        return {}
+      case 'leadSlide':
+        this.#consultation.sharing.lead(this, request.lead)
+        return {}
       case 'publish':
       case 'publishLink':
       case 'reportSource':

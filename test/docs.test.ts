@@ -11,6 +11,7 @@ import { NodeConfig } from '../sfu/config.ts'
 import { LinkMetrics } from '../sfu/links/link-metrics.ts'
 import { nodeCommand } from '../sfu/main.ts'
 import { createNodeMetrics } from '../sfu/node-metrics.ts'
+import { SlideMetrics } from '../sfu/slides/slide-metrics.ts'
 import type { Command } from 'commander'
 import type { Test } from 'tap'
 
@@ -57,6 +58,7 @@ const nodeMetrics = () => {
   const registry = createRegistry()
   createNodeMetrics(registry)
   new LinkMetrics(registry)
+  new SlideMetrics(registry)
   return registry
 }
 

@@ -53,7 +53,7 @@ t.test('answers an offer with one recvonly section for each rendition', async t 
 const UNKNOWN = randomUUID()
 /** For every request type: parameters that are well-formed, for a session that has only joined. */
 const WELL_FORMED: Record<string, object> = {
-  join: { protocol: 3, invitation: 'x.y.z' },
+  join: { protocol: 4, invitation: 'x.y.z' },
   createTransport: {},
   connectTransport: { transportId: UNKNOWN, dtlsParameters: DTLS_PARAMETERS },
   restartIce: { transportId: UNKNOWN },
@@ -69,9 +69,11 @@ const WELL_FORMED: Record<string, object> = {
   readClock: {},
   reportExperience: { publicationId: UNKNOWN, framesPerSecond: 30, freezes: 0, longestFreezeMillis: 0, nativePixelRatio: 1, captureToGlassMillis: null },
   reportCapture: { publicationId: UNKNOWN, rtpTimestamp: 1, capturedAtMillis: 1_800_000_000_000 },
+  pointAtSlide: { slideId: UNKNOWN, at: null },
+  leadSlide: { lead: null },
   leave: {},
 }
-const VIEWER_ONLY = ['createTransport', 'connectTransport', 'restartIce', 'subscribe', 'watch', 'moveStage', 'readClock', 'reportExperience']
+const VIEWER_ONLY = ['createTransport', 'connectTransport', 'restartIce', 'subscribe', 'watch', 'moveStage', 'readClock', 'reportExperience', 'pointAtSlide', 'leadSlide']
 const MICROSCOPE_ONLY = ['publish', 'publishLink', 'reportSource', 'reportUplink', 'reportStage', 'reportCapture']
 
 for (const [type, parameters] of Object.entries(WELL_FORMED)) {
@@ -138,13 +140,13 @@ t.test('limits the rate of one socket only', async t => {
 t.test('knows expired, forged and foreign invitations', async t => {
   const expired = await RawClient.open(await under.invite('viewer', { lifetimeSeconds: -60 }))
   t.equal(await expired.refusal('join', expired.joinParameters()), 'invitation_expired')
-  t.equal(await expired.refusal('join', { protocol: 3, invitation: 'a.b.c' }), 'invitation_refused')
+  t.equal(await expired.refusal('join', { protocol: 4, invitation: 'a.b.c' }), 'invitation_refused')
   t.equal(await expired.refusal('join', { protocol: 99, invitation: 'a.b.c' }), 'bad_message')
   await expired[Symbol.asyncDispose]()
   await using stranger = await NodeUnderTest.open()
   const foreign = await RawClient.open(viewerLink)
   const token = new URLSearchParams(new URL(await stranger.invite('viewer')).hash.slice(1)).get('invitation')
-  t.equal(await foreign.refusal('join', { protocol: 3, invitation: token }), 'invitation_refused')
+  t.equal(await foreign.refusal('join', { protocol: 4, invitation: token }), 'invitation_refused')
   await foreign[Symbol.asyncDispose]()
 })
 

@@ -8,6 +8,7 @@ import { createLogger } from '../../relay/runtime/log.ts'
 import { RenditionId } from '../../relay/wire/ids.ts'
 import { millis, rtpTimestamp } from '../../relay/wire/units.ts'
 import { LinkDialer, LinkPort } from '../../relay/links/link-sockets.ts'
+import { ChunkFeed, openChunkStore } from './chunk-ends.ts'
 import { FrameContinuity, STAMP_BYTES, writeStamp } from './frame-continuity.ts'
 import { LinkEndCommand, LinkEndEnvironment } from './link-end-messages.ts'
 import type { LinkTransport } from '../../relay/links/link-transport.ts'
@@ -36,6 +37,8 @@ if (options.role === 'responder') {
   say({ type: 'ready', port: 0 })
 }
 
+let chunkFeed: ChunkFeed | undefined
+const chunkStore = options.chunkFile === undefined ? undefined : await openChunkStore(options.chunkFile, message => transport.sendMessage('control', message) !== undefined, stored => (totals.bulkBytes += stored))
 const totals = { frames: 0, lateFrames: 0, livePackets: 0, livePayloadBytes: 0, bulkBytes: 0 }
 const continuity = new FrameContinuity()
 let arrived: { sentAt: number[]; completedAt: number[] } = { sentAt: [], completedAt: [] }
@@ -51,8 +54,15 @@ transport.listen({
     arrived.sentAt.push(sentAt)
     arrived.completedAt.push(now)
   },
-  onMessage: (_id, body) => (totals.bulkBytes += body.length),
-  onArrived: () => feedBulk(),
+  onMessage: (id, body) => {
+    if (id === 'control') chunkFeed?.control(body)
+    else if (chunkStore === undefined) totals.bulkBytes += body.length
+    else chunkStore.take(body)
+  },
+  onArrived: (id, ticket) => {
+    if (id === 'bulk') chunkFeed?.arrived(ticket)
+    feedBulk()
+  },
 })
 
 function tell(): LinkEndTotals {
@@ -140,6 +150,13 @@ process.on('message', raw => {
     case 'bulk':
       isBulkOn = command.isOn
       feedBulk()
+      return
+    case 'chunks':
+      if (command.isOn) chunkFeed ??= new ChunkFeed({ endpoint: transport.endpoint, send: message => transport.sendMessage('bulk', message) }, systemClock)
+      else {
+        void chunkFeed?.stop()
+        chunkFeed = undefined
+      }
       return
     case 'load':
       load = command.bitsPerSecond === 0 ? undefined : { packetsPerMilli: command.bitsPerSecond / 8000 / LOAD_PACKET_BYTES, since: systemClock.now(), sent: 0 }

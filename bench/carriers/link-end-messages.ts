@@ -16,6 +16,8 @@ export const LinkEndOptions = z.strictObject({
   /** What an initiator plays: a recording in a loop, and of it these renditions. */
   recording: z.string().optional(),
   renditions: z.array(z.string()).default([]),
+  /** Where a responder writes chunks that come on `bulk`; without it they are only counted. */
+  chunkFile: z.string().optional(),
   /** From sending to completion, in milliseconds; frames beyond it are late. */
   budgetMillis: z.number(),
 })
@@ -30,6 +32,8 @@ export const LinkEndCommand = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('play'), isOn: z.boolean() }),
   /** Send bulk as fast as the link takes it. */
   z.strictObject({ type: z.literal('bulk'), isOn: z.boolean() }),
+  /** Send chunks of 512 KiB as a scanner does, and wait for each to be durable. */
+  z.strictObject({ type: z.literal('chunks'), isOn: z.boolean() }),
   /** Send as many live packets as this, of 1200 bytes each, evenly, in bits per second; 0 stops. */
   z.strictObject({ type: z.literal('load'), bitsPerSecond: z.number() }),
   /** Tell everything now. */
@@ -47,6 +51,7 @@ export const LinkEndTotals = z.strictObject({
   lateFrames: Count,
   livePackets: Count,
   livePayloadBytes: Count,
+  /** Of chunks, those that are durable, where they are written. */
   bulkBytes: Count,
   /** Of all paths: capacity, pace and delays as this end has them. */
   pace: Count,

@@ -22,6 +22,8 @@ export interface LinkPairOptions {
   readonly recording?: string | undefined
   readonly renditions?: readonly RenditionId[] | undefined
   readonly budgetMillis: number
+  /** Where the responder writes chunks. */
+  readonly chunkFile?: string | undefined
   readonly signal: AbortSignal
 }
 
@@ -75,14 +77,14 @@ export class LinkPair implements AsyncDisposable {
 
   /** Starts both and waits until a path lives. @throws {RelayFault} when that does not come about. */
   static async open(options: LinkPairOptions): Promise<LinkPair> {
-    const { contract, host, enter, recording, renditions = [], budgetMillis, signal } = options
+    const { contract, host, enter, recording, renditions = [], budgetMillis, chunkFile, signal } = options
     await using scope = new AsyncDisposableStack()
     const shared = { host, association: randomInt(1, 2 ** 32), secretHex: randomBytes(32).toString('hex'), contract, budgetMillis }
     let take = (_frames: readonly ArrivedFrame[]): void => undefined
     const onFrames = (frames: readonly ArrivedFrame[]): void => {
       take(frames)
     }
-    const responder = await startEnd({ ...shared, role: 'responder', port: options.port, renditions: [] }, enter?.responder ?? [], signal, onFrames)
+    const responder = await startEnd({ ...shared, role: 'responder', port: options.port, renditions: [], ...(chunkFile === undefined ? {} : { chunkFile }) }, enter?.responder ?? [], signal, onFrames)
     scope.use(responder.end.program)
     const initiator = await startEnd(
       { ...shared, role: 'initiator', port: responder.port, renditions: [...renditions], ...(recording === undefined ? {} : { recording }) },

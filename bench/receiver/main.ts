@@ -1,6 +1,6 @@
 /** The program of one receiver process; `ReceiverProcess` starts it and talks to it over IPC. */
 import { z } from 'zod'
-import { parseInvitation } from '../../clients/capture/invitation-link.ts'
+import { parseInvitation } from '../../relay/runtime/invitation-link.ts'
 import { systemClock } from '../../relay/runtime/clock.ts'
 import { RelayFault, toFault } from '../../relay/wire/fault.ts'
 import { millis } from '../../relay/wire/units.ts'

@@ -15,7 +15,7 @@ import type { BitsPerSecond } from '../../relay/wire/units.ts'
 import type { CarrierKind } from './carrier.ts'
 import type { FrameSource, SourceEnd, SourcePlan, StagePosition } from './encoded-frame.ts'
 import type { ArrivedImage, FramePump } from './frame-pump.ts'
-import type { NodeAddress } from './invitation-link.ts'
+import type { NodeAddress } from '../../relay/runtime/invitation-link.ts'
 
 /** Why an agent ended. */
 export type AgentEnd =

@@ -1,7 +1,8 @@
 import { t } from 'tap'
 import { inColumns, inMillis, inPercent } from './line-figures.ts'
 import { describeLine, judgeLine, worstLevel } from './line-verdict.ts'
-import { lineSpeaker, terminalLanguage } from './line-words.ts'
+import { terminalLanguage } from '../../relay/runtime/terminal-language.ts'
+import { lineSpeaker } from './line-words.ts'
 import type { LineMeasurement } from './line-measurement.ts'
 
 const line = (change: Partial<LineMeasurement> = {}): LineMeasurement => ({

@@ -1,3 +1,5 @@
+import type { Language } from '../../relay/runtime/terminal-language.ts'
+
 /** Words of `kenkyo link probe`. English is the reference: Japanese has exactly its keys. Names in braces are put in. */
 const en = {
   good: 'GOOD',
@@ -66,10 +68,6 @@ const ja: Record<LineWord, string> = {
   announceLoad: '経路 {path}: {load} を {n} 秒間送信します。同じ回線の利用者に影響が出ます…',
 }
 
-/** Languages of the command. */
-export const LANGUAGES = ['en', 'ja'] as const
-export type Language = (typeof LANGUAGES)[number]
-
 const DICTIONARIES: Readonly<Record<Language, Record<LineWord, string>>> = { en, ja }
 
 /** Words of one language. */
@@ -78,10 +76,4 @@ export type SayLine = (word: LineWord, put?: Readonly<Record<string, string | nu
 /** @returns What says a word in `language`, with what stands in braces put in. */
 export function lineSpeaker(language: Language): SayLine {
   return (word, put = {}) => DICTIONARIES[language][word].replaceAll(/\{(\w+)\}/g, (braces, name: string) => String(put[name] ?? braces))
-}
-
-/** The language of the person at the terminal: Japanese where the locale says so, else English. @see POSIX, "Internationalization Variables" */
-export function terminalLanguage(environment: Readonly<Record<string, string | undefined>>): Language {
-  const locale = ['LC_ALL', 'LC_MESSAGES', 'LANG'].map(name => environment[name]).find(value => value !== undefined && value !== '')
-  return locale !== undefined && /^ja([_.@]|$)/i.test(locale) ? 'ja' : 'en'
 }

@@ -10,7 +10,7 @@ import { LineRecorder } from './line-measurement.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
 import type { PathContract } from '../../relay/wire/link.ts'
 import type { BitsPerSecond, Millis } from '../../relay/wire/units.ts'
-import type { NodeAddress } from './invitation-link.ts'
+import type { NodeAddress } from '../../relay/runtime/invitation-link.ts'
 import type { LineMeasurement, LineReading } from './line-measurement.ts'
 
 /** A path that has not answered by then does not. */

@@ -14,7 +14,7 @@ import type { Stage, StageState, StageTarget } from '../../relay/wire/stage.ts'
 import type { BitsPerSecond, RtpTimestamp } from '../../relay/wire/units.ts'
 import type { Carrier, CarrierKind } from './carrier.ts'
 import type { UplinkEstimator } from './uplink-estimator.ts'
-import type { NodeAddress } from './invitation-link.ts'
+import type { NodeAddress } from '../../relay/runtime/invitation-link.ts'
 
 const HANDSHAKE_TIMEOUT_MILLIS = 5000
 

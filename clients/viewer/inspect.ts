@@ -3,8 +3,9 @@
  * `docs/VIEWER.md` explains every field; a change here is a change there.
  */
 import type { FaultCode } from '../../relay/wire/fault.ts'
-import type { PublicationId, RenditionId, SessionId } from '../../relay/wire/ids.ts'
+import type { PublicationId, RenditionId, SessionId, SlideId } from '../../relay/wire/ids.ts'
 import type { Experience, SourceStatus } from '../../relay/wire/signaling.ts'
+import type { SlideSummary } from '../../relay/wire/slide.ts'
 import type { Stage, StageState, StageTarget } from '../../relay/wire/stage.ts'
 import type { DrawnInstant } from './picture/draw-log.ts'
 import type { Freezes } from './picture/freeze-meter.ts'
@@ -12,6 +13,7 @@ import type { PictureState, ShownInstant, UploadPath } from './picture/messages.
 import type { Alignment } from './picture/picture.ts'
 import type { Truth } from './picture/truth.ts'
 import type { ConnectionState } from './session/standing-session.ts'
+import type { InspectedSlide } from './slides/inspected-slide.ts'
 import type { WithheldView } from './view/expectation.ts'
 import type { ViewMode } from './view/tile-demand.ts'
 import type { TileTiming } from './view/tile-timings.ts'
@@ -83,6 +85,10 @@ export interface Inspection {
   readonly joinSeconds: number | null
   readonly whole: PictureState['whole']
   readonly lastFault: InspectedFault | null
+  /** Of the consultation, oldest first. */
+  readonly slides: readonly SlideSummary[]
+  /** The slide that is open; null while the live image is shown. */
+  readonly slide: InspectedSlide | null
 }
 
 /** Pixels of the canvas together with what was on it when they were drawn. */
@@ -107,6 +113,10 @@ export interface KenkyoHandle {
   mode(mode: ViewMode): void
   /** Sends the stage there, unclamped; nothing where there is none. What comes of it, `inspect().stage` says. */
   moveStage(target: StageTarget): void
+  /** Opens a slide of the consultation in place of the live image; null goes back. Settles when its structure is here, or cannot be had. */
+  openSlide(slideId: SlideId | null): Promise<void>
+  /** Puts a point of the open slide, in pixels of level 0, at the centre of the canvas. */
+  viewSlide(to: { readonly x: number; readonly y: number; readonly scale: number }): void
   /** Reads back a part of the canvas, in canvas pixels; parts outside of it are cut off. */
   capturePixels(area: Rect): Promise<CapturedPixels>
 }

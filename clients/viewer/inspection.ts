@@ -1,6 +1,7 @@
 import type { RelayFault } from '../../relay/wire/fault.ts'
 import type { CapturedPixels, InspectedFault, InspectedStage, InspectedViewport, Inspection, KenkyoHandle } from './inspect.ts'
 import { NO_FREEZES } from './picture/freeze-meter.ts'
+import type { LazySlides } from './slides/lazy-slides.ts'
 import { visibleRect } from './view/viewport.ts'
 import type { Size, Viewport } from './view/viewport.ts'
 import type { Viewer } from './viewer.ts'
@@ -68,7 +69,7 @@ function inspectPicture(viewer: Viewer) {
   }
 }
 
-function inspect(viewer: Viewer): Inspection {
+function inspect(viewer: Viewer, slides: LazySlides): Inspection {
   return {
     version: 2,
     image: viewer.image.value,
@@ -76,6 +77,8 @@ function inspect(viewer: Viewer): Inspection {
     devicePixelRatio: viewer.devicePixelRatio.value,
     viewport: inspectViewport(viewer.viewport.value, viewer.image.value, viewer.canvas.value),
     mode: viewer.mode.value,
+    slides: viewer.slides.slides.value,
+    slide: slides.inspect(),
     ...inspectFlow(viewer),
     ...inspectSession(viewer),
     ...inspectPicture(viewer),
@@ -92,12 +95,14 @@ function toBase64(bytes: Uint8Array): string {
 }
 
 /** Makes `globalThis.kenkyo` for a viewer. */
-export function createHandle(viewer: Viewer): KenkyoHandle {
+export function createHandle(viewer: Viewer, slides: LazySlides): KenkyoHandle {
   return {
-    inspect: () => inspect(viewer),
+    inspect: () => inspect(viewer, slides),
     view: to => viewer.view(to),
     fit: () => viewer.fit(),
     mode: mode => viewer.setMode(mode),
+    openSlide: slideId => slides.show(slideId),
+    viewSlide: to => slides.part.value?.view(to),
     moveStage: target => viewer.stage.moveTo(target),
     capturePixels: async (area): Promise<CapturedPixels> => {
       const { pixels, state, area: captured } = await viewer.capture(area)

@@ -11,6 +11,7 @@ import { bindKeyboard } from './interface/keyboard.ts'
 import { Notice } from './interface/notice.tsx'
 import type { Failure } from './interface/notice.tsx'
 import { readInvitation } from './session/invitation-link.ts'
+import { LazySlides } from './slides/lazy-slides.ts'
 import { watchCanvasSize } from './view/canvas-size.ts'
 import { Gestures } from './view/gestures.ts'
 import { Viewer } from './viewer.ts'
@@ -56,9 +57,10 @@ function open(): void {
   const state = new InterfaceState()
   watchCanvasSize(main, (size, ratio) => viewer.resize(size, ratio))
   new Gestures(main, viewer)
-  bindKeyboard(viewer, state)
-  globalThis.kenkyo = createHandle(viewer)
-  render(<App viewer={viewer} state={state} minimap={minimap} />, root)
+  const slides = new LazySlides(viewer, invitation.token)
+  bindKeyboard(viewer, state, slides)
+  globalThis.kenkyo = createHandle(viewer, slides)
+  render(<App viewer={viewer} state={state} slides={slides} minimap={minimap} />, root)
   const leaving = new AbortController()
   globalThis.addEventListener('pagehide', () => leaving.abort())
   // A page that comes back from the browser's cache has lost its session.

@@ -1,9 +1,11 @@
 import { batch, computed, effect, signal } from '@preact/signals'
 import { RelayFault, toFault } from '../../relay/wire/fault.ts'
 import { WHOLE } from '../../relay/wire/ids.ts'
-import type { SessionId } from '../../relay/wire/ids.ts'
+import type { SessionId, SlideId } from '../../relay/wire/ids.ts'
 import { tilePosition } from '../../relay/wire/pyramid.ts'
 import type { Experience, Publication } from '../../relay/wire/signaling.ts'
+import type { LedSlide, PointedSlide } from '../../relay/wire/slide-sharing.ts'
+import type { SlideSummary } from '../../relay/wire/slide.ts'
 import type { StageState } from '../../relay/wire/stage.ts'
 import { bitsPerSecond, bytes, millis } from '../../relay/wire/units.ts'
 import type { Millis, RtpTimestamp } from '../../relay/wire/units.ts'
@@ -20,11 +22,12 @@ import type { Invitation } from './session/invitation-link.ts'
 import type { ClockExchange } from './session/node-clock.ts'
 import { epochNow } from './session/page-clock.ts'
 import type { Reception } from './session/reception.ts'
+import { SlideChannel } from './session/slide-channel.ts'
 import { StandingSession } from './session/standing-session.ts'
 import type { ConnectionListener, ConnectionState } from './session/standing-session.ts'
 import { readTraffic, TrafficMeter } from './session/traffic-meter.ts'
 import type { Traffic } from './session/traffic-meter.ts'
-import type { LineClaim } from './session/viewer-session.ts'
+import type { Joined, LineClaim } from './session/viewer-session.ts'
 import { StageControl } from './stage/stage-control.ts'
 import type { ToldFlow } from './view/expectation.ts'
 import type { ViewMode } from './view/tile-demand.ts'
@@ -82,6 +85,8 @@ export class Viewer implements ConnectionListener {
   readonly timings = new TileTimings()
   readonly drawLog = new DrawLog()
   readonly stage = new StageControl(target => this.#session.moveStage(target))
+  /** What is heard and said about slides. */
+  readonly slides: SlideChannel
   readonly picture: Picture
   readonly #session: StandingSession
   readonly #meter = new TrafficMeter()
@@ -95,6 +100,7 @@ export class Viewer implements ConnectionListener {
       failed: reason => this.#pictureFailed(reason),
     })
     this.#session = new StandingSession(invitation, this, options.line)
+    this.slides = new SlideChannel(this.#session, fault => this.faulted(fault))
     effect(() => this.#updatePicture())
     effect(() => this.#updateDemand())
   }
@@ -201,13 +207,33 @@ export class Viewer implements ConnectionListener {
 
   connectionChanged(state: ConnectionState): void {
     this.connection.value = state
-    if (state !== 'joined') this.sessionId.value = null
+    if (state !== 'joined') {
+      this.sessionId.value = null
+      this.slides.lost()
+    }
     if (state === 'refused') this.failure.value = this.lastFault.value
   }
 
-  joined(sessionId: SessionId): void {
-    this.sessionId.value = sessionId
+  joined(as: Joined): void {
+    this.sessionId.value = as.sessionId
+    this.slides.joined(as)
     this.#experience.joined()
+  }
+
+  slidesChanged(slides: readonly SlideSummary[]): void {
+    this.slides.slides.value = slides
+  }
+
+  slidePointed(pointed: PointedSlide): void {
+    this.slides.onPointed?.(pointed)
+  }
+
+  slideLed(led: LedSlide | null): void {
+    this.slides.led.value = led
+  }
+
+  annotationsChanged(slideId: SlideId, version: number): void {
+    this.slides.onAnnotations?.(slideId, version)
   }
 
   publicationChanged(publication: Publication | null): void {

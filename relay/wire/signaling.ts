@@ -41,7 +41,7 @@ export const SIGNALING_LIMITS = {
 } as const
 
 /** What an invitation lets its holder be. */
-export const ROLES = ['microscope', 'viewer'] as const
+export const ROLES = ['microscope', 'viewer', 'scanner'] as const
 export type Role = (typeof ROLES)[number]
 
 /** How the source is doing, as the capture agent sees it. */

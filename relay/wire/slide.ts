@@ -65,6 +65,9 @@ export const Removal = z.strictObject({
 })
 export type Removal = z.infer<typeof Removal>
 
+/** A scanner's model as a policy may let it through. */
+export const KeptModel = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9 ._-]{0,47}$/)
+
 /** What is known of a slide before its tiles were read. Names nobody. */
 export const SlideStructure = z.strictObject({
   version: z.literal(1),
@@ -78,6 +81,8 @@ export const SlideStructure = z.strictObject({
   objectivePower: z.number().positive().max(1000).nullable(),
   levels: z.array(SlideLevel).min(1).max(SLIDE_LIMITS.levels),
   removed: z.array(Removal).max(SLIDE_LIMITS.removals),
+  /** What a policy of the facility let through; see `docs/DEIDENTIFICATION.md`. */
+  kept: z.strictObject({ scanDate: z.iso.date().optional(), scannerModel: KeptModel.optional() }).optional(),
 })
 export type SlideStructure = z.infer<typeof SlideStructure>
 

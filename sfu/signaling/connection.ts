@@ -136,11 +136,11 @@ export class SignalingConnection {
     const { session, consultationId, publication } = this.#admit(await this.#host.verify(request.invitation))
     this.#session = session
     clearTimeout(this.#joinTimer)
-    const { sessionId, memberId, role } = session
+    const { sessionId, memberId, role, colour } = session
     this.#log = this.#host.log.child({ sessionId, consultationId, role })
     this.#log.info('session opened')
     void session.closed.then(reason => this.close(reason))
-    return { sessionId, consultationId, memberId, role, publication }
+    return { sessionId, consultationId, memberId, role, colour, publication }
   }
 
   #admit(admission: Admission): Seat {

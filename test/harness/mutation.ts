@@ -28,7 +28,9 @@ const SEEDS: readonly object[] = [
   { type: 'readClock' },
   { type: 'reportExperience', publicationId: ID, framesPerSecond: 29.9, freezes: 1, longestFreezeMillis: 240, nativePixelRatio: 0.75, captureToGlassMillis: { p50: 110.5, p95: 180 } },
   { type: 'reportCapture', publicationId: ID, rtpTimestamp: 1, capturedAtMillis: 1_800_000_000_000.25 },
-  { type: 'join', protocol: 3, invitation: 'a.b.c' },
+  { type: 'pointAtSlide', slideId: ID, at: { x: 10.5, y: -3 } },
+  { type: 'leadSlide', lead: { slideId: ID, area: { x: 0, y: 0, width: 100, height: 50 } } },
+  { type: 'join', protocol: 4, invitation: 'a.b.c' },
 ]
 const VALUES: readonly unknown[] = [null, true, -1, 0, 2 ** 53, 1e308, '', 'x', '\u0000', 'overview', [], {}, [[[[]]]], '🩻'.repeat(50), { __proto__: null }]
 

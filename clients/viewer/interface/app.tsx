@@ -9,11 +9,12 @@ import { Panel } from './panel.tsx'
 import { StagePanel } from './stage-panel.tsx'
 import { WithheldNotice } from './withheld-notice.tsx'
 import { WithheldOutline } from './withheld-outline.tsx'
+import type { LazySlides } from '../slides/lazy-slides.ts'
 import type { Viewer } from '../viewer.ts'
 
 /** Everything around the picture. */
-export function App(props: { readonly viewer: Viewer; readonly state: InterfaceState; readonly minimap: HTMLCanvasElement }): JSX.Element {
-  const { viewer, state, minimap } = props
+export function App(props: { readonly viewer: Viewer; readonly state: InterfaceState; readonly slides: LazySlides; readonly minimap: HTMLCanvasElement }): JSX.Element {
+  const { viewer, state, slides, minimap } = props
   const failure = viewer.failure.value
   document.documentElement.lang = viewer.language.value
   return (
@@ -23,7 +24,7 @@ export function App(props: { readonly viewer: Viewer; readonly state: InterfaceS
         <Badge viewer={viewer} />
         <WithheldNotice viewer={viewer} />
       </div>
-      <Controls viewer={viewer} state={state} />
+      <Controls viewer={viewer} state={state} slides={slides} />
       <MinimapView viewer={viewer} canvas={minimap} />
       <StagePanel viewer={viewer} />
       {state.isPanelOpen.value && <Panel viewer={viewer} />}

@@ -1,6 +1,7 @@
 import type { ComponentChildren, JSX } from 'preact'
 import { text } from '../i18n.ts'
 import type { TextKey } from '../i18n.ts'
+import type { LazySlides } from '../slides/lazy-slides.ts'
 import type { Viewer } from '../viewer.ts'
 import { toggleFullscreen } from './interface-state.ts'
 import type { InterfaceState } from './interface-state.ts'
@@ -38,7 +39,7 @@ function Button({ viewer, label, face, isPressed, onPress }: ButtonProperties): 
 }
 
 /** Buttons for everything that keys and gestures do. */
-export function Controls({ viewer, state }: { readonly viewer: Viewer; readonly state: InterfaceState }): JSX.Element {
+export function Controls({ viewer, state, slides }: { readonly viewer: Viewer; readonly state: InterfaceState; readonly slides: LazySlides }): JSX.Element {
   return (
     <div class="controls" role="toolbar" aria-label={text(viewer.language.value, 'controls')}>
       <Button viewer={viewer} label="zoomIn" face="+" onPress={() => viewer.zoom(2 ** 0.5)} />
@@ -54,6 +55,7 @@ export function Controls({ viewer, state }: { readonly viewer: Viewer; readonly 
           onPress={() => viewer.setMode(viewer.mode.value === 'whole' ? 'pyramid' : 'whole')}
         />
       )}
+      {viewer.slides.slides.value.length > 0 && <Button viewer={viewer} label="slides" face="S" onPress={() => slides.toggleDrawer()} />}
       <Button viewer={viewer} label="fullscreen" face={<Icon name="fullscreen" />} onPress={toggleFullscreen} />
       <Button viewer={viewer} label="panel" face="i" isPressed={state.isPanelOpen.value} onPress={() => state.toggle('isPanelOpen')} />
       <Button viewer={viewer} label="dim" face={<Icon name="dim" />} isPressed={state.isDimmed.value} onPress={() => state.toggle('isDimmed')} />

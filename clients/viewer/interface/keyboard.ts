@@ -1,3 +1,4 @@
+import type { LazySlides } from '../slides/lazy-slides.ts'
 import type { Viewer } from '../viewer.ts'
 import { toggleFullscreen } from './interface-state.ts'
 import type { InterfaceState } from './interface-state.ts'
@@ -65,10 +66,14 @@ const ACTIONS: Partial<Record<string, Action>> = {
 }
 
 /** Binds the keys; those with Ctrl or Meta stay the browser's, and those with Alt that do not move a stage. */
-export function bindKeyboard(viewer: Viewer, state: InterfaceState): void {
+export function bindKeyboard(viewer: Viewer, state: InterfaceState, slides: LazySlides): void {
   globalThis.addEventListener('keydown', event => {
     if (event.ctrlKey || event.metaKey) return
     const key = event.key.toLowerCase()
+    if (!event.altKey && slides.press(key)) {
+      event.preventDefault()
+      return
+    }
     const forStage = (event.altKey || event.shiftKey) && viewer.stage.stage.value !== null ? STAGE_ACTIONS[key] : undefined
     const action = forStage ?? (event.altKey ? undefined : ACTIONS[key])
     if (action === undefined) return

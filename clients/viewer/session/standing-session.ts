@@ -1,7 +1,9 @@
 import { Backoff } from '../../../relay/wire/backoff.ts'
 import { RelayFault, toFault } from '../../../relay/wire/fault.ts'
 import type { FaultCode, RelayFault as Fault } from '../../../relay/wire/fault.ts'
+import type { SlideId } from '../../../relay/wire/ids.ts'
 import type { Experience } from '../../../relay/wire/signaling.ts'
+import type { SlideLead, SlidePoint } from '../../../relay/wire/slide-sharing.ts'
 import type { StageTarget } from '../../../relay/wire/stage.ts'
 import { millis } from '../../../relay/wire/units.ts'
 import { NO_DEMAND } from '../view/tile-demand.ts'
@@ -65,6 +67,18 @@ export class StandingSession {
   async reportExperience(experience: Experience): Promise<void> {
     if (this.#session === undefined) throw new RelayFault('unavailable', 'the node cannot be reached')
     await this.#session.reportExperience(experience)
+  }
+
+  /** Shows others a place of a slide, or with null none. @throws {RelayFault} The node's code; `unavailable` while there is no session. */
+  async pointAtSlide(slideId: SlideId, at: SlidePoint | null): Promise<void> {
+    if (this.#session === undefined) throw new RelayFault('unavailable', 'the node cannot be reached')
+    await this.#session.pointAtSlide(slideId, at)
+  }
+
+  /** Leads others to a part of a slide, or with null no longer. @throws {RelayFault} The node's code; `unavailable` while there is no session. */
+  async leadSlide(lead: SlideLead | null): Promise<void> {
+    if (this.#session === undefined) throw new RelayFault('unavailable', 'the node cannot be reached')
+    await this.#session.leadSlide(lead)
   }
 
   getStats(): Promise<RTCStatsReport> | undefined {

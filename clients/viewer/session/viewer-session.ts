@@ -1,9 +1,11 @@
 import { RelayFault, toFault } from '../../../relay/wire/fault.ts'
-import type { SessionId } from '../../../relay/wire/ids.ts'
+import type { SlideId } from '../../../relay/wire/ids.ts'
 import { SignalingClient } from '../../../relay/wire/signaling-client.ts'
 import type { SignalingSocket } from '../../../relay/wire/signaling-client.ts'
 import { PROTOCOL_VERSION } from '../../../relay/wire/signaling.ts'
-import type { Experience, Flow, Notification, Publication, SourceStatus } from '../../../relay/wire/signaling.ts'
+import type { Experience, Flow, Notification, Publication, ReplyData, SourceStatus } from '../../../relay/wire/signaling.ts'
+import type { LedSlide, PointedSlide, SlideLead, SlidePoint } from '../../../relay/wire/slide-sharing.ts'
+import type { SlideSummary } from '../../../relay/wire/slide.ts'
 import type { StageState, StageTarget } from '../../../relay/wire/stage.ts'
 import { millis, rtpTimestamp } from '../../../relay/wire/units.ts'
 import type { RtpTimestamp } from '../../../relay/wire/units.ts'
@@ -15,9 +17,12 @@ import { epochNow } from './page-clock.ts'
 import { Reception } from './reception.ts'
 import { WatchQueue } from './watch-queue.ts'
 
+/** Who a viewer is in its consultation. */
+export type Joined = Pick<ReplyData<'join'>, 'sessionId' | 'memberId' | 'colour'>
+
 /** What a viewer hears of its session. */
 export interface SessionListener {
-  joined(sessionId: SessionId): void
+  joined(as: Joined): void
   /** The microscope's publication changed; null while there is none. All earlier tracks are over. */
   publicationChanged(publication: Publication | null): void
   sourceChanged(source: SourceStatus): void
@@ -25,6 +30,14 @@ export interface SessionListener {
   stageChanged(state: StageState): void
   /** What flows now of what was asked for. */
   flowChanged(flow: ToldFlow): void
+  /** What the consultation has of slides. */
+  slidesChanged(slides: readonly SlideSummary[]): void
+  /** Another viewer points at a slide, or no longer. */
+  slidePointed(pointed: PointedSlide): void
+  /** Another viewer leads; null: nobody does. */
+  slideLed(led: LedSlide | null): void
+  /** Annotations of a slide were stored. */
+  annotationsChanged(slideId: SlideId, version: number): void
   /** The node said when an image was captured, in milliseconds since the epoch on its clock. */
   captured(rtpTimestamp: RtpTimestamp, capturedAtMillis: number): void
   /** The node answered what its clock says. */
@@ -80,9 +93,9 @@ export class ViewerSession {
   static async join(socket: SignalingSocket, invitation: string, listener: SessionListener, line: LineClaim): Promise<ViewerSession> {
     const session = new ViewerSession(socket, listener, line)
     try {
-      const { sessionId, publication } = await session.#client.request('join', { protocol: PROTOCOL_VERSION, invitation })
-      listener.joined(sessionId)
-      session.#follow(publication)
+      const joined = await session.#client.request('join', { protocol: PROTOCOL_VERSION, invitation })
+      listener.joined(joined)
+      session.#follow(joined.publication)
       void session.#keepReadingClock()
       return session
     } catch (error) {
@@ -122,6 +135,16 @@ export class ViewerSession {
     const publicationId = this.#publication?.publicationId
     if (publicationId === undefined) throw new RelayFault('unavailable', 'there is no microscope')
     await this.#client.request('reportExperience', { publicationId, ...experience })
+  }
+
+  /** Shows others a place of a slide, or with null none. @throws {RelayFault} The node's code. */
+  async pointAtSlide(slideId: SlideId, at: SlidePoint | null): Promise<void> {
+    await this.#client.request('pointAtSlide', { slideId, at })
+  }
+
+  /** Leads others to a part of a slide, or with null no longer. @throws {RelayFault} The node's code. */
+  async leadSlide(lead: SlideLead | null): Promise<void> {
+    await this.#client.request('leadSlide', { lead })
   }
 
   getStats(): Promise<RTCStatsReport> | undefined {
@@ -178,6 +201,18 @@ export class ViewerSession {
         break
       case 'flowChanged':
         if (this.#concerns(notification)) this.#flows(notification)
+        break
+      case 'slidesChanged':
+        this.#listener.slidesChanged(notification.slides)
+        break
+      case 'slidePointed':
+        this.#listener.slidePointed(notification)
+        break
+      case 'slideLed':
+        this.#listener.slideLed(notification.led)
+        break
+      case 'annotationsChanged':
+        this.#listener.annotationsChanged(notification.slideId, notification.version)
         break
       case 'refused':
         this.#listener.faulted(new RelayFault(notification.fault.code, notification.fault.message))

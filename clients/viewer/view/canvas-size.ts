@@ -4,12 +4,12 @@ import type { Size } from './viewport.ts'
 const ROUNDING_PIXELS = 2
 
 /**
- * Watches the size of a canvas in device pixels: exactly where the browser knows it
+ * Watches the size of a canvas, or of what holds one, in device pixels: exactly where the browser knows it
  * (`devicePixelContentBoxSize`), else as CSS pixels times the device pixel ratio, rounded.
  *
  * @returns A function that stops watching.
  */
-export function watchCanvasSize(canvas: HTMLCanvasElement, onSize: (size: Size, devicePixelRatio: number) => void): () => void {
+export function watchCanvasSize(canvas: HTMLElement, onSize: (size: Size, devicePixelRatio: number) => void): () => void {
   const observer = new ResizeObserver(entries => {
     const entry = entries.at(-1)
     if (entry === undefined) return

@@ -20,7 +20,7 @@ export interface PathRateOptions {
 }
 
 /** Standing queue aimed at by a flow of 100 Mbit/s; slower ones aim at longer, which is what makes flows share evenly. */
-const TARGET = millis(4.2)
+const TARGET = millis(3)
 const TARGET_RATE = 100e6
 const TARGET_EXPONENT = -1 / 3
 /** Reports are gathered for at least so long before something is decided. */
@@ -31,7 +31,7 @@ const KNOWN_MARGIN = 1.05
 const IDLE_ALLOWANCE = 2
 const BUSY_ALLOWANCE = 1.5
 /** Queue that a growth step may build before it is heard of. */
-const GROWTH_QUEUE = millis(14)
+const GROWTH_QUEUE = millis(8)
 /** Beside others that fill the queue, it may grow to here before less is sent. */
 const MOST_FOREIGN = millis(400)
 /** More than this is not taken for loss that has nothing to do with the rate. */

@@ -42,6 +42,11 @@ export class MessageQueue implements PacketQueue {
     return this.#waitingBytes < MAX_WAITING_BYTES && this.#unarrived.size < MAX_OPEN_MESSAGES / 2 && this.#unarrivedBytes < MAX_OPEN_BYTES / 2
   }
 
+  /** Bytes that were handed over and have not been sent once. */
+  get waitingBytes(): number {
+    return this.#waitingBytes
+  }
+
   /** Messages that were handed over and have not arrived as far as is known. */
   get unarrived(): number {
     return this.#unarrived.size

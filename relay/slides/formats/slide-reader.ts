@@ -16,6 +16,8 @@ export interface SlideReader extends AsyncDisposable {
   /** At level 0, in micrometres. */
   readonly micronsPerPixel: { readonly x: number; readonly y: number } | undefined
   readonly objectivePower: number | undefined
+  /** What a policy may let through. `date` is a calendar date, such as `2024-05-31`. */
+  readonly scan?: { readonly date?: string | undefined; readonly scannerModel?: string | undefined } | undefined
   readonly associated: readonly AssociatedImage[]
   /** Where the file says something that is not needed to show the picture: names of tags and fields, each as often as it is there. What a slide sent onward is without. */
   readonly withheld: readonly string[]

@@ -1,3 +1,4 @@
+import { RelayFault } from '../../wire/fault.ts'
 import type { ConsultationId, MemberId, Sha256, SlideId } from '../../wire/ids.ts'
 import type { ScannerKey, SlideState, SlideStructure } from '../../wire/slide.ts'
 
@@ -26,10 +27,21 @@ export interface LevelRecord {
 
 /** Room and use of a store, in bytes and counts. */
 export interface StoreUsage {
+  /** That are here. */
   readonly chunks: number
+  /** Of these, of level indexes and of documents. */
   readonly bytes: number
   readonly quotaBytes: number
 }
+
+/** A chunk as a level refers to it; `length` in bytes. */
+export interface IndexedLength {
+  readonly sha256: Sha256
+  readonly length: number
+}
+
+/** Hears of a chunk that came, or that turned out to be lost or damaged. Must not throw. */
+export type ChunkListener = (owner: MemberId, sha256: Sha256, isHere: boolean) => void
 
 /** A mistake that a verification pass found. */
 export interface StoreDefect {
@@ -51,9 +63,11 @@ export interface SlideStore extends AsyncDisposable {
    * Keeps a level and refers to its chunks.
    *
    * @param chunks - SHA-256 and length in bytes of each chunk, in order.
-   * @throws {RelayFault} `not_found` for an unknown slide; `conflict` when another index is kept for the level; `quota_exceeded` when its chunks can never fit.
+   * @throws {RelayFault} `not_found` for an unknown slide; `out_of_range` for a level that its structure has not; `conflict` when
+   *   another index is kept for the level; `bad_slide` when a chunk has another length than a slide of the owner said before;
+   *   `quota_exceeded` when what is missing of the slide does not fit beside what is here.
    */
-  putLevel(slideId: SlideId, record: LevelRecord, chunks: readonly { readonly sha256: Sha256; readonly length: number }[]): Promise<void>
+  putLevel(slideId: SlideId, record: LevelRecord, chunks: readonly IndexedLength[]): Promise<void>
   level(slideId: SlideId, level: number): LevelRecord | undefined
   /** Levels that are known of a slide, ascending. */
   levels(slideId: SlideId): readonly number[]
@@ -61,22 +75,44 @@ export interface SlideStore extends AsyncDisposable {
    * Takes a chunk whose bytes the caller has hashed; the store trusts the name.
    *
    * @returns `known` when this owner had it already.
-   * @throws {RelayFault} `not_found` when no slide of the owner refers to it, `quota_exceeded`, `storage_full`; then nothing else is lost.
+   * @throws {RelayFault} `not_found` when no slide of the owner refers to it; `hash_mismatch` for another length than was said;
+   *   `quota_exceeded`, `storage_full`, `overloaded`; then nothing else is lost.
    */
   putChunk(owner: MemberId, sha256: Sha256, body: Buffer): Promise<'stored' | 'known'>
   /** Whether chunks are here, in the order of the names. */
   hasChunks(owner: MemberId, names: readonly Sha256[]): boolean[]
-  /** Part of a chunk, `length` bytes from `offset`. @throws {RelayFault} `not_found` when it is not here. */
+  /** Part of a chunk, `length` bytes from `offset`. @throws {RelayFault} `not_found` when it is not here; `out_of_range`. */
   readChunk(owner: MemberId, sha256: Sha256, offset: number, length: number): Promise<Buffer>
-  /** @param head - The signed slide head, JWS in compact serialisation. @throws {RelayFault} `not_found`; `wrong_state` while chunks are missing. */
+  /** @param head - The signed slide head, JWS in compact serialisation. @throws {RelayFault} `not_found`; `wrong_state` while levels or chunks are missing; `conflict` when another head is kept. */
   completeSlide(slideId: SlideId, head: string): Promise<void>
   slideHead(slideId: SlideId): string | undefined
   /** Deletes a slide, and the chunks that no other slide of its owner refers to. */
   deleteSlide(slideId: SlideId): Promise<void>
-  /** Small documents beside a slide, such as its annotations. `undefined` deletes. At most 16 MiB each. */
+  /**
+   * Small documents beside a slide, such as its annotations. `undefined` deletes. At most 64 of 16 MiB each.
+   *
+   * @param name - Letters, digits, `.`, `_` and `-`, 64 at most.
+   * @throws {RelayFault} `not_found`; `bad_message` for a name or a length that is not allowed; `quota_exceeded`, `storage_full`.
+   */
   putDocument(slideId: SlideId, name: string, body: Buffer | undefined): Promise<void>
   document(slideId: SlideId, name: string): Buffer | undefined
   usage(): StoreUsage
-  /** Reads every chunk again. @param onDefect - Called for each. */
+  /** @returns Ends it when disposed of. */
+  watchChunks(listener: ChunkListener): Disposable
+  /**
+   * Reads every chunk again, slowly. One with a defect counts as not here afterwards, and slides that refer to it as `arriving`.
+   *
+   * @param onDefect - Called for each.
+   * @throws The signal's reason.
+   */
   verify(onDefect: (defect: StoreDefect) => void, signal?: AbortSignal): Promise<{ readonly checked: number }>
+}
+
+const DOCUMENT_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
+const MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
+
+/** @throws {RelayFault} `bad_message` for what no store keeps as a document. */
+export function checkDocument(name: string, body: Buffer | undefined): void {
+  if (!DOCUMENT_NAME.test(name)) throw new RelayFault('bad_message', 'not a name of a document')
+  if (body !== undefined && body.length > MAX_DOCUMENT_BYTES) throw new RelayFault('bad_message', 'the document is too long')
 }

@@ -46,7 +46,7 @@ export interface SlideDoor {
 
 /** A way for chunks to the node. */
 export interface ChunkCarrier extends AsyncDisposable {
-  readonly kind: 'https' | 'link'
+  readonly kind: 'https' | 'link' | 'local'
   /** How many chunks may be under way at once, at this moment. */
   readonly window: number
   /** Resolves when the chunk is durable at the far end. @throws {RelayFault} the node's refusal; `unavailable` or `timeout`, after which it may be repeated. */

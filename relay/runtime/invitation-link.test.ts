@@ -1,13 +1,12 @@
 import t from 'tap'
 import { findInvitation, parseInvitation } from './invitation-link.ts'
-import { AgentSettings } from './settings.ts'
-import type { RelayFault } from '../../relay/wire/fault.ts'
+import type { RelayFault } from '../wire/fault.ts'
 
 const TOKEN = 'eyJhbGciOiJFZERTQSJ9.eyJhdWQiOiJrZW5reW8ifQ.c2lnbmF0dXJl'
 
 t.test('finds signaling and token in the link that a node prints', async t => {
-  t.same(parseInvitation(`http://127.0.0.1:7680/#invitation=${TOKEN}\n`, undefined), { signalingUrl: 'ws://127.0.0.1:7680/signaling', host: '127.0.0.1', isLoopback: true, invitation: TOKEN })
-  t.same(parseInvitation(`https://relay.example/#invitation=${TOKEN}`, undefined), { signalingUrl: 'wss://relay.example/signaling', host: 'relay.example', isLoopback: false, invitation: TOKEN })
+  t.same(parseInvitation(`http://127.0.0.1:7680/#invitation=${TOKEN}\n`, undefined), { signalingUrl: 'ws://127.0.0.1:7680/signaling', origin: 'http://127.0.0.1:7680', host: '127.0.0.1', isLoopback: true, invitation: TOKEN })
+  t.same(parseInvitation(`https://relay.example/#invitation=${TOKEN}`, undefined), { signalingUrl: 'wss://relay.example/signaling', origin: 'https://relay.example', host: 'relay.example', isLoopback: false, invitation: TOKEN })
   t.equal(parseInvitation(`http://[::1]:7680/#invitation=${TOKEN}`, undefined).isLoopback, true)
 })
 
@@ -35,6 +34,6 @@ t.test('refuses everything else without repeating it', async t => {
       t.notOk((error as RelayFault).message.includes(TOKEN))
     }
   }
-  await t.rejects(findInvitation(AgentSettings.parse({})), { code: 'bad_config' })
-  await t.rejects(findInvitation(AgentSettings.parse({ invitationFile: '/nonexistent' })), { code: 'bad_config' })
+  await t.rejects(findInvitation({}), { code: 'bad_config' })
+  await t.rejects(findInvitation({ invitationFile: '/nonexistent' }), { code: 'bad_config' })
 })

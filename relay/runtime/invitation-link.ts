@@ -1,16 +1,26 @@
 import { readFile } from 'node:fs/promises'
-import { RelayFault } from '../../relay/wire/fault.ts'
-import { SIGNALING_PATH } from '../../relay/wire/signaling.ts'
-import type { AgentSettings } from './settings.ts'
+import { RelayFault } from '../wire/fault.ts'
+import { SIGNALING_PATH } from '../wire/signaling.ts'
 
 /** Where a node is, and what opens its door. The token never enters a log line. */
 export interface NodeAddress {
   readonly signalingUrl: string
+  /** Scheme, host and port of its HTTP side. */
+  readonly origin: string
   /** Of the node, without brackets. */
   readonly host: string
   /** Whether the node is on this machine. */
   readonly isLoopback: boolean
   readonly invitation: string
+}
+
+/** Where a program's settings may hold an invitation. */
+export interface InvitationSettings {
+  /** The link that the node printed, or the token in it. */
+  readonly invitation?: string | undefined
+  readonly invitationFile?: string | undefined
+  /** Origin of the node, where the invitation is a token alone. */
+  readonly node?: string | undefined
 }
 
 const LOOPBACK_HOST = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
@@ -36,6 +46,7 @@ export function parseInvitation(invitation: string, node: string | undefined): N
   const scheme = origin.protocol === 'https:' ? 'wss' : 'ws'
   return {
     signalingUrl: `${scheme}://${origin.host}${SIGNALING_PATH}`,
+    origin: origin.origin,
     host: origin.hostname.replace(/^\[|\]$/g, ''),
     isLoopback: LOOPBACK_HOST.test(origin.hostname),
     invitation: token,
@@ -47,7 +58,7 @@ export function parseInvitation(invitation: string, node: string | undefined): N
  *
  * @throws {RelayFault} `bad_config` when there is none, or it cannot be read.
  */
-export async function findInvitation(settings: Pick<AgentSettings, 'invitation' | 'invitationFile' | 'node'>): Promise<NodeAddress> {
+export async function findInvitation(settings: InvitationSettings): Promise<NodeAddress> {
   if (settings.invitation !== undefined) return parseInvitation(settings.invitation, settings.node)
   if (settings.invitationFile === undefined) {
     throw refuse('no invitation: give --invitation-file, KENKYO_INVITATION or --invitation')

@@ -1,0 +1,90 @@
+import { RelayFault, toFault } from '../../relay/wire/fault.ts'
+import { millis } from '../../relay/wire/units.ts'
+import type { Clock } from '../../relay/runtime/clock.ts'
+import type { ChunkCarrier } from '../../relay/slides/transfer/transfer.ts'
+import type { Sha256, SlideId } from '../../relay/wire/ids.ts'
+
+/** What {@link LinkOrHttps} chooses between. */
+export interface LinkOrHttpsOptions {
+  /** @throws {RelayFault} `unavailable` or `timeout` where no link comes up. */
+  readonly openLink: (signal: AbortSignal) => Promise<ChunkCarrier>
+  /** Owned by this carrier. */
+  readonly https: ChunkCarrier
+  readonly clock: Clock
+  readonly onFallback: (fault: RelayFault) => void
+}
+
+/** After no link came up, so long passes before it is tried again. */
+const LINK_INTERVAL = millis(60_000)
+
+/** Carries chunks by a link, which is opened with the first chunk and again when it is lost; by HTTPS where none comes up. */
+export class LinkOrHttps implements ChunkCarrier {
+  readonly #options: LinkOrHttpsOptions
+  readonly #stop = new AbortController()
+  #link: ChunkCarrier | undefined
+  #opening: Promise<ChunkCarrier> | undefined
+  #triedAt = millis(-Infinity)
+
+  constructor(options: LinkOrHttpsOptions) {
+    this.#options = options
+  }
+
+  get kind(): ChunkCarrier['kind'] {
+    return this.#link === undefined ? 'https' : 'link'
+  }
+
+  get window(): number {
+    return (this.#link ?? this.#options.https).window
+  }
+
+  async put(slideId: SlideId, sha256: Sha256, body: Buffer, signal: AbortSignal): Promise<'stored' | 'known'> {
+    const carrier = await this.#choose(signal)
+    try {
+      return await carrier.put(slideId, sha256, body, signal)
+    } catch (error) {
+      // A chunk that got no answer says nothing of the others; a link that is gone fails all of them.
+      if (carrier === this.#link && toFault(error).code === 'unavailable') {
+        this.#link = undefined
+        await carrier[Symbol.asyncDispose]()
+      }
+      throw error
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort(new RelayFault('unavailable', 'closed by this side'))
+    await this.#opening?.catch(() => undefined)
+    await this.#link?.[Symbol.asyncDispose]()
+    await this.#options.https[Symbol.asyncDispose]()
+  }
+
+  async #choose(signal: AbortSignal): Promise<ChunkCarrier> {
+    signal.throwIfAborted()
+    const { clock, https } = this.#options
+    if (this.#link !== undefined) return this.#link
+    if (this.#opening === undefined && clock.now() - this.#triedAt < LINK_INTERVAL) return https
+    this.#opening ??= this.#open().finally(() => (this.#opening = undefined))
+    const aborted = Promise.withResolvers<never>()
+    const abort = (): void => aborted.reject(signal.reason as Error)
+    signal.addEventListener('abort', abort, { once: true })
+    try {
+      return await Promise.race([this.#opening, aborted.promise])
+    } finally {
+      signal.removeEventListener('abort', abort)
+    }
+  }
+
+  async #open(): Promise<ChunkCarrier> {
+    const { clock, https, onFallback, openLink } = this.#options
+    try {
+      this.#link = await openLink(this.#stop.signal)
+      return this.#link
+    } catch (error) {
+      const fault = toFault(error)
+      if (fault.code !== 'unavailable' && fault.code !== 'timeout') throw error
+      this.#triedAt = clock.now()
+      onFallback(fault)
+      return https
+    }
+  }
+}

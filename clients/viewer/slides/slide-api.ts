@@ -1,0 +1,128 @@
+import { z } from 'zod'
+import { FAULT_CODES, RelayFault } from '../../../relay/wire/fault.ts'
+import type { SlideId } from '../../../relay/wire/ids.ts'
+import { SlideAnnotations } from '../../../relay/wire/slide-annotations.ts'
+import { ScannerKey, SLIDE_LIMITS, SlideState, SlideStructure } from '../../../relay/wire/slide.ts'
+import type { SlideViewport } from '../../../relay/wire/slide.ts'
+import { sha256, toHex } from '../../../relay/wire/tile-proof.ts'
+import type { LevelProgress } from './arrival.ts'
+import type { SlideIdentity } from './level-proofs.ts'
+import type { TileAddress } from './slide-levels.ts'
+
+/** Header of a tile's answer: its Merkle proof. */
+const PROOF_HEADER = 'kenkyo-proof'
+
+const Refusal = z.object({ code: z.enum(FAULT_CODES) })
+const level = z.int().min(0).max(SLIDE_LIMITS.levels - 1)
+
+const Description = z.object({
+  /** As it came, base64. */
+  structure: z.base64(),
+  key: ScannerKey,
+  state: SlideState,
+  levels: z.array(z.object({ level, head: z.string() })).max(SLIDE_LIMITS.levels),
+})
+
+const Arrived = z.object({
+  state: SlideState,
+  levels: z.array(z.object({ level, chunks: z.int().min(0), chunksHere: z.int().min(0) })).max(SLIDE_LIMITS.levels),
+})
+
+/** A tile as the node sent it, unchecked. */
+export interface FetchedTile {
+  readonly bytes: Uint8Array<ArrayBuffer>
+  readonly proof: string | null
+}
+
+/** Annotations, and the entity tag of the version. */
+export interface FetchedAnnotations {
+  readonly annotations: SlideAnnotations
+  readonly version: string
+}
+
+const fromBase64 = (text: string): Uint8Array<ArrayBuffer> => Uint8Array.from(atob(text), character => character.charCodeAt(0))
+
+/** Asks the node for one slide, with the invitation in a header: a token never becomes part of a URL. See `docs/SLIDES.md`. */
+export class SlideApi {
+  readonly #base: string
+  readonly #token: string
+
+  constructor(origin: string, token: string, slideId: SlideId) {
+    this.#base = `${origin}/slides/${slideId}`
+    this.#token = token
+  }
+
+  /** What the slide is, and what its signatures are checked against. @throws {RelayFault} The node's code; `bad_slide` for a structure that is none. */
+  async describe(): Promise<SlideIdentity> {
+    const { structure: text, key } = await this.#json('', Description)
+    const bytes = fromBase64(text)
+    try {
+      const structure = SlideStructure.parse(JSON.parse(new TextDecoder().decode(bytes)))
+      // Without it, tiles are shown, and said to be unverified.
+      const structureSha256 = 'subtle' in crypto ? toHex(await sha256(bytes)) : ''
+      return { structure, structureSha256, key }
+    } catch (cause) {
+      throw new RelayFault('bad_slide', 'the structure of the slide is none', { cause })
+    }
+  }
+
+  /** The signed head of a level. @throws {RelayFault} `not_found` while the node has none. */
+  async levelHead(wanted: number): Promise<string> {
+    const { levels } = await this.#json('', Description)
+    const head = levels.find(known => known.level === wanted)?.head
+    if (head === undefined) throw new RelayFault('not_found', 'that level is not announced')
+    return head
+  }
+
+  /** @throws {RelayFault} `not_found` for a tile that has not arrived. */
+  async tile({ level: number, column, row }: TileAddress, signal: AbortSignal): Promise<FetchedTile> {
+    const response = await this.#fetch(`/tiles/${number}/${column}/${row}`, { signal })
+    return { bytes: new Uint8Array(await response.arrayBuffer()), proof: response.headers.get(PROOF_HEADER) }
+  }
+
+  /** How far the slide is, by level. */
+  async arrived(): Promise<{ readonly state: SlideState; readonly levels: readonly LevelProgress[] }> {
+    const { state, levels } = await this.#json('/arrived', Arrived)
+    return { state, levels: levels.map(({ level: number, chunks, chunksHere }) => ({ level: number, chunks, here: chunksHere })) }
+  }
+
+  /** Says what is looked at, so that it comes first. */
+  async look(viewport: SlideViewport): Promise<void> {
+    await this.#fetch('/viewport', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(viewport) })
+  }
+
+  async annotations(): Promise<FetchedAnnotations> {
+    const response = await this.#fetch('/annotations', {})
+    return { annotations: parsed(SlideAnnotations, await response.json()), version: response.headers.get('etag') ?? '' }
+  }
+
+  /** @returns The new version. @throws {RelayFault} `conflict` when another one was stored meanwhile. */
+  async storeAnnotations({ annotations, version }: FetchedAnnotations): Promise<string> {
+    const headers = { 'content-type': 'application/geo+json', 'if-match': version }
+    const response = await this.#fetch('/annotations', { method: 'PUT', headers, body: JSON.stringify(annotations) })
+    return response.headers.get('etag') ?? ''
+  }
+
+  async #json<Schema extends z.ZodType>(path: string, schema: Schema): Promise<z.infer<Schema>> {
+    const response = await this.#fetch(path, {})
+    return parsed(schema, await response.json())
+  }
+
+  async #fetch(path: string, init: RequestInit): Promise<Response> {
+    let response: Response
+    try {
+      response = await fetch(this.#base + path, { ...init, headers: { ...init.headers as Record<string, string> | undefined, authorization: `Bearer ${this.#token}` } })
+    } catch (cause) {
+      throw new RelayFault('unavailable', 'the node cannot be reached', { cause })
+    }
+    if (response.ok) return response
+    const refusal = Refusal.safeParse(await response.json().catch(() => undefined))
+    throw new RelayFault(refusal.success ? refusal.data.code : response.status === 404 ? 'not_found' : 'unavailable', 'the node refused')
+  }
+}
+
+function parsed<Schema extends z.ZodType>(schema: Schema, value: unknown): z.infer<Schema> {
+  const result = schema.safeParse(value)
+  if (!result.success) throw new RelayFault('bad_message', 'the node answered with something else', { cause: result.error })
+  return result.data
+}

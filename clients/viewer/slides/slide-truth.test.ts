@@ -1,0 +1,31 @@
+import { t } from 'tap'
+import { isSharp, tellSlideTruth } from './slide-truth.ts'
+import type { TileState } from './slide-truth.ts'
+
+const facts = (states: TileState[], isRecompressed = false) => ({ level: 1, zoom: 0.75, standInZoom: 3, states, isRecompressed })
+const kind = (states: TileState[], isRecompressed = false) => tellSlideTruth(facts(states, isRecompressed)).kind
+
+t.test('is bit-exact only where every visible tile is proven and was written by the scanner', async t => {
+  t.equal(kind(['proven', 'proven']), 'exact')
+  t.equal(kind(['proven', 'proven'], true), 'recompressed')
+  t.equal(kind(['proven', 'unproven']), 'unverified')
+  t.equal(kind(['unproven'], true), 'unverified')
+})
+
+t.test('the worst tile decides', async t => {
+  t.equal(kind(['proven', 'loading']), 'loading')
+  t.equal(kind(['proven', 'loading', 'missing']), 'missing')
+  t.equal(kind(['proven', 'loading', 'missing', 'refused']), 'refused')
+  t.equal(kind(['proven', 'refused'], true), 'refused')
+  t.equal(kind([]), 'none', 'nothing to see proves nothing')
+})
+
+t.test('counts tiles, and speaks of stand-ins only while something is not there', async t => {
+  t.same(tellSlideTruth(facts(['proven', 'missing', 'missing'])).tiles, { proven: 1, unproven: 0, refused: 0, missing: 2, loading: 0 })
+  t.equal(tellSlideTruth(facts(['proven', 'missing'])).standInZoom, 3)
+  t.equal(tellSlideTruth(facts(['proven', 'refused'])).standInZoom, null)
+})
+
+t.test('is sharp when nothing is awaited and nothing refused', async t => {
+  t.same((['exact', 'recompressed', 'unverified', 'missing', 'loading', 'refused', 'none'] as const).map(kind => isSharp({ ...tellSlideTruth(facts([])), kind })), [true, true, true, false, false, false, false])
+})

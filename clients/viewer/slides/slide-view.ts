@@ -1,0 +1,269 @@
+import { batch, computed, signal } from '@preact/signals'
+import { toFault } from '../../../relay/wire/fault.ts'
+import type { RelayFault } from '../../../relay/wire/fault.ts'
+import type { SlideArea, SlidePoint } from '../../../relay/wire/slide-sharing.ts'
+import { tilesOf } from '../../../relay/wire/slide.ts'
+import type { SlideState, SlideStructure, SlideViewport } from '../../../relay/wire/slide.ts'
+import { millis } from '../../../relay/wire/units.ts'
+import type { GestureStage, GestureTarget } from '../view/gestures.ts'
+import { fit, fitScale, imageOrigin, imagePoint, pan, scaleAt, settle, visibleRect, zoomAt } from '../view/viewport.ts'
+import type { Point, Rect, Size, Viewport } from '../view/viewport.ts'
+import { arrivedShare, heatLine } from './arrival.ts'
+import type { LevelProgress } from './arrival.ts'
+import { ThrottledSender } from './latest-throttle.ts'
+import { LevelProofs } from './level-proofs.ts'
+import type { SlideIdentity } from './level-proofs.ts'
+import type { SlideApi } from './slide-api.ts'
+import { areaOnLevel, levelFor, levelScale, shapeOf, tileKey, tilesOfArea } from './slide-levels.ts'
+import type { TileAddress } from './slide-levels.ts'
+import { SlidePixels } from './slide-pixels.ts'
+import { isSharp, tellSlideTruth } from './slide-truth.ts'
+import type { SlideTruth } from './slide-truth.ts'
+import { TileLedger } from './tile-ledger.ts'
+import { TileLoader } from './tile-loader.ts'
+
+const LOOK_INTERVAL = millis(200)
+const ARRIVAL_INTERVAL = millis(500)
+/** What could not be had and no news came of is asked for again. */
+const RETRY_MS = 2000
+
+/** A slide's pixels cannot be steered. */
+const NO_STAGE: GestureStage = { place: undefined, micrometresPerPixel: 1, reachFor: () => undefined }
+const NO_TRUTH = tellSlideTruth({ level: 0, zoom: 1, standInZoom: null, states: [], isRecompressed: false })
+
+/** One open slide: what is seen of it, what is true of that, and what can be done with it. */
+export class SlideView implements GestureTarget {
+  readonly stage = NO_STAGE
+  readonly structure: SlideStructure
+  /** Of level 0. */
+  readonly image: Size
+  /** In device pixels. */
+  readonly canvas = signal<Size>({ width: 1, height: 1 })
+  readonly devicePixelRatio = signal(1)
+  /** In pixels of level 0. */
+  readonly viewport = signal<Viewport | null>(null)
+  readonly truth = signal<SlideTruth>(NO_TRUTH)
+  readonly state = signal<SlideState>('arriving')
+  readonly progress = signal<readonly LevelProgress[]>([])
+  readonly fault = signal<RelayFault | null>(null)
+  readonly heat = computed(() => heatLine(this.structure.levels.map(tilesOf), this.progress.value))
+  readonly share = computed(() => arrivedShare(this.structure.levels.map(tilesOf), this.progress.value))
+  /** From opening to the first sharp viewport, in milliseconds; null before. */
+  firstSharpMillis: number | null = null
+  /** From the last change of the viewport until it was sharp; null while it is not. */
+  sharpMillis: number | null = null
+  /** Called for own gestures, with where the pointer is on the slide. */
+  onPointer: ((at: SlidePoint | null) => void) | undefined
+  /** Called when this viewer moves by itself. */
+  onGesture: (() => void) | undefined
+  /** Called whenever what is seen changed. */
+  onMoved: ((area: SlideArea) => void) | undefined
+  readonly #api: SlideApi
+  readonly #ledger = new TileLedger()
+  readonly #loader: TileLoader
+  readonly #pixels: SlidePixels
+  readonly #look: ThrottledSender<SlideViewport>
+  readonly #readArrival: ThrottledSender<null>
+  readonly #retry: ReturnType<typeof setInterval>
+  readonly #openedAtMs = performance.now()
+  #movedAtMs = performance.now()
+  #isFitted = true
+  #isJudging = false
+  #wanted: readonly TileAddress[] = []
+
+  /** @param element - Is filled with the slide's pixels. */
+  constructor(element: HTMLElement, api: SlideApi, identity: SlideIdentity) {
+    this.structure = identity.structure
+    const { width, height } = shapeOf(this.structure, 0)
+    this.image = { width, height }
+    this.#api = api
+    this.#loader = new TileLoader(this.structure, api, new LevelProofs(identity, level => api.levelHead(level)), this.#ledger)
+    this.#pixels = new SlidePixels(element, this.structure, {
+      load: async tile => {
+        const picture = await this.#loader.load(tile)
+        this.#judgeSoon()
+        return picture
+      },
+      drawn: () => this.#judge(),
+    })
+    this.#look = new ThrottledSender(LOOK_INTERVAL, viewport => this.#try(api.look(viewport)))
+    this.#readArrival = new ThrottledSender(ARRIVAL_INTERVAL, () => this.#try(this.#arrival()))
+    this.#readArrival.offer(null)
+    this.#retry = setInterval(() => this.#askAgain(), RETRY_MS)
+  }
+
+  /** Micrometres of one pixel of level 0, or 1 where nobody knows. */
+  get micrometresPerPixel(): Point {
+    return this.structure.micronsPerPixel ?? { x: 1, y: 1 }
+  }
+
+  /** What is seen, in pixels of level 0. */
+  get visible(): Rect {
+    const { value: viewport } = this.viewport
+    return viewport === null ? { x: 0, y: 0, width: 0, height: 0 } : visibleRect(viewport, this.image, this.canvas.value)
+  }
+
+  /** The tiles that were drawn last, and the pixels they were drawn on. */
+  get pixels(): SlidePixels {
+    return this.#pixels
+  }
+
+  /** The node has more of the slide. */
+  arrived(): void {
+    this.#readArrival.offer(null)
+    this.#askAgain()
+  }
+
+  resize(canvas: Size, devicePixelRatio: number): void {
+    batch(() => {
+      this.devicePixelRatio.value = devicePixelRatio
+      this.canvas.value = canvas
+    })
+    const { value: viewport } = this.viewport
+    this.#goTo(this.#isFitted || viewport === null ? fit(this.image, canvas) : settle(viewport, this.image, canvas))
+  }
+
+  fit(): void {
+    this.#gesture(fit(this.image, this.canvas.value))
+  }
+
+  zoom(factor: number, at: Point = this.#centre()): void {
+    if (this.viewport.value !== null) this.#gesture(zoomAt(this.viewport.value, this.image, this.canvas.value, { factor, at }))
+  }
+
+  zoomTo(scale: number, at: Point = this.#centre()): void {
+    if (this.viewport.value !== null) this.#gesture(scaleAt(this.viewport.value, this.image, this.canvas.value, { scale, at }))
+  }
+
+  pan(by: Point): void {
+    if (this.viewport.value !== null) this.#gesture(pan(this.viewport.value, this.image, this.canvas.value, by))
+  }
+
+  /** Puts a point of level 0 at the centre. */
+  view(to: Viewport): void {
+    this.#gesture(settle(to, this.image, this.canvas.value))
+  }
+
+  pointAt(at: Point | undefined): void {
+    this.onPointer?.(at === undefined ? null : this.placeOf(at))
+  }
+
+  /** Shows a part of the slide because somebody leads there: as much as fits, all of it. */
+  follow(area: SlideArea): void {
+    const { x: across, y: down } = this.micrometresPerPixel
+    const [width, height] = [area.width / across, area.height / down]
+    const scale = Math.min(this.canvas.value.width / width, this.canvas.value.height / height)
+    this.#goTo(settle({ x: area.x / across + width / 2, y: area.y / down + height / 2, scale }, this.image, this.canvas.value))
+  }
+
+  /** The place on the slide under a canvas point, in micrometres. */
+  placeOf(at: Point): SlidePoint {
+    const { value: viewport } = this.viewport
+    const point = viewport === null ? { x: 0, y: 0 } : imagePoint(viewport, this.canvas.value, at)
+    return { x: point.x * this.micrometresPerPixel.x, y: point.y * this.micrometresPerPixel.y }
+  }
+
+  /** Where a place of the slide is on the screen, in CSS pixels of the view. */
+  screenPoint({ x, y }: SlidePoint): Point {
+    const { value: viewport } = this.viewport
+    if (viewport === null) return { x: -1e6, y: -1e6 }
+    const origin = imageOrigin(viewport, this.canvas.value)
+    const ratio = this.devicePixelRatio.value
+    const { x: across, y: down } = this.micrometresPerPixel
+    return { x: (origin.x + (x / across) * viewport.scale) / ratio, y: (origin.y + (y / down) * viewport.scale) / ratio }
+  }
+
+  close(): void {
+    clearInterval(this.#retry)
+    this.#look.drop()
+    this.#readArrival.drop()
+    this.#loader.close()
+    this.#pixels.close()
+  }
+
+  #centre(): Point {
+    return { x: this.canvas.value.width / 2, y: this.canvas.value.height / 2 }
+  }
+
+  #gesture(viewport: Viewport): void {
+    this.onGesture?.()
+    this.#goTo(viewport)
+  }
+
+  #goTo(viewport: Viewport): void {
+    const before = this.viewport.value
+    this.#isFitted = viewport.scale === fitScale(this.image, this.canvas.value)
+    this.viewport.value = viewport
+    if (before?.x !== viewport.x || before.y !== viewport.y || before.scale !== viewport.scale) {
+      this.#movedAtMs = performance.now()
+      this.sharpMillis = null
+    }
+    const area = this.visible
+    if (area.width <= 0 || area.height <= 0) return
+    const level = levelFor(this.structure, viewport.scale)
+    this.#wanted = tilesOfArea(this.structure, level, area)
+    const isWanted = this.#wantedTiles(area, level)
+    this.#loader.keep(isWanted)
+    this.#pixels.show(viewport, this.canvas.value, isWanted)
+    this.#look.offer({ level, ...areaOnLevel(this.structure, level, area) })
+    const { x: across, y: down } = this.micrometresPerPixel
+    this.onMoved?.({ x: area.x * across, y: area.y * down, width: area.width * across, height: area.height * down })
+    this.#judgeSoon()
+  }
+
+  /** Tiles of the level that is shown, and coarser ones to stand in for them. */
+  #wantedTiles(area: Rect, level: number): (tile: TileAddress) => boolean {
+    const keys = new Set<string>()
+    for (let coarser = level; coarser < this.structure.levels.length; coarser++) for (const tile of tilesOfArea(this.structure, coarser, area)) keys.add(tileKey(tile))
+    return tile => keys.has(tileKey(tile))
+  }
+
+  #askAgain(): void {
+    if (this.viewport.value === null || isSharp(this.truth.value)) return
+    this.#pixels.revive(this.#wantedTiles(this.visible, levelFor(this.structure, this.viewport.value.scale)))
+  }
+
+  #judgeSoon(): void {
+    if (this.#isJudging) return
+    this.#isJudging = true
+    requestAnimationFrame(() => {
+      this.#isJudging = false
+      this.#judge()
+    })
+  }
+
+  #judge(): void {
+    const { value: viewport } = this.viewport
+    if (viewport === null) return
+    const level = levelFor(this.structure, viewport.scale)
+    const zoomOf = (of: number): number => viewport.scale / levelScale(this.structure, of)
+    const drawn = this.#pixels.drawnTiles()
+    const keys = new Set(drawn.map(tileKey))
+    const coarsest = Math.max(...drawn.map(tile => tile.level))
+    const { isMade } = shapeOf(this.structure, level)
+    const truth = tellSlideTruth({
+      level,
+      zoom: zoomOf(level),
+      standInZoom: coarsest > level ? zoomOf(coarsest) : null,
+      states: this.#wanted.map(tile => this.#ledger.stateOf(tile, keys.has(tileKey(tile)))),
+      isRecompressed: isMade || this.structure.format === 'foreign',
+    })
+    if (isSharp(truth)) {
+      this.sharpMillis ??= performance.now() - this.#movedAtMs
+      this.firstSharpMillis ??= performance.now() - this.#openedAtMs
+    }
+    if (JSON.stringify(truth) !== JSON.stringify(this.truth.value)) this.truth.value = truth
+  }
+
+  async #arrival(): Promise<void> {
+    const { state, levels } = await this.#api.arrived()
+    batch(() => {
+      this.state.value = state
+      this.progress.value = levels
+    })
+  }
+
+  #try(asking: Promise<void>): void {
+    asking.then(() => (this.fault.value = null), (error: unknown) => (this.fault.value = toFault(error)))
+  }
+}

@@ -1,0 +1,111 @@
+import type { Language } from '../i18n.ts'
+
+/** The words of slides; `{n}` is a number or a name. */
+const en = {
+  slides: 'Slides',
+  live: 'Live image',
+  noSlides: 'No slides yet',
+  arriving: 'arriving, {n} MB',
+  complete: 'complete',
+  failed: 'transfer failed',
+  slide: 'Slide',
+  // Badge.
+  exact: 'Bit-exact',
+  recompressed: 'Recompressed',
+  unverified: 'Not verified: this browser cannot',
+  missing: 'Not yet here',
+  loading: 'Loading',
+  refused: 'Proof failed: {n} tiles refused',
+  none: 'No image yet',
+  atNative: '1:1',
+  reduced: 'reduced ×{n}',
+  enlarged: 'enlarged ×{n}',
+  standIn: 'upscaled ×{n} in its place',
+  // Heat line.
+  heat: 'What has arrived',
+  heatLevel: 'Level {n}',
+  scannerArriving: 'The scanner is sending',
+  scannerComplete: 'The whole slide is here',
+  scannerFailed: 'The scanner gave up',
+  // Scale.
+  scaleUnknown: 'The file does not say how large its pixels are: no scale, annotations in pixels',
+  objective: 'Objective {n}',
+  shownAt: 'shown {n}',
+  // Sharing.
+  lead: 'Lead the others',
+  stopLeading: 'Stop leading',
+  follow: 'Follow {n}',
+  stopFollowing: 'Stop following {n}',
+  leading: 'You lead',
+  following: 'You follow {n}',
+  // Tools.
+  tools: 'Annotations',
+  hand: 'Move',
+  point: 'Point',
+  rectangle: 'Rectangle',
+  polygon: 'Polygon',
+  freehand: 'Freehand',
+  text: 'Text',
+  undo: 'Undo',
+  export: 'Export as GeoJSON',
+  remove: 'Remove',
+  write: 'Text, Enter to keep it',
+  help: 'S slides · Escape live image · P point · R rectangle · G polygon · H freehand · T text · V move · U undo · M follow or lead · E export',
+  fault: 'The node said: {n}',
+} as const
+
+/** A key of the dictionaries. */
+export type SlideTextKey = keyof typeof en
+
+const ja: Record<SlideTextKey, string> = {
+  slides: 'スライド',
+  live: 'ライブ画像',
+  noSlides: 'スライドはまだありません',
+  arriving: '受信中 {n} MB',
+  complete: '受信完了',
+  failed: '転送失敗',
+  slide: 'スライド',
+  exact: 'ビット完全一致',
+  recompressed: '再圧縮画像',
+  unverified: '未検証（このブラウザーでは検証できません）',
+  missing: '未受信',
+  loading: '読込中',
+  refused: '検証失敗：{n} タイルを拒否',
+  none: '画像なし',
+  atNative: '等倍 1:1',
+  reduced: '縮小 ×{n}',
+  enlarged: '拡大 ×{n}',
+  standIn: '代わりに拡大 ×{n} を表示',
+  heat: '受信状況',
+  heatLevel: 'レベル {n}',
+  scannerArriving: 'スキャナーが送信中',
+  scannerComplete: 'スライド全体を受信済み',
+  scannerFailed: 'スキャナーが送信を中止',
+  scaleUnknown: 'ファイルに画素寸法がありません：縮尺なし、注釈は画素単位',
+  objective: '対物 {n}',
+  shownAt: '表示 {n}',
+  lead: '他の参加者を先導',
+  stopLeading: '先導を終了',
+  follow: '{n} に追従',
+  stopFollowing: '{n} への追従を終了',
+  leading: '先導中',
+  following: '{n} に追従中',
+  tools: '注釈',
+  hand: '移動',
+  point: '点',
+  rectangle: '矩形',
+  polygon: '多角形',
+  freehand: '自由線',
+  text: '文字',
+  undo: '元に戻す',
+  export: 'GeoJSON に書き出す',
+  remove: '削除',
+  write: '文字を入力し Enter で確定',
+  help: 'S スライド · Escape ライブ画像 · P 点 · R 矩形 · G 多角形 · H 自由線 · T 文字 · V 移動 · U 元に戻す · M 追従・先導 · E 書き出し',
+  fault: 'ノードの応答：{n}',
+}
+
+const DICTIONARIES: Record<Language, Record<SlideTextKey, string>> = { ja, en }
+
+/** A text in a language, with its number or name put in. */
+export const slideText = (language: Language, key: SlideTextKey, n: number | string = ''): string => DICTIONARIES[language][key].replace('{n}', String(n))

@@ -1,0 +1,203 @@
+import sharp from 'sharp'
+import { RelayFault } from '../../wire/fault.ts'
+import { columnsOf, rowsOf, tilesOf } from '../../wire/slide.ts'
+import { jpegCompleter } from '../../wire/tile-jpeg.ts'
+import { MadeTiles, MadeTilesWriter } from './made-tiles.ts'
+import { planPyramid } from './pyramid-plan.ts'
+import type { SlideFormat, SlideLevel } from '../../wire/slide.ts'
+import type { PlannedLevel, Shrink } from './pyramid-plan.ts'
+import type { AssociatedImage, SlideReader } from './slide-reader.ts'
+
+/** How missing levels are made. */
+export interface MakePyramidOptions {
+  /** Where what was made is kept, as one file, and found again. One directory for each slide. */
+  readonly directory: string
+  readonly signal?: AbortSignal | undefined
+  /** Tiles made, and to be made. */
+  readonly onProgress?: ((done: number, all: number) => void) | undefined
+}
+
+const JPEG_QUALITY = 90
+/** Shrunk tiles kept for the next tile beside and below, in bytes. */
+const KEPT_BYTES = 48 * 1024 * 1024
+
+type ReadTile = (column: number, row: number) => Promise<Buffer>
+
+/**
+ * A slide without gaps between its levels: those the file lacks are made (JPEG, quality 90, 4:2:0, tiles of 256 pixels),
+ * tile by tile, with some 50 MB of memory whatever the size of the slide. A slide that lacks none is returned as it is.
+ *
+ * @param reader - Taken over, also when this fails.
+ * @throws {RelayFault} `bad_slide` when a tile cannot be decoded; `storage_full`. The signal's reason when it is aborted.
+ */
+export async function makePyramid(reader: SlideReader, { directory, signal, onProgress }: MakePyramidOptions): Promise<SlideReader> {
+  await using scope = new AsyncDisposableStack()
+  scope.use(reader)
+  const plan = planPyramid(reader.levels)
+  const all = plan.reduce((sum, { kind, shape }) => sum + (kind === 'made' ? tilesOf(shape) : 0), 0)
+  if (all > 0 && (await hasMade(directory, all)) === undefined) {
+    await translated(makeAll(reader, plan, { directory, signal, onProgress: done => onProgress?.(done, all) }))
+  }
+  const made = all === 0 ? undefined : scope.use(await MadeTiles.find(directory, all))
+  const slide = all === 0 ? reader : new CompletedSlide(reader, plan, made)
+  scope.move()
+  return slide
+}
+
+async function hasMade(directory: string, tiles: number): Promise<true | undefined> {
+  await using found = await MadeTiles.find(directory, tiles)
+  return found === undefined ? undefined : true
+}
+
+/** A full disk has a code of its own. */
+async function translated(work: Promise<void>): Promise<void> {
+  try {
+    await work
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && (cause.code === 'ENOSPC' || cause.code === 'EDQUOT')) throw new RelayFault('storage_full', 'no room for the levels of a slide', { cause })
+    throw cause
+  }
+}
+
+interface MakeAllOptions {
+  readonly directory: string
+  readonly signal: AbortSignal | undefined
+  readonly onProgress: (done: number) => void
+}
+
+async function makeAll(reader: SlideReader, plan: readonly PlannedLevel[], { directory, signal, onProgress }: MakeAllOptions): Promise<void> {
+  await using writer = await MadeTilesWriter.open(directory)
+  let source: { readonly shape: SlideLevel; readonly read: ReadTile } | undefined
+  let done = 0
+  for (const level of plan) {
+    const first = done
+    const columns = columnsOf(level.shape)
+    if (level.kind === 'made') {
+      if (source === undefined) throw new Error('a pyramid begins with a level of the file')
+      const shrinker = new LevelShrinker(source.shape, level.shrink, source.read)
+      for (let row = 0; row < rowsOf(level.shape); row++) {
+        for (let column = 0; column < columns; column++) {
+          signal?.throwIfAborted()
+          await writer.write(await shrinker.make(level.shape, column, row))
+          onProgress(++done)
+        }
+      }
+    }
+    source = { shape: level.shape, read: level.kind === 'kept' ? (column, row) => reader.readTile(level.index, column, row) : (column, row) => writer.read(first + row * columns + column) }
+  }
+  await writer.finish()
+}
+
+/** Makes tiles of one level out of those of the next finer one: each is shrunk by itself while it is decoded, and copied to its place. */
+class LevelShrinker {
+  readonly #source: SlideLevel
+  readonly #read: ReadTile
+  readonly #complete: (tile: Uint8Array) => Uint8Array
+  readonly #width: number
+  readonly #height: number
+  /** Oldest first. */
+  readonly #kept = new Map<number, Promise<Uint8Array>>()
+
+  constructor(source: SlideLevel, shrink: Shrink, read: ReadTile) {
+    this.#source = source
+    this.#read = read
+    this.#complete = jpegCompleter(source.encoding)
+    this.#width = source.tileWidth / shrink
+    this.#height = source.tileHeight / shrink
+  }
+
+  async make(shape: SlideLevel, column: number, row: number): Promise<Buffer> {
+    const { tileWidth, tileHeight } = shape
+    const [left, top] = [column * tileWidth, row * tileHeight]
+    const pixels = new Uint8Array(tileWidth * tileHeight * 3).fill(255)
+    const [firstColumn, firstRow] = [Math.floor(left / this.#width), Math.floor(top / this.#height)]
+    const lastColumn = Math.min(columnsOf(this.#source) - 1, Math.floor((left + tileWidth - 1) / this.#width))
+    const lastRow = Math.min(rowsOf(this.#source) - 1, Math.floor((top + tileHeight - 1) / this.#height))
+    const copies: Promise<void>[] = []
+    for (let y = firstRow; y <= lastRow; y++) {
+      for (let x = firstColumn; x <= lastColumn; x++) {
+        copies.push(this.#shrunk(x, y).then(tile => this.#copy(tile, x * this.#width - left, y * this.#height - top, pixels, shape)))
+      }
+    }
+    await Promise.all(copies)
+    return sharp(pixels, { raw: { width: tileWidth, height: tileHeight, channels: 3 } }).jpeg({ quality: JPEG_QUALITY, chromaSubsampling: '4:2:0' }).toBuffer()
+  }
+
+  /** @param x, y - Of the shrunk tile's corner, in pixels of the tile that is made; may be negative. */
+  #copy(tile: Uint8Array, x: number, y: number, pixels: Uint8Array, { tileWidth, tileHeight }: SlideLevel): void {
+    const [from, to] = [Math.max(0, x), Math.min(tileWidth, x + this.#width)]
+    for (let line = Math.max(0, y); line < Math.min(tileHeight, y + this.#height); line++) {
+      const at = ((line - y) * this.#width + from - x) * 3
+      pixels.set(tile.subarray(at, at + (to - from) * 3), (line * tileWidth + from) * 3)
+    }
+  }
+
+  #shrunk(x: number, y: number): Promise<Uint8Array> {
+    const key = y * columnsOf(this.#source) + x
+    const tile = this.#kept.get(key) ?? this.#decode(x, y)
+    this.#kept.delete(key)
+    this.#kept.set(key, tile)
+    const most = Math.max(64, Math.floor(KEPT_BYTES / (this.#width * this.#height * 3)))
+    for (const oldest of this.#kept.keys()) {
+      if (this.#kept.size <= most) break
+      this.#kept.delete(oldest)
+    }
+    return tile
+  }
+
+  async #decode(x: number, y: number): Promise<Uint8Array> {
+    const { tileWidth, tileHeight } = this.#source
+    const tile = await this.#read(x, y)
+    if (tile.length === 0) return new Uint8Array(this.#width * this.#height * 3).fill(255)
+    const whole = this.#complete(tile)
+    try {
+      // A tile with an error in its scan is shown as far as it goes, as viewers do.
+      return await sharp(whole, { failOn: 'none', limitInputPixels: tileWidth * tileHeight }).resize(this.#width, this.#height, { fit: 'fill' }).toColourspace('srgb').removeAlpha().raw().toBuffer()
+    } catch (cause) {
+      throw new RelayFault('bad_slide', 'a tile that cannot be decoded', { cause })
+    }
+  }
+}
+
+/** A slide with levels that were made. Closing it closes the original. */
+class CompletedSlide implements SlideReader {
+  readonly format: SlideFormat
+  readonly levels: readonly SlideLevel[]
+  readonly micronsPerPixel: SlideReader['micronsPerPixel']
+  readonly objectivePower: number | undefined
+  readonly scan: SlideReader['scan']
+  readonly associated: readonly AssociatedImage[]
+  readonly withheld: readonly string[]
+  readonly #reader: SlideReader
+  readonly #plan: readonly PlannedLevel[]
+  readonly #made: MadeTiles | undefined
+
+  constructor(reader: SlideReader, plan: readonly PlannedLevel[], made: MadeTiles | undefined) {
+    this.#reader = reader
+    this.#plan = plan
+    this.#made = made
+    this.format = reader.format
+    this.levels = plan.map(({ shape }) => shape)
+    this.micronsPerPixel = reader.micronsPerPixel
+    this.objectivePower = reader.objectivePower
+    this.scan = reader.scan
+    this.associated = reader.associated
+    this.withheld = reader.withheld
+  }
+
+  async readTile(level: number, column: number, row: number): Promise<Buffer> {
+    const planned = this.#plan[level]
+    if (planned === undefined) throw new RelayFault('out_of_range', 'no such level')
+    if (planned.kind === 'kept') return this.#reader.readTile(planned.index, column, row)
+    const columns = columnsOf(planned.shape)
+    if (!Number.isInteger(column) || !Number.isInteger(row) || column < 0 || row < 0 || column >= columns || row >= rowsOf(planned.shape)) throw new RelayFault('out_of_range', 'no such tile')
+    const before = this.#plan.slice(0, level).reduce((sum, { kind, shape }) => sum + (kind === 'made' ? tilesOf(shape) : 0), 0)
+    if (this.#made === undefined) throw new Error('made levels have their tiles')
+    return this.#made.read(before + row * columns + column)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#made?.[Symbol.asyncDispose]()
+    await this.#reader[Symbol.asyncDispose]()
+  }
+}

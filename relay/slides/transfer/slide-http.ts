@@ -1,0 +1,110 @@
+import { Agent as HttpAgent, request as httpRequest } from 'node:http'
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { z } from 'zod'
+import { FAULT_CODES, RelayFault } from '../../wire/fault.ts'
+import type { FaultCode } from '../../wire/fault.ts'
+import type { Millis } from '../../wire/units.ts'
+import type { IncomingMessage } from 'node:http'
+
+/** Where slides go. */
+export interface SlideOrigin {
+  /** Scheme, host and port. */
+  readonly origin: string
+  /** The invitation. */
+  readonly token: string
+  /** Certificates to trust instead of the usual ones, PEM. */
+  readonly ca?: string | undefined
+  /** `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, in either case; the program's environment. */
+  readonly proxyEnvironment?: NodeJS.ProcessEnv | undefined
+}
+
+/** One request. */
+export interface SlideRequest {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE'
+  readonly path: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: Buffer
+  /** Without anything being sent or received for so long, it failed. */
+  readonly silence: Millis
+}
+
+/** What came back. */
+export interface SlideResponse {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly body: Buffer
+}
+
+/** A longer answer is refused: the longest is a bitmap of a level's chunks. */
+const MAX_ANSWER_BYTES = 4 * 1024 * 1024
+
+const Refusal = z.looseObject({ code: z.enum(FAULT_CODES) })
+
+/** HTTP(S) to one node, over connections that are kept: one request on each at a time. */
+export class SlideHttp implements Disposable {
+  readonly #origin: SlideOrigin
+  readonly #agent: HttpAgent | HttpsAgent
+  readonly #isSecure: boolean
+
+  constructor(origin: SlideOrigin) {
+    this.#origin = origin
+    this.#isSecure = new URL(origin.origin).protocol === 'https:'
+    const options = { keepAlive: true, ...(origin.proxyEnvironment === undefined ? {} : { proxyEnv: origin.proxyEnvironment }) }
+    this.#agent = this.#isSecure ? new HttpsAgent({ ...options, minVersion: 'TLSv1.3', ...(origin.ca === undefined ? {} : { ca: origin.ca }) }) : new HttpAgent(options)
+  }
+
+  /** @throws {RelayFault} The node's refusal; `unavailable` or `timeout` when it was not reached, or its answer is none of a node. The signal's reason when it aborts. */
+  async send(request: SlideRequest, signal: AbortSignal): Promise<SlideResponse> {
+    signal.throwIfAborted()
+    const response = await this.#exchange(request, signal)
+    if (response.status < 400) return response
+    throw new RelayFault(refusalOf(response), 'the node refused')
+  }
+
+  [Symbol.dispose](): void {
+    this.#agent.destroy()
+  }
+
+  #exchange({ method, path, headers, body, silence }: SlideRequest, signal: AbortSignal): Promise<SlideResponse> {
+    return new Promise((resolve, reject) => {
+      const fail = (cause: unknown): void => reject(signal.aborted ? (signal.reason as Error) : cause instanceof RelayFault ? cause : new RelayFault('unavailable', 'the node cannot be reached', { cause }))
+      const request = (this.#isSecure ? httpsRequest : httpRequest)(new URL(path, this.#origin.origin), {
+        method,
+        agent: this.#agent,
+        signal,
+        timeout: silence,
+        headers: { ...headers, authorization: `Bearer ${this.#origin.token}`, ...(body === undefined ? {} : { 'content-length': body.length }) },
+      })
+      request.on('timeout', () => request.destroy(new RelayFault('timeout', 'the node fell silent')))
+      request.on('error', fail)
+      request.on('response', response => {
+        readAll(response).then(answer => resolve({ status: response.statusCode ?? 0, headers: response.headers, body: answer }), (error: unknown) => {
+          request.destroy()
+          fail(error)
+        })
+      })
+      request.end(body)
+    })
+  }
+}
+
+async function readAll(response: IncomingMessage): Promise<Buffer> {
+  const parts: Buffer[] = []
+  let length = 0
+  for await (const part of response as AsyncIterable<Buffer>) {
+    length += part.length
+    if (length > MAX_ANSWER_BYTES) throw new RelayFault('unavailable', 'the answer is too long')
+    parts.push(part)
+  }
+  return Buffer.concat(parts)
+}
+
+/** What a node refuses with has a code; what a proxy refuses with has none. */
+function refusalOf({ status, body }: SlideResponse): FaultCode {
+  try {
+    return Refusal.parse(JSON.parse(body.toString('utf8'))).code
+  } catch {
+    // Not a node's word: the status has to do.
+    return status === 408 || status === 504 ? 'timeout' : status === 429 || status >= 500 ? 'unavailable' : status === 404 ? 'not_found' : status === 401 || status === 403 ? 'grant_refused' : 'bad_message'
+  }
+}

@@ -1,0 +1,210 @@
+import { setImmediate } from 'node:timers/promises'
+import { RelayFault } from '../../wire/fault.ts'
+import { ScannerKey, SLIDE_LIMITS, SlideStructure } from '../../wire/slide.ts'
+import { tileAt } from '../../wire/tile-order.ts'
+import { bytes, millis } from '../../wire/units.ts'
+import { sha256Of, verifyLevelHead, verifySlideHead } from '../manifest/heads.ts'
+import { LevelIndex } from '../manifest/level-index.ts'
+import { leafHash, rootOf } from '../manifest/merkle-tree.ts'
+import { ByteBudget } from './byte-budget.ts'
+import { chunksIn, takeTurns, WANTED_LIMITS } from './wanted-registry.ts'
+import type { Clock } from '../../runtime/clock.ts'
+import type { ConsultationId, MemberId, Sha256, SlideId } from '../../wire/ids.ts'
+import type { SlideLevel, SlideViewport } from '../../wire/slide.ts'
+import type { IndexedChunk } from '../manifest/level-index.ts'
+import type { SlideRecord } from '../store/slide-store.ts'
+import type { SlideCatalogue } from './slide-catalogue.ts'
+import type { WantedChunks } from './transfer.ts'
+import type { WantedRegistry } from './wanted-registry.ts'
+
+/** Bounds of what a scanner may send. */
+export const RECEIVER_LIMITS = {
+  structureBytes: 1024 * 1024,
+  /** Of one level: four bytes for each of the most tiles, and their chunks. */
+  indexBytes: 48 * 1024 * 1024,
+  headCharacters: 4096,
+  slidesOfConsultation: 256,
+  /** Chunks that are in memory at once, of all scanners. */
+  chunkMemoryBytes: 256 * 1024 * 1024,
+  /** How long a scanner waits for a change of what is wanted. */
+  pollMillis: 20_000,
+} as const
+
+/** Who sends a slide, as its invitation says. */
+export interface SlideSource {
+  readonly consultationId: ConsultationId
+  readonly memberId: MemberId
+}
+
+/** What the receiver is made from. */
+export interface SlideReceiverOptions {
+  readonly catalogue: SlideCatalogue
+  readonly wanted: WantedRegistry
+  readonly clock: Clock
+  /** A slide came, went, or got further. */
+  readonly onChange?: (consultationId: ConsultationId) => void
+}
+
+/** Takes slides from scanners, by whatever carrier, and believes nothing that is not signed or does not hash to its name. */
+export class SlideReceiver {
+  /** Carriers take from it before they hold a chunk. */
+  readonly memory = new ByteBudget(bytes(RECEIVER_LIMITS.chunkMemoryBytes))
+  readonly #options: SlideReceiverOptions
+
+  constructor(options: SlideReceiverOptions) {
+    this.#options = options
+  }
+
+  /** @throws {RelayFault} `bad_slide` for what is no structure; `conflict` when the id is taken; `quota_exceeded` for too many slides. */
+  async announce({ consultationId, memberId: owner }: SlideSource, structureBytes: Buffer, key: unknown): Promise<SlideId> {
+    const { store } = this.#options.catalogue
+    if (structureBytes.length > RECEIVER_LIMITS.structureBytes) throw new RelayFault('bad_slide', 'the structure is too long')
+    const structure = parseStructure(structureBytes)
+    const parsedKey = ScannerKey.safeParse(key)
+    if (!parsedKey.success) throw new RelayFault('bad_slide', 'not the key of a scanner')
+    const known = store.slide(structure.slideId)
+    if (known !== undefined && (known.owner !== owner || known.consultationId !== consultationId || known.key.x !== parsedKey.data.x)) throw new RelayFault('conflict', 'that slide is there already')
+    if (known === undefined && store.slidesOf(consultationId).length >= RECEIVER_LIMITS.slidesOfConsultation) {
+      throw new RelayFault('quota_exceeded', 'the consultation has as many slides as it may')
+    }
+    await store.createSlide({ slideId: structure.slideId, consultationId, owner, key: parsedKey.data, structure, structureBytes })
+    this.#options.onChange?.(consultationId)
+    return structure.slideId
+  }
+
+  /** @throws {RelayFault} `bad_slide` for a broken index; `signature_refused` for a head that is not its slide's or signs something else; `conflict`; `quota_exceeded`. */
+  async putLevel(source: SlideSource, slideId: SlideId, level: number, indexBytes: Buffer, head: string): Promise<void> {
+    const { catalogue, wanted } = this.#options
+    const record = this.#owned(source, slideId)
+    const shape = record.structure.levels[level]
+    if (shape === undefined) throw new RelayFault('out_of_range', 'the slide has no such level')
+    const index = LevelIndex.decode(indexBytes, shape)
+    const said = await verifyLevelHead(head, record.key)
+    const isSigned =
+      said.slideId === slideId && said.level === level && said.tiles === index.tiles && said.index === sha256Of(indexBytes) &&
+      said.structure === sha256Of(record.structureBytes) && said.root === hex(index.root)
+    if (!isSigned) throw new RelayFault('signature_refused', 'the head signs another level')
+    await catalogue.store.putLevel(slideId, { level, index: indexBytes, head }, [...index.entries()])
+    wanted.touch(slideId)
+    this.#options.onChange?.(record.consultationId)
+  }
+
+  /** One bit per chunk of the level, bit 0 of byte 0 first; set: missing. @throws {RelayFault} `not_found`. */
+  missing(source: SlideSource, slideId: SlideId, level: number): Uint8Array {
+    this.#owned(source, slideId)
+    return this.#options.catalogue.missing(source.memberId, slideId, level)
+  }
+
+  /** Whether a chunk is one of the slide's, before its bytes are taken. @returns Its length in bytes. @throws {RelayFault} `not_found`, `grant_refused`. */
+  expect(source: SlideSource, slideId: SlideId, sha256: Sha256): number {
+    this.#owned(source, slideId)
+    const [place] = this.#options.catalogue.places(slideId, sha256)
+    if (place === undefined) throw new RelayFault('not_found', 'the slide has no such chunk')
+    return place.chunk.length
+  }
+
+  /**
+   * Takes a chunk. Resolves when it is durable.
+   *
+   * @throws {RelayFault} `hash_mismatch`; `bad_slide` when the index lies about its tiles; `not_found`, `quota_exceeded`, `storage_full`.
+   */
+  async putChunk(source: SlideSource, slideId: SlideId, sha256: Sha256, body: Buffer): Promise<'stored' | 'known'> {
+    const { catalogue } = this.#options
+    const record = this.#owned(source, slideId)
+    const places = catalogue.places(slideId, sha256)
+    if (places.length === 0) throw new RelayFault('not_found', 'the slide has no such chunk')
+    if (sha256Of(body) !== sha256) throw new RelayFault('hash_mismatch', 'the bytes are not those of the chunk')
+    for (const [turn, place] of places.entries()) {
+      checkTiles(place.level, place.shape, place.chunk, catalogue.level(slideId, place.level).index, body)
+      // Equal chunks may stand at thousands of places.
+      if (turn % 16 === 15) await setImmediate()
+    }
+    const outcome = await catalogue.store.putChunk(source.memberId, sha256, body)
+    this.#options.onChange?.(record.consultationId)
+    return outcome
+  }
+
+  /** @throws {RelayFault} `wrong_state` while levels or chunks are missing; `signature_refused`. */
+  async complete(source: SlideSource, slideId: SlideId, head: string): Promise<void> {
+    const { catalogue, wanted } = this.#options
+    const { structure, structureBytes, key, consultationId } = this.#owned(source, slideId)
+    const said = await verifySlideHead(head, key)
+    const levels = structure.levels.map((_, level) => catalogue.find(slideId, level))
+    const roots = levels.map(level => level?.root)
+    if (!levels.every(level => level !== undefined)) throw new RelayFault('wrong_state', 'levels are missing')
+    const isSigned = said.slideId === slideId && said.structure === sha256Of(structureBytes) && said.roots.length === roots.length && said.roots.every((root, level) => root === roots[level])
+    if (!isSigned) throw new RelayFault('signature_refused', 'the head signs another slide')
+    if (levels.some(({ names }) => catalogue.store.hasChunks(source.memberId, names).includes(false))) throw new RelayFault('wrong_state', 'chunks are missing')
+    await catalogue.store.completeSlide(slideId, head)
+    wanted.forget(slideId)
+    this.#options.onChange?.(consultationId)
+  }
+
+  /** @throws {RelayFault} `not_found`, `grant_refused`. */
+  async delete(source: SlideSource, slideId: SlideId): Promise<void> {
+    const { catalogue, wanted } = this.#options
+    const { consultationId } = this.#owned(source, slideId)
+    await catalogue.store.deleteSlide(slideId)
+    catalogue.forget(slideId)
+    wanted.forget(slideId)
+    this.#options.onChange?.(consultationId)
+  }
+
+  /** Waits until something other than `after` is wanted, or for some time. */
+  async wanted(source: SlideSource, slideId: SlideId, after: number, signal: AbortSignal): Promise<WantedChunks> {
+    const { wanted, clock } = this.#options
+    this.#owned(source, slideId)
+    const [changed, wait] = [wanted.changed(slideId), new AbortController()]
+    if (wanted.current(slideId, clock.now()).serial === after) {
+      const over = clock.sleep(millis(RECEIVER_LIMITS.pollMillis), AbortSignal.any([signal, wait.signal])).catch(() => undefined)
+      await Promise.race([changed, over])
+      wait.abort()
+      signal.throwIfAborted()
+    }
+    const { serial, viewports } = wanted.current(slideId, clock.now())
+    return { serial, chunks: takeTurns(viewports.map(viewport => this.#missingIn(source.memberId, slideId, viewport)), WANTED_LIMITS.chunks) }
+  }
+
+  #missingIn(owner: MemberId, slideId: SlideId, viewport: SlideViewport): { readonly level: number; readonly chunk: number }[] {
+    const { catalogue } = this.#options
+    const known = catalogue.find(slideId, viewport.level)
+    if (known === undefined) return []
+    const refs = chunksIn(viewport, known.shape, known.index)
+    const here = catalogue.store.hasChunks(owner, refs.map(({ chunk }) => known.index.chunk(chunk).sha256))
+    return refs.filter((_, index) => here[index] !== true)
+  }
+
+  #owned({ memberId, consultationId }: SlideSource, slideId: SlideId): SlideRecord {
+    const record = this.#options.catalogue.slide(slideId)
+    if (record.owner !== memberId || record.consultationId !== consultationId) throw new RelayFault('grant_refused', 'this slide is not yours')
+    return record
+  }
+}
+
+const hex = (hash: Uint8Array): string => Buffer.from(hash).toString('hex')
+
+/** @throws {RelayFault} `bad_slide` when the chunk is longer or shorter than its tiles, or they have another root. */
+function checkTiles(level: number, shape: SlideLevel, { firstTile, tiles, length, root }: IndexedChunk, index: LevelIndex, body: Buffer): void {
+  if (body.length !== length) throw new RelayFault('bad_slide', 'the chunk is not as long as its tiles')
+  let at = 0
+  const leaves = Array.from({ length: tiles }, (_, turn) => {
+    const tile = body.subarray(at, at + index.lengthOf(firstTile + turn))
+    at += tile.length
+    return leafHash(level, tileAt(shape, firstTile + turn), tile)
+  })
+  if (hex(rootOf(leaves)) !== hex(root)) throw new RelayFault('bad_slide', 'the tiles of the chunk have another root')
+}
+
+function parseStructure(structureBytes: Buffer): SlideStructure {
+  let json: unknown
+  try {
+    json = JSON.parse(structureBytes.toString('utf8'))
+  } catch (cause) {
+    throw new RelayFault('bad_slide', 'the structure is not JSON', { cause })
+  }
+  const parsed = SlideStructure.safeParse(json)
+  if (!parsed.success) throw new RelayFault('bad_slide', 'not the structure of a slide')
+  const tiles = parsed.data.levels.map(({ width, height, tileWidth, tileHeight }) => Math.ceil(width / tileWidth) * Math.ceil(height / tileHeight))
+  if (tiles.some(count => count > SLIDE_LIMITS.tiles)) throw new RelayFault('bad_slide', 'a level has too many tiles')
+  return parsed.data
+}

@@ -1,0 +1,58 @@
+import { LRUCache } from 'lru-cache'
+import { ordinalOf } from '../../relay/wire/tile-order.ts'
+import type { DicomwebSlide, DicomwebSource, LevelLengths } from '../../relay/slides/dicomweb/dicomweb-source.ts'
+import type { Authorise, DicomwebAction } from '../../relay/slides/dicomweb/dicomweb-routes.ts'
+import type { SlideRecord } from '../../relay/slides/store/slide-store.ts'
+import type { TileService } from '../../relay/slides/tiles/tile-service.ts'
+import type { SlideCatalogue } from '../../relay/slides/transfer/slide-catalogue.ts'
+import type { ConsultationId, SlideId } from '../../relay/wire/ids.ts'
+import type { TilePosition } from '../../relay/wire/tile-order.ts'
+import type { SlideAccess } from './slide-access.ts'
+import type { FastifyRequest } from 'fastify'
+
+/** Consultations whose slides are listed; a request's own is among them, because it was admitted just before. */
+const MAX_CONSULTATIONS = 1024
+
+/** The complete slides of a node, as DICOMweb asks for them, and who may see which: a viewer or scanner those of its consultation. */
+export class DicomwebSlides implements DicomwebSource {
+  readonly #catalogue: SlideCatalogue
+  readonly #tiles: TileService
+  readonly #access: SlideAccess
+  readonly #consultations = new LRUCache<ConsultationId, true>({ max: MAX_CONSULTATIONS })
+
+  constructor(catalogue: SlideCatalogue, tiles: TileService, access: SlideAccess) {
+    this.#catalogue = catalogue
+    this.#tiles = tiles
+    this.#access = access
+  }
+
+  /** Who may do what. @throws {RelayFault} `invitation_refused`, `invitation_expired`, `grant_refused`. */
+  async authorise(request: FastifyRequest, action: DicomwebAction): ReturnType<Authorise> {
+    const roles = action === 'store' ? (['scanner'] as const) : (['viewer', 'scanner'] as const)
+    const { consultationId } = await this.#access.grant(request, ...roles)
+    this.#consultations.set(consultationId, true)
+    return ({ structure }) => this.#catalogue.store.slide(structure.slideId)?.consultationId === consultationId
+  }
+
+  *slides(): Generator<DicomwebSlide> {
+    for (const consultationId of [...this.#consultations.keys()]) {
+      for (const record of this.#catalogue.store.slidesOf(consultationId)) if (record.state === 'complete') yield asDicomweb(record)
+    }
+  }
+
+  slide(slideId: SlideId): DicomwebSlide | undefined {
+    const record = this.#catalogue.store.slide(slideId)
+    return record?.state === 'complete' ? asDicomweb(record) : undefined
+  }
+
+  lengths(slideId: SlideId, level: number): LevelLengths {
+    const { index, shape } = this.#catalogue.level(slideId, level)
+    return { total: index.length, lengthOf: position => index.lengthOf(ordinalOf(shape, position)) }
+  }
+
+  async readTile(slideId: SlideId, level: number, position: TilePosition): Promise<Buffer> {
+    return (await this.#tiles.tile(slideId, level, position)).bytes
+  }
+}
+
+const asDicomweb = ({ structure, createdAtMillis }: SlideRecord): DicomwebSlide => ({ structure, createdAtMillis })

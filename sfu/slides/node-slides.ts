@@ -1,0 +1,143 @@
+import { join } from 'node:path'
+import { bytes, millis } from '../../relay/wire/units.ts'
+import { RelayFault, toFault } from '../../relay/wire/fault.ts'
+import { dicomwebRoutes } from '../../relay/slides/dicomweb/dicomweb-routes.ts'
+import { SlideCatalogue } from '../../relay/slides/transfer/slide-catalogue.ts'
+import { SlideReceiver } from '../../relay/slides/transfer/slide-receiver.ts'
+import { WantedRegistry } from '../../relay/slides/transfer/wanted-registry.ts'
+import { FileSlideStore } from '../../relay/slides/store/file-slide-store.ts'
+import { TileService } from '../../relay/slides/tiles/tile-service.ts'
+import { TusRoutes } from '../../relay/slides/tus/tus-routes.ts'
+import { DicomwebSlides } from './dicomweb-slides.ts'
+import { SlideAccess } from './slide-access.ts'
+import { SlideNewsBoard } from './slide-news-board.ts'
+import { importSlide } from './slide-import.ts'
+import { slideRoutes } from './slide-routes.ts'
+import type { Admission } from '../../relay/access/invitation.ts'
+import type { Clock } from '../../relay/runtime/clock.ts'
+import type { Logger } from '../../relay/runtime/log.ts'
+import type { SlideStore } from '../../relay/slides/store/slide-store.ts'
+import type { NodeConfig } from '../config.ts'
+import type { SlideNews } from '../slide-sharing.ts'
+import type { ChunkSink } from './link-receiver.ts'
+import type { SlideMetrics } from './slide-metrics.ts'
+import type { FastifyInstance } from 'fastify'
+
+/** Where DICOMweb is served. */
+export const DICOMWEB_PATH = '/dicomweb'
+
+/** Uploads that are not whole, or wait to become slides. */
+const MAX_UPLOADS = 16
+/** After so long an upload that is not whole is deleted. */
+const UPLOAD_EXPIRY = millis(24 * 3_600_000)
+
+/** What the slides of a node are made from. */
+export interface NodeSlidesOptions {
+  readonly verify: (token: string) => Promise<Admission>
+  readonly metrics: SlideMetrics
+  readonly clock: Clock
+  readonly log: Logger
+  /** What the node is reached by from outside. */
+  readonly origin: string
+}
+
+/** The whole slides of a node: the store, who may see it, and what it is filled and read by. Owns the store. */
+export class NodeSlides implements AsyncDisposable {
+  readonly store: SlideStore
+  readonly #options: NodeSlidesOptions
+  readonly #tiles: TileService
+  readonly #access: SlideAccess
+  readonly #board: SlideNewsBoard
+  readonly #wanted = new WantedRegistry(Date.now())
+  readonly #catalogue: SlideCatalogue
+  readonly #receiver: SlideReceiver
+  readonly #closing = new AbortController()
+  #uploads: TusRoutes | undefined
+
+  /** @param store - Becomes this one's. */
+  constructor(store: SlideStore, options: NodeSlidesOptions) {
+    this.store = store
+    this.#options = options
+    this.#tiles = new TileService(store)
+    this.#access = new SlideAccess(options.verify)
+    this.#catalogue = new SlideCatalogue(store, this.#tiles)
+    this.#board = new SlideNewsBoard(this.#catalogue)
+    this.#receiver = new SlideReceiver({ catalogue: this.#catalogue, wanted: this.#wanted, clock: options.clock, onChange: id => this.#board.slidesChanged(id) })
+  }
+
+  /** @throws {RelayFault} `storage_full`, `conflict` when another process uses the folder. */
+  static async open({ stateDir, slidesDir, slidesQuotaBytes, slideUploads }: Pick<NodeConfig, 'stateDir' | 'slidesDir' | 'slidesQuotaBytes' | 'slideUploads'>, options: NodeSlidesOptions): Promise<NodeSlides> {
+    await using scope = new AsyncDisposableStack()
+    const directory = slidesDir ?? join(stateDir, 'slides')
+    const slides = scope.use(new NodeSlides(await FileSlideStore.open({ directory, quotaBytes: slidesQuotaBytes, log: options.log }), options))
+    if (slideUploads) await slides.openUploads(`${directory}-uploads`, slidesQuotaBytes)
+    scope.move()
+    return slides
+  }
+
+  /** Lets scanners upload files by tus. To be called before {@link addTo}. @param directory - Of files with names in them; beside the store's, never in it. */
+  async openUploads(directory: string, maxBytes: number): Promise<void> {
+    const { verify, clock, log } = this.#options
+    const work = { receiver: this.#receiver, directory: join(directory, 'made'), clock }
+    this.#uploads = await TusRoutes.open({
+      directory, maxBytes: bytes(maxBytes), maxUploads: MAX_UPLOADS, expiry: UPLOAD_EXPIRY, log,
+      authorise: async token => {
+        const admission = await verify(token)
+        if (admission.role === 'scanner') return admission
+        admission.release()
+        throw new RelayFault('grant_refused', 'only a scanner uploads')
+      },
+      importSlide: (path, { consultationId, memberId }) => importSlide(path, { consultationId, memberId }, work, this.#closing.signal),
+    })
+  }
+
+  /** What consultations are told of their slides. */
+  get news(): SlideNews {
+    return this.#board
+  }
+
+  /** Where chunks go that come by the link of an admitted scanner. */
+  chunkSink({ consultationId, memberId }: Admission): ChunkSink {
+    const { metrics } = this.#options
+    return {
+      putChunk: async (slideId, sha256, body) => {
+        try {
+          const outcome = await this.#receiver.putChunk({ consultationId, memberId }, slideId, sha256, body)
+          metrics.chunks.inc({ outcome })
+          if (outcome === 'stored') metrics.arrivedBytes.inc(body.length)
+          return outcome
+        } catch (error) {
+          metrics.chunks.inc({ outcome: toFault(error).code })
+          throw error
+        }
+      },
+    }
+  }
+
+  /** Adds the routes below `/slides` and `/dicomweb`, and those of uploads, to a server. */
+  addTo(app: FastifyInstance): void {
+    const { metrics, clock, log, origin } = this.#options
+    const routes = slideRoutes({
+      access: this.#access, catalogue: this.#catalogue, receiver: this.#receiver, tiles: this.#tiles, wanted: this.#wanted, metrics, clock, log,
+      onAnnotationsStored: (consultationId, slideId, version) => this.#board.annotationsChanged(consultationId, slideId, version),
+    })
+    void app.register(routes, { prefix: '/slides' })
+    this.#uploads?.addTo(app)
+    const slides = new DicomwebSlides(this.#catalogue, this.#tiles, this.#access)
+    void app.register(scope => dicomwebRoutes(scope, { slides, authorise: slides.authorise.bind(slides), publicUrl: `${origin}${DICOMWEB_PATH}` }), { prefix: DICOMWEB_PATH })
+  }
+
+  /** Takes the gauges for a scrape. */
+  read(): void {
+    this.#options.metrics.read(this.store)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort(new RelayFault('unavailable', 'the node is stopping'))
+    await this.#uploads?.[Symbol.asyncDispose]()
+    this.#board[Symbol.dispose]()
+    this.#access[Symbol.dispose]()
+    this.#tiles[Symbol.dispose]()
+    await this.store[Symbol.asyncDispose]()
+  }
+}

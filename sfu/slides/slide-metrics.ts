@@ -1,0 +1,36 @@
+import { Counter, Gauge, Histogram } from 'prom-client'
+import type { SlideStore } from '../../relay/slides/store/slide-store.ts'
+import type { Registry } from 'prom-client'
+
+/** The metrics of a node's slides. `docs/METRICS.md` lists them; a test compares the two. */
+export class SlideMetrics {
+  readonly chunks
+  readonly arrivedBytes
+  readonly tiles
+  readonly #storedBytes
+  readonly #storedChunks
+  readonly #quotaBytes
+
+  constructor(registry: Registry) {
+    const registers = [registry]
+    this.chunks = new Counter({
+      name: 'kenkyo_slide_chunks_total', help: 'Chunks of slides that scanners sent by HTTP, by stored, known, or the fault code they were refused with.', labelNames: ['outcome'] as const, registers,
+    })
+    this.arrivedBytes = new Counter({ name: 'kenkyo_slide_arrived_bytes_total', help: 'Bytes of chunks that were stored, from whatever carrier.', registers })
+    this.tiles = new Histogram({
+      name: 'kenkyo_slide_tile_duration_seconds', help: 'From a tile request routed to its bytes handed over for sending, by ok or fault code.',
+      labelNames: ['outcome'] as const, buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1], registers,
+    })
+    this.#storedBytes = new Gauge({ name: 'kenkyo_slide_bytes', help: 'Bytes of chunks in the store.', registers })
+    this.#storedChunks = new Gauge({ name: 'kenkyo_slide_chunks', help: 'Distinct chunks in the store.', registers })
+    this.#quotaBytes = new Gauge({ name: 'kenkyo_slide_quota_bytes', help: 'Bytes that the store may hold.', registers })
+  }
+
+  /** Takes the gauges that are true at the moment of a scrape. */
+  read(store: Pick<SlideStore, 'usage'>): void {
+    const { bytes, chunks, quotaBytes } = store.usage()
+    this.#storedBytes.set(bytes)
+    this.#storedChunks.set(chunks)
+    this.#quotaBytes.set(quotaBytes)
+  }
+}

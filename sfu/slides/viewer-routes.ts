@@ -1,0 +1,101 @@
+import { z } from 'zod'
+import { hasTile, ordinalOf } from '../../relay/wire/tile-order.ts'
+import { encodeProof } from '../../relay/wire/tile-proof.ts'
+import { RelayFault, toFault } from '../../relay/wire/fault.ts'
+import { SlideViewport } from '../../relay/wire/slide.ts'
+import { parsePart, PathPart } from './slide-replies.ts'
+import type { SlideCatalogue } from '../../relay/slides/transfer/slide-catalogue.ts'
+import type { WantedRegistry } from '../../relay/slides/transfer/wanted-registry.ts'
+import type { Clock } from '../../relay/runtime/clock.ts'
+import type { SlideId } from '../../relay/wire/ids.ts'
+import type { ProofStep } from '../../relay/wire/slide.ts'
+import type { TilePosition } from '../../relay/wire/tile-order.ts'
+import type { SlideAccess, SlideGrant } from './slide-access.ts'
+import type { SlideMetrics } from './slide-metrics.ts'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+
+/** Where tiles come from. */
+export interface TileSource {
+  /** @throws {RelayFault} `not_found` for a tile that is not here. */
+  tile(slideId: SlideId, level: number, position: TilePosition): Promise<{ readonly bytes: Buffer; readonly proof: readonly ProofStep[] }>
+}
+
+/** What a viewer's routes stand on. */
+export interface ViewerRoutesOptions {
+  readonly access: SlideAccess
+  readonly catalogue: SlideCatalogue
+  readonly tiles: TileSource
+  readonly wanted: WantedRegistry
+  readonly metrics: SlideMetrics
+  readonly clock: Clock
+}
+
+const SlidePath = z.object({ id: PathPart.slideId })
+const TilePath = z.object({ id: PathPart.slideId, level: PathPart.level, column: PathPart.column, row: PathPart.row })
+
+/** Routes by which a viewer sees slides; see `docs/SLIDES.md`. */
+export function addViewerRoutes(app: FastifyInstance, options: ViewerRoutesOptions): void {
+  const { access, catalogue, wanted, clock } = options
+  const viewer = (request: FastifyRequest): Promise<SlideGrant> => access.grant(request, 'viewer', 'scanner')
+  const admitted = async (request: FastifyRequest): Promise<void> => {
+    await viewer(request)
+  }
+  app.addHook('onRequest', async (_request, reply) => void reply.header('cache-control', 'no-store'))
+
+  app.get('/', async request => {
+    const { consultationId } = await viewer(request)
+    return { slides: catalogue.store.slidesOf(consultationId).map(record => catalogue.summary(record)) }
+  })
+
+  app.get('/:id', async request => {
+    const { slideId, structureBytes, key, state } = (await viewer(request)).slide(catalogue, parsePart(SlidePath, request.params).id)
+    const levels = catalogue.store.levels(slideId).map(level => {
+      const { head, indexSha256 } = catalogue.level(slideId, level)
+      return { level, head, index: indexSha256 }
+    })
+    return { structure: structureBytes.toString('base64'), key, state, levels, head: catalogue.store.slideHead(slideId) ?? null }
+  })
+
+  app.get('/:id/arrived', async request => {
+    const record = (await viewer(request)).slide(catalogue, parsePart(SlidePath, request.params).id)
+    const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')
+    return { state: record.state, levels: catalogue.arrived(record.slideId).map(level => ({ ...level, here: base64(level.here), heat: base64(level.heat) })) }
+  })
+
+  app.post('/:id/viewport', { bodyLimit: 1024, onRequest: admitted }, async (request, reply) => {
+    const grant = await access.grant(request, 'viewer')
+    const { slideId, state, structure } = grant.slide(catalogue, parsePart(SlidePath, request.params).id)
+    const viewport = parsePart(SlideViewport, request.body)
+    if (viewport.level >= structure.levels.length) throw new RelayFault('out_of_range', 'the slide has no such level')
+    if (state === 'arriving') wanted.look(slideId, grant.memberId, viewport, clock.now())
+    return reply.code(204).send()
+  })
+
+  app.get('/:id/tiles/:level/:column/:row', (request, reply) => sendTile(request, reply, options, viewer))
+}
+
+async function sendTile(request: FastifyRequest, reply: FastifyReply, { catalogue, tiles, metrics, clock }: ViewerRoutesOptions, viewer: (request: FastifyRequest) => Promise<SlideGrant>): Promise<FastifyReply> {
+  const began = clock.now()
+  const observe = (outcome: string): void => metrics.tiles.observe({ outcome }, (clock.now() - began) / 1000)
+  try {
+    const grant = await viewer(request)
+    const { id, level, column, row } = parsePart(TilePath, request.params)
+    const { slideId } = grant.slide(catalogue, id)
+    const { shape, root } = catalogue.level(slideId, level)
+    if (!hasTile(shape, { column, row })) throw new RelayFault('not_found', 'the level has no such tile')
+    // The root stands for all tiles of the level, each in its place.
+    const etag = `"${root.slice(0, 32)}-${ordinalOf(shape, { column, row })}"`
+    void reply.header('etag', etag).header('cache-control', 'private, max-age=31536000, immutable')
+    if (request.headers['if-none-match'] === etag) {
+      observe('ok')
+      return await reply.code(304).send()
+    }
+    const { bytes, proof } = await tiles.tile(slideId, level, { column, row })
+    observe('ok')
+    return await reply.header('kenkyo-proof', encodeProof(proof)).header('kenkyo-root', root).type('application/octet-stream').send(bytes)
+  } catch (error) {
+    observe(toFault(error).code)
+    void reply.removeHeader('etag')
+    throw error
+  }
+}
