@@ -65,7 +65,7 @@ const LAST_RESORT = millis(1000)
 /** What came of messages is told this often. */
 const TELL_INTERVAL = millis(20)
 /** Messages under way, in packets: at least this, at most that, and so many round trips of the pace in between. */
-const WINDOW = { least: 256, most: 32_768, roundTrips: 3 } as const
+const WINDOW = { least: 256, most: 32_768, roundTrips: 8 } as const
 /** A typical datagram, for turning rates into packets. */
 const PACKET_BYTES = 1250
 
@@ -332,9 +332,10 @@ export class LinkEndpoint {
   }
 
   #interval(now: Millis): Millis {
-    if (now - this.#trafficAt > TRAFFIC_MEMORY) return IDLE_STEP
+    // What waits is sent at its pace however long ago it was handed over.
     const isBusy = this.#classes.some(each => each.in.tracker.missingCount > 0 || each.out.hasWork(this.#window(each)))
-    return isBusy ? BUSY_STEP : TRAFFIC_STEP
+    if (isBusy) return BUSY_STEP
+    return now - this.#trafficAt > TRAFFIC_MEMORY ? IDLE_STEP : TRAFFIC_STEP
   }
 
   #judgePaths(now: Millis): void {

@@ -109,6 +109,8 @@ export class PathRate implements RateControl {
   #bestRate = 0
   #wasProbing = false
   #lowSince: number | undefined
+  /** The rate at that time: with it no queue showed. A machine that stalled may have sent less for a moment. */
+  #lowRate = 0
   /** What was delivered when a queue stood last. */
   #ceiling = 0
   #yieldedAt = -Infinity
@@ -315,7 +317,7 @@ export class PathRate implements RateControl {
     if (this.#lowSince !== undefined && (this.#lowSince >= now || !this.#usual.isRestless)) {
       this.#lowSince = undefined
       // What grew since the packets just heard of were sent grew unseen.
-      if (this.#window.measure(50)) this.#setRate(Math.min(this.#rate, Math.max(this.#window.sent, this.#window.delivered)))
+      if (this.#window.measure(50)) this.#setRate(Math.min(this.#rate, Math.max(this.#lowRate, this.#window.sent, this.#window.delivered)))
     }
     if (this.#foreign.isPresent) {
       this.#compete(queue, now, elapsed)
@@ -335,7 +337,10 @@ export class PathRate implements RateControl {
 
   /** No queue shows: the path may carry more. Slowly at first where a queue stood before. */
   #grow(now: Millis, elapsed: number): void {
-    this.#lowSince ??= now
+    if (this.#lowSince === undefined) {
+      this.#lowSince = now
+      this.#lowRate = this.#rate
+    }
     const isNear = this.#ceiling > 0 && this.#rate > 0.85 * this.#ceiling
     const heard = this.#ceiling > 0 ? this.#hearing : this.#roundTrip + 30 + Math.min(50, this.#memory)
     const most = Math.min(4, (2000 * (GROWTH_QUEUE + Math.min(8, 2 * this.#usual.deviation))) / heard ** 2)
