@@ -10,7 +10,7 @@ import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { createLogger } from '../../relay/runtime/log.ts'
 import { FileSlideStore } from '../../relay/slides/store/file-slide-store.ts'
-import { ALICE } from '../../test/contract/slide-store.ts'
+import { ALICE } from './test-slide.ts'
 import type { Sha256, SlideId } from '../../relay/wire/ids.ts'
 
 /** What many kills did. */

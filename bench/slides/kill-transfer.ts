@@ -83,7 +83,8 @@ class Victims implements AsyncDisposable {
     await mkdir(stateDir, { recursive: true })
     const issuer = await InvitationIssuer.open(await loadInvitationKey(stateDir))
     const terms = { consultationId: ConsultationId.parse('case-1'), memberId: MemberId.parse('scanner-1'), role: 'scanner', lifetimeSeconds: 86_400 } as const
-    return new Victims(options, await findFreePorts(1), await findFreePorts(1), await issuer.issue(terms))
+    const port = await findFreePorts(2)
+    return new Victims(options, port, port + 1, await issuer.issue(terms))
   }
 
   get storeDirectory(): string {
@@ -98,11 +99,12 @@ class Victims implements AsyncDisposable {
     const settings = ['--listen-port', this.#port, '--rtc-base-port', this.#rtcPort, '--workers', 1, '--state-dir', join(this.#options.directory, 'node'), '--log-level', 'error'].map(String)
     const child = spawn(process.execPath, [KENKYO, 'node', ...settings], { stdio: ['ignore', 'ignore', 'inherit'] })
     this.#node = child
-    for (const deadline = Date.now() + READY_DEADLINE_MILLIS; ; await delay(50)) {
+    for (const deadline = Date.now() + READY_DEADLINE_MILLIS; ;) {
       if (child.exitCode !== null) throw new Error('the node ended by itself')
       if (Date.now() > deadline) throw new Error('the node did not come up')
-      const isReady = await fetch(`http://127.0.0.1:${this.#port}/healthz`).then(({ ok }) => ok, () => false)
+      const isReady = await fetch(`http://127.0.0.1:${this.#port}/healthz`, { signal: AbortSignal.timeout(2000) }).then(({ ok }) => ok, () => false)
       if (isReady) return
+      await delay(50)
     }
   }
 
@@ -122,7 +124,7 @@ class Victims implements AsyncDisposable {
       const said = JSON.parse(line) as { readonly event: string; readonly slideId?: string }
       if (said.event === 'started') started.resolve(SlideId.parse(said.slideId))
     })
-    const ended = once(child, 'exit').then(([code]) => code as number | null)
+    const ended: Promise<number | null> = once(child, 'exit').then(([code]: unknown[]) => (typeof code === 'number' ? code : null))
     void ended.then(() => {
       started.reject(new Error('the scanner ended before it began'))
     })
@@ -166,7 +168,7 @@ export async function killTransfers(options: KillTransferOptions): Promise<Trans
   await using scope = new AsyncDisposableStack()
   let scanning = victims.startScanner()
   scope.defer(() => kill(scanning.process))
-  for (let done = 0; done < count || slides === 0;) {
+  for (let done = 0; ;) {
     const { ended } = scanning
     const slideId = await Promise.race([scanning.slideId, ended.then(() => undefined)]).catch(() => undefined)
     const end = done < count ? await Promise.race([ended, delay(random() * LONGEST_LIFE_MILLIS).then(() => 'alive' as const)]) : await ended

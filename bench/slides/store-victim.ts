@@ -1,10 +1,9 @@
 /** A process that fills a slide store and says on standard output what was acknowledged, until somebody kills it. */
-import { createHash, randomBytes } from 'node:crypto'
 import { writeSync } from 'node:fs'
 import { createLogger } from '../../relay/runtime/log.ts'
 import { FileSlideStore } from '../../relay/slides/store/file-slide-store.ts'
-import { ALICE, testSlide } from '../../test/contract/slide-store.ts'
-import type { Sha256, SlideId } from '../../relay/wire/ids.ts'
+import { ALICE, randomChunk, testSlide } from './test-slide.ts'
+import type { SlideId } from '../../relay/wire/ids.ts'
 
 const CHUNKS = 24
 const [directory] = process.argv.slice(2)
@@ -17,10 +16,7 @@ const before: SlideId[] = []
 for (;;) {
   const slide = testSlide()
   const { slideId } = slide
-  const chunks = Array.from({ length: CHUNKS }, (_, index) => {
-    const body = randomBytes(1000 * (1 + index))
-    return { body, length: body.length, sha256: createHash('sha256').update(body).digest('hex') as Sha256 }
-  })
+  const chunks = Array.from({ length: CHUNKS }, (_, index) => randomChunk(1000 * (1 + index)))
   await store.createSlide(slide)
   say('slide', slideId)
   await store.putLevel(slideId, { level: 0, index: Buffer.from('index'), head: 'head' }, chunks)

@@ -18,7 +18,7 @@ export async function lookAt(path: string): Promise<FileLook | undefined> {
       size += each.size
       modifiedAtMillis = Math.max(modifiedAtMillis, each.mtimeMs)
     }
-    return { size, modifiedAtMillis }
+    return { size, modifiedAtMillis, isFolder: true }
   } catch {
     // Not there, not there any more, or a share that is away: all the same until it is seen again.
     return undefined

@@ -56,3 +56,34 @@ t.test('a file that cannot be seen for so long is gone', async t => {
   t.equal(file.step(undefined, millis(21_000)).code, 'gone')
   t.equal(settling().step(undefined, millis(90_000)).code, 'wait', 'a share may be away at first')
 })
+
+t.test('what came whole into a watched folder is opened after a tenth of a second', async t => {
+  const file = settling()
+  const whole = { cameWhole: true }
+  t.equal(file.step(look(10), millis(0), whole).code, 'wait')
+  t.equal(file.step(look(10), millis(99), whole).code, 'wait')
+  t.equal(file.step(look(10), millis(100), whole).code, 'open')
+})
+
+t.test('what is written in a watched folder is opened a second after the last write', async t => {
+  const file = settling()
+  const written = { cameWhole: false }
+  file.step(look(10), millis(0), written)
+  t.equal(file.step(look(20), millis(900), written).code, 'wait')
+  t.equal(file.step(look(20), millis(1899), written).code, 'wait')
+  t.equal(file.step(look(20), millis(1900), written).code, 'open')
+})
+
+t.test('a watch never makes anybody wait for longer than was asked for', async t => {
+  const file = new FileSettling({ still: millis(50), patience: millis(20_000) })
+  file.step(look(10), millis(0), { cameWhole: false })
+  t.equal(file.step(look(10), millis(50), { cameWhole: false }).code, 'open')
+})
+
+t.test('a file that grows though it seemed to have come whole is waited for', async t => {
+  const file = settling()
+  file.step(look(10), millis(0), { cameWhole: true })
+  t.equal(file.step(look(11), millis(100), { cameWhole: true }).code, 'wait')
+  t.equal(file.step(look(11), millis(150), { cameWhole: false }).code, 'wait')
+  t.equal(file.step(look(11), millis(1100), { cameWhole: false }).code, 'open')
+})

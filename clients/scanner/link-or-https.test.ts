@@ -84,6 +84,13 @@ t.test('where no link comes up HTTPS carries, and after a minute the link is tri
   t.match(links, [{ puts: 1 }])
 })
 
+t.test('HTTPS also carries while the node still holds the link of a scanner that was killed', async t => {
+  const { world, https, put } = carrierUnderTest()
+  world.refusal = new RelayFault('conflict', 'in use')
+  await put()
+  t.equal(https.puts, 1)
+})
+
 t.test('a refusal of the invitation is no reason to try HTTPS', async t => {
   const { world, https, put } = carrierUnderTest()
   world.refusal = new RelayFault('wrong_role', 'not a scanner')

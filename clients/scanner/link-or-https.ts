@@ -2,11 +2,12 @@ import { RelayFault, toFault } from '../../relay/wire/fault.ts'
 import { millis } from '../../relay/wire/units.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
 import type { ChunkCarrier } from '../../relay/slides/transfer/transfer.ts'
+import type { FaultCode } from '../../relay/wire/fault.ts'
 import type { Sha256, SlideId } from '../../relay/wire/ids.ts'
 
 /** What {@link LinkOrHttps} chooses between. */
 export interface LinkOrHttpsOptions {
-  /** @throws {RelayFault} `unavailable` or `timeout` where no link comes up. */
+  /** @throws {RelayFault} `unavailable` or such where no link comes up; what HTTPS would meet as well: `invitation_refused`, `invitation_expired`, `wrong_role`. */
   readonly openLink: (signal: AbortSignal) => Promise<ChunkCarrier>
   /** Owned by this carrier. */
   readonly https: ChunkCarrier
@@ -14,6 +15,7 @@ export interface LinkOrHttpsOptions {
   readonly onFallback: (fault: RelayFault) => void
 }
 
+const NOT_ADMITTED: ReadonlySet<FaultCode> = new Set(['invitation_refused', 'invitation_expired', 'wrong_role'])
 /** After no link came up, so long passes before it is tried again. */
 const LINK_INTERVAL = millis(60_000)
 
@@ -35,6 +37,11 @@ export class LinkOrHttps implements ChunkCarrier {
 
   get window(): number {
     return (this.#link ?? this.#options.https).window
+  }
+
+  /** Brings up the link; that it does not come up is told to the first chunk. */
+  warm(): void {
+    this.#choose(this.#stop.signal).catch(() => undefined)
   }
 
   async put(slideId: SlideId, sha256: Sha256, body: Buffer, signal: AbortSignal): Promise<'stored' | 'known'> {
@@ -81,7 +88,7 @@ export class LinkOrHttps implements ChunkCarrier {
       return this.#link
     } catch (error) {
       const fault = toFault(error)
-      if (fault.code !== 'unavailable' && fault.code !== 'timeout') throw error
+      if (NOT_ADMITTED.has(fault.code) || this.#stop.signal.aborted) throw error
       this.#triedAt = clock.now()
       onFallback(fault)
       return https

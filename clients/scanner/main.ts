@@ -15,7 +15,9 @@ import { RelayFault } from '../../relay/wire/fault.ts'
 import { millis } from '../../relay/wire/units.ts'
 import { isWithin } from './daily-hours.ts'
 import { candidatesIn, lookAt } from './file-look.ts'
+import { FolderWatch } from './folder-watch.ts'
 import { LimitedCarrier } from './limited-carrier.ts'
+import { LevelThread } from './level-thread.ts'
 import { LinkOrHttps } from './link-or-https.ts'
 import { NodePipeline } from './node-pipeline.ts'
 import { PreparedFiles } from './prepared-files.ts'
@@ -87,7 +89,7 @@ async function openPipeline(settings: ScanSettings, onNoLink: () => void, log: L
   const door = scope.use(new HttpDoor(origin))
   const carrier = scope.use(openCarrier(settings, address, origin, onNoLink, log))
   return new NodePipeline({
-    open: openSlide, files: new PreparedFiles(stateDir), key: await loadScannerKey(stateDir), pseudonymKey: await openPseudonymKey(join(stateDir, 'pseudonym-key')),
+    open: openSlide, thread: scope.use(new LevelThread()), files: new PreparedFiles(stateDir), key: await loadScannerKey(stateDir), pseudonymKey: await openPseudonymKey(join(stateDir, 'pseudonym-key')),
     pseudonymList, policy: policy === undefined ? undefined : await readPolicy(policy), keep, door, carrier, clock: systemClock,
   })
 }
@@ -120,8 +122,10 @@ async function runScan(files: readonly string[], flags: Flags, signal: AbortSign
   }
   const pipeline = await openPipeline(settings, () => { if (!json) report.line(say('noLink')) }, log, scope)
   const folder = watch === undefined ? undefined : resolve(watch)
+  const news = folder === undefined ? undefined : FolderWatch.open(folder)
+  if (news !== undefined) scope.use(news)
   const run = new ScanRun({
-    queue, pipeline, look: lookAt, candidates: folder === undefined ? undefined : () => candidatesIn(folder),
+    queue, pipeline, look: lookAt, candidates: folder === undefined ? undefined : () => candidatesIn(folder), news,
     isOpen: () => between === undefined || isWithin(between, new Date()),
     settling: { still: millis(1000 * stillSeconds), patience: millis(1000 * patienceSeconds) },
     atOnce, maxAttempts: attempts, clock: systemClock, log, onEvent: event => report.take(event),

@@ -84,6 +84,11 @@ async function openPipeline(stateDir: string) {
         world.tilesRead++
         return read(level, column, row)
       }
+      const readMany = reader.readTiles?.bind(reader)
+      if (readMany !== undefined) reader.readTiles = (level, positions) => {
+        world.tilesRead += positions.length
+        return readMany(level, positions)
+      }
       return reader
     },
     files: new PreparedFiles(stateDir), key: await loadScannerKey(stateDir), pseudonymKey: await openPseudonymKey(join(stateDir, 'pseudonym-key')),
@@ -102,9 +107,9 @@ t.test('a slide arrives whole, with progress, and no name leaves or is kept', as
   const left = Buffer.concat([node.structure!, ...node.chunks.values(), ...[...node.levels.values()].map(({ indexBytes }) => indexBytes)])
   t.ok(readFileSync(path).includes(NAME), 'the file has it')
   for (const word of NAME.split(' ')) t.notOk(left.includes(word), word)
-  for (const file of readdirSync(join(stateDir, 'slides', slideId))) t.notOk(readFileSync(join(stateDir, 'slides', slideId, file)).includes('YAMADA'), file)
+  for (const file of readdirSync(join(stateDir, 'prepared', slideId))) t.notOk(readFileSync(join(stateDir, 'prepared', slideId, file)).includes('YAMADA'), file)
   await pipeline.forget(slideId)
-  t.same(readdirSync(join(stateDir, 'slides')), [])
+  t.same(readdirSync(join(stateDir, 'prepared')), [])
 })
 
 t.test('after an interruption what was prepared is not read again, and what arrived is not sent again', async t => {
@@ -116,7 +121,7 @@ t.test('after an interruption what was prepared is not read again, and what arri
   }
   await t.rejects(first.pipeline.send(job, on, stop.signal))
   t.equal(first.node.heads.length, 0)
-  const files = readdirSync(join(first.stateDir, 'slides', slideId)).filter(name => name.endsWith('.index'))
+  const files = readdirSync(join(first.stateDir, 'prepared', slideId)).filter(name => name.endsWith('.index'))
   t.ok(files.length >= 2)
   const second = await openPipeline(first.stateDir)
   for (const [name, chunk] of first.node.chunks) second.node.chunks.set(name, chunk)

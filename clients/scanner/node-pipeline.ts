@@ -4,6 +4,7 @@ import { caseNumberOf, notePseudonym, pseudonymOf } from '../../relay/slides/dei
 import { makePyramid } from '../../relay/slides/formats/pyramid-maker.ts'
 import { SlidePreparation } from '../../relay/slides/manifest/slide-preparation.ts'
 import { SlideSender } from '../../relay/slides/transfer/slide-sender.ts'
+import { columnsOf, rowsOf, tilesOf } from '../../relay/wire/slide.ts'
 import { bitsPerSecond } from '../../relay/wire/units.ts'
 import { OutdatedPreparation } from './scan-run.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
@@ -14,6 +15,7 @@ import type { SigningKey } from '../../relay/slides/manifest/heads.ts'
 import type { ChunkCarrier, SlideDoor } from '../../relay/slides/transfer/transfer.ts'
 import type { SlideId } from '../../relay/wire/ids.ts'
 import type { SlideStructure } from '../../relay/wire/slide.ts'
+import type { LevelThread } from './level-thread.ts'
 import type { PreparedFiles } from './prepared-files.ts'
 import type { ScanJob, SentCounts } from './scan-job.ts'
 import type { SlideListener, SlidePipeline } from './scan-run.ts'
@@ -22,6 +24,8 @@ import type { SlideListener, SlidePipeline } from './scan-run.ts'
 export interface NodePipelineOptions {
   readonly open: OpenSlide
   readonly files: PreparedFiles
+  /** Reads large levels; without it they are read here. */
+  readonly thread?: LevelThread | undefined
   readonly key: SigningKey
   readonly pseudonymKey: PseudonymKey
   /** Where to note which pseudonym is whose; nowhere without it. */
@@ -32,6 +36,9 @@ export interface NodePipelineOptions {
   readonly carrier: ChunkCarrier
   readonly clock: Clock
 }
+
+/** A level of fewer tiles is read sooner than handed to a thread. */
+const LARGE_TILES = 1500
 
 const NOTHING: SentCounts = { chunks: 0, chunksDone: 0, bytes: 0, bytesDone: 0 }
 
@@ -44,17 +51,24 @@ export class NodePipeline implements SlidePipeline {
   }
 
   async probe(path: string): Promise<void> {
-    await (await this.#options.open(path))[Symbol.asyncDispose]()
+    this.#options.thread?.warm()
+    await using slide = await this.#options.open(path)
+    // Reads the tables of every level, in which no tile may lie outside of the file.
+    for (const [level, shape] of slide.levels.entries()) await slide.readTile(level, columnsOf(shape) - 1, rowsOf(shape) - 1)
+    this.#options.carrier.warm?.()
   }
 
   async send(job: ScanJob, on: SlideListener, signal: AbortSignal): Promise<void> {
-    const { carrier, clock, door, files, key } = this.#options
+    const { carrier, clock, door, files, key, thread } = this.#options
     const { slideId } = job
     const tiles = { done: 0, all: 0 }
     await using clean = await this.#openClean(job, (tilesDone, all) => on.progress({ stage: 'making', tiles: all, tilesDone, sent: NOTHING, rate: undefined, remaining: undefined }), signal)
     const structure = await this.#structureOf(slideId, clean.structure)
+    const directory = await files.directoryOf(slideId)
     await using slide = new SlidePreparation({
       structure, tiles: clean, key, cache: files.levels(slideId),
+      build: ({ level, shape, onTiles, signal: stop }) =>
+        thread === undefined || tilesOf(shape) < LARGE_TILES ? undefined : thread.build({ path: job.path, directory, slideId, level }, onTiles, stop),
       onProgress: (done, all) => {
         ;[tiles.done, tiles.all] = [done, all]
         report()
@@ -82,7 +96,7 @@ export class NodePipeline implements SlidePipeline {
     const reader = scope.use(await makePyramid(await open(path), { directory: await files.directoryOf(slideId), signal, onProgress: onMade }))
     const caseNumber = caseNumberOf(path)
     const pseudonym = pseudonymOf(caseNumber, pseudonymKey)
-    const clean = new DeidentifiedSlide(reader, { slideId, pseudonym, policy, keep })
+    const clean = await DeidentifiedSlide.open(reader, { slideId, pseudonym, policy, keep })
     if (pseudonymList !== undefined) await notePseudonym(pseudonymList, { pseudonym, caseNumber })
     scope.move()
     return clean

@@ -31,7 +31,7 @@ export class PreparedFiles {
   readonly #directory: string
 
   constructor(stateDir: string) {
-    this.#directory = join(stateDir, 'slides')
+    this.#directory = join(stateDir, 'prepared')
   }
 
   /** Where a slide's files are; made when missing. */

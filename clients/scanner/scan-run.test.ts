@@ -5,7 +5,8 @@ import { millis } from '../../relay/wire/units.ts'
 import { OutdatedPreparation, ScanRun } from './scan-run.ts'
 import { ScanQueue } from './scan-queue.ts'
 import type { Test } from 'tap'
-import type { FileLook } from './file-settling.ts'
+import type { FileLook, WatchedFile } from './file-settling.ts'
+import type { FolderNews } from './folder-watch.ts'
 import type { ScanJob, SlideProgress } from './scan-job.ts'
 import type { ScanEvent, ScanRunOptions } from './scan-run.ts'
 
@@ -213,6 +214,72 @@ t.test('a watched folder is taken up as files appear, until it is ended', async 
   await scan.run.run(stop.signal)
   t.same(scan.sent, ['/first', '/second'])
 })
+
+/** A folder in which one file appears after a while, and what is told of it. */
+function newsOf(watched: WatchedFile | undefined) {
+  const clock = new RacingClock()
+  const [folder, first] = [[] as string[], Promise.withResolvers<undefined>()]
+  let hasNews = false
+  const news: FolderNews = {
+    takeNews: () => {
+      const had = hasNews
+      hasNews = false
+      return had
+    },
+    get next() {
+      return hasNews ? first.promise : new Promise<undefined>(() => undefined)
+    },
+    of: () => watched,
+  }
+  return { clock, news, folder, appear: () => {
+    folder.push('/new')
+    hasNews = true
+    first.resolve(undefined)
+  } }
+}
+
+for (const [name, watched, isFolder, within] of [
+  ['a file that came whole into a watched folder begins within half a second', { cameWhole: true }, false, 500],
+  ['a file that was written there begins within two seconds', { cameWhole: false }, false, 2000],
+] as const) {
+  t.test(name, async t => {
+    const stop = new AbortController()
+    const { clock, news, folder, appear } = newsOf(watched)
+    const scan = scanUnderTest(t, { clock, news, candidates: async () => folder })
+    let appearedAt = 0
+    scan.looks.get = path => {
+      if (path !== '/new') return undefined
+      return { size: 5, modifiedAtMillis: 1, isFolder }
+    }
+    scan.send = async () => {
+      t.ok(clock.now() - appearedAt <= within, `${clock.now() - appearedAt} ms`)
+      stop.abort(new RelayFault('unavailable', 'interrupted'))
+    }
+    appearedAt = clock.now()
+    appear()
+    await scan.run.run(stop.signal)
+    t.same(scan.sent, ['/new'])
+  })
+}
+
+for (const [name, watched, isFolder] of [
+  ['what a folder tells of a slide that is a folder itself says nothing of the files within', { cameWhole: true }, true],
+  ['a file that nothing is told of has to stand still for as long as was asked for', undefined, false],
+] as const) {
+  t.test(name, async t => {
+    const stop = new AbortController()
+    const { clock, news, folder, appear } = newsOf(watched)
+    const scan = scanUnderTest(t, { clock, news, candidates: async () => folder })
+    scan.looks.get = () => ({ size: 5, modifiedAtMillis: 1, isFolder })
+    scan.send = async () => {
+      t.ok(clock.now() >= 3000, `${clock.now()} ms`)
+      stop.abort(new RelayFault('unavailable', 'interrupted'))
+    }
+    appear()
+    await scan.run.run(stop.signal)
+    t.same(scan.sent, ['/new'])
+  })
+}
 
 t.test('events name no file', async t => {
   const scan = scanUnderTest(t)

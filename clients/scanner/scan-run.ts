@@ -8,6 +8,7 @@ import type { FaultCode } from '../../relay/wire/fault.ts'
 import type { SlideId } from '../../relay/wire/ids.ts'
 import type { Millis } from '../../relay/wire/units.ts'
 import type { FileLook } from './file-settling.ts'
+import type { FolderNews } from './folder-watch.ts'
 import type { ScanJob, SlideProgress } from './scan-job.ts'
 import type { ScanQueue } from './scan-queue.ts'
 
@@ -62,6 +63,8 @@ export interface ScanRunOptions {
   readonly look: (path: string) => Promise<FileLook | undefined>
   /** Files that appeared in the watched folder; undefined where none is watched and the run ends with its queue. */
   readonly candidates: (() => Promise<readonly string[]>) | undefined
+  /** Tells by itself what happens in the watched folder; undefined where it has to be listed to know. */
+  readonly news?: FolderNews | undefined
   /** Whether sending is allowed at this hour. */
   readonly isOpen: () => boolean
   readonly settling: { readonly still: Millis; readonly patience: Millis }
@@ -81,8 +84,12 @@ const NOT_ADMITTED: ReadonlySet<FaultCode> = new Set(['invitation_refused', 'inv
 const REFUSED: ReadonlySet<FaultCode> = new Set(['grant_refused', 'quota_exceeded', 'conflict', 'signature_refused', 'identity_refused', 'bad_message', 'unsupported_media', 'hash_mismatch', 'not_found'])
 
 const TICK = millis(500)
+/** While a file settles that is watched, and may be complete within a tenth of a second. */
+const QUICK_TICK = millis(50)
 /** A folder on a share is listed no more often. */
 const LIST_INTERVAL = millis(3000)
+/** One that tells what comes: many files may come at once. */
+const NEWS_INTERVAL = millis(100)
 /** Files that are looked at together. */
 const LOOKS = 32
 const RETRY = { first: millis(2000), cap: millis(300_000) }
@@ -100,6 +107,8 @@ export class ScanRun {
   #refusal: RelayFault | undefined
   #listedAt = millis(-Infinity)
   #held: HoldReason | undefined
+  #hasNews = false
+  #isSettlingWatched = false
   readonly tally: ScanTally = { done: 0, failed: 0, refused: 0, noSlides: 0 }
 
   constructor(options: ScanRunOptions) {
@@ -112,7 +121,7 @@ export class ScanRun {
    * @throws {RelayFault} `invitation_refused`, `invitation_expired` or `wrong_role`: all slides stay in the queue.
    */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, queue, candidates } = this.#options
+    const { queue, candidates } = this.#options
     const stop = (): void => this.#work.abort(signal.reason)
     signal.addEventListener('abort', stop, { once: true })
     try {
@@ -121,7 +130,7 @@ export class ScanRun {
         this.#hold()
         if (this.#held === undefined) await this.#start()
         if (candidates === undefined && this.#active.size === 0 && queue.unfinished === 0) return
-        await Promise.race([clock.sleep(TICK, signal).catch(() => undefined), ...this.#active.values()])
+        await this.#rest(signal)
       }
     } finally {
       signal.removeEventListener('abort', stop)
@@ -131,11 +140,23 @@ export class ScanRun {
     if (this.#refusal !== undefined) throw this.#refusal
   }
 
+  /** Until something may have to be done. */
+  async #rest(signal: AbortSignal): Promise<void> {
+    const { clock, news } = this.#options
+    const rest = new AbortController()
+    const isQuick = this.#hasNews || this.#isSettlingWatched
+    const timer = clock.sleep(isQuick ? QUICK_TICK : TICK, AbortSignal.any([signal, rest.signal])).catch(() => undefined)
+    await Promise.race([timer, ...this.#active.values(), ...(news === undefined || isQuick ? [] : [news.next])])
+    rest.abort()
+  }
+
   /** Takes up what appeared in the watched folder. */
   async #list(): Promise<void> {
-    const { candidates, clock, look, log, queue } = this.#options
-    if (candidates === undefined || clock.now() - this.#listedAt < LIST_INTERVAL) return
+    const { candidates, clock, look, log, news, queue } = this.#options
+    if (news?.takeNews() === true) this.#hasNews = true
+    if (candidates === undefined || clock.now() - this.#listedAt < (this.#hasNews ? NEWS_INTERVAL : LIST_INTERVAL)) return
     this.#listedAt = clock.now()
+    this.#hasNews = false
     try {
       for (const path of await candidates()) {
         const seen = await look(path)
@@ -152,6 +173,7 @@ export class ScanRun {
     const reason = queue.isPaused ? 'paused' : isOpen() ? undefined : 'hours'
     if (reason === this.#held) return
     this.#held = reason
+    this.#isSettlingWatched = false
     onEvent({ event: 'held', reason })
     if (reason !== undefined) this.#work.abort(HELD)
   }
@@ -159,6 +181,7 @@ export class ScanRun {
   async #start(): Promise<void> {
     const { atOnce, clock, queue } = this.#options
     if (this.#work.signal.aborted && this.#active.size === 0) this.#work = new AbortController()
+    this.#isSettlingWatched = false
     if (this.#work.signal.aborted) return
     for (const job of queue.pending(LOOKS)) {
       if (this.#active.size >= atOnce) return
@@ -172,7 +195,7 @@ export class ScanRun {
 
   /** @returns The job, when its file is complete; under a new id, when it is another file than the one that was begun. */
   async #settle(job: ScanJob): Promise<ScanJob | undefined> {
-    const { clock, look, pipeline, queue, settling } = this.#options
+    const { clock, look, news, pipeline, queue, settling } = this.#options
     const seen = await look(job.path)
     if (job.look !== undefined && seen !== undefined) {
       if (seen.size === job.look.size && seen.modifiedAtMillis === job.look.modifiedAtMillis) return job
@@ -182,7 +205,9 @@ export class ScanRun {
     }
     const file = this.#settling.get(job.slideId) ?? new FileSettling(settling)
     this.#settling.set(job.slideId, file)
-    const { code } = file.step(seen, clock.now())
+    const watched = seen?.isFolder === true ? undefined : news?.of(job.path)
+    const { code } = file.step(seen, clock.now(), watched)
+    this.#isSettlingWatched ||= watched !== undefined && code === 'wait'
     if (code === 'no_slide') this.#finish(job, seen, 'bad_slide')
     if (code === 'gone') this.#finish(job, undefined, 'bad_source')
     if (code !== 'open' || seen === undefined) return undefined

@@ -1,7 +1,9 @@
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { bytes, millis } from '../../relay/wire/units.ts'
 import { RelayFault, toFault } from '../../relay/wire/fault.ts'
 import { dicomwebRoutes } from '../../relay/slides/dicomweb/dicomweb-routes.ts'
+import { StowFolder } from '../../relay/slides/dicomweb/stow-folder.ts'
 import { SlideCatalogue } from '../../relay/slides/transfer/slide-catalogue.ts'
 import { SlideReceiver } from '../../relay/slides/transfer/slide-receiver.ts'
 import { WantedRegistry } from '../../relay/slides/transfer/wanted-registry.ts'
@@ -13,15 +15,18 @@ import { SlideAccess } from './slide-access.ts'
 import { SlideNewsBoard } from './slide-news-board.ts'
 import { importSlide } from './slide-import.ts'
 import { slideRoutes } from './slide-routes.ts'
+import { StowImports } from './stow-imports.ts'
 import type { Admission } from '../../relay/access/invitation.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
 import type { Logger } from '../../relay/runtime/log.ts'
+import type { StowedSeries } from '../../relay/slides/dicomweb/stow-folder.ts'
 import type { SlideStore } from '../../relay/slides/store/slide-store.ts'
 import type { NodeConfig } from '../config.ts'
 import type { SlideNews } from '../slide-sharing.ts'
 import type { ChunkSink } from './link-receiver.ts'
 import type { SlideMetrics } from './slide-metrics.ts'
-import type { FastifyInstance } from 'fastify'
+import type { StowTimes } from './stow-imports.ts'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 
 /** Where DICOMweb is served. */
 export const DICOMWEB_PATH = '/dicomweb'
@@ -30,6 +35,11 @@ export const DICOMWEB_PATH = '/dicomweb'
 const MAX_UPLOADS = 16
 /** After so long an upload that is not whole is deleted. */
 const UPLOAD_EXPIRY = millis(24 * 3_600_000)
+
+/** DICOM has no word for the last instance of a series. */
+const STOW_TIMES: StowTimes = { quiet: millis(60_000), interval: millis(5000) }
+/** Series that wait to become slides, and instances of one: more than a slide has levels. */
+const STOW_LIMITS = { series: 64, instancesPerSeries: 64 }
 
 /** What the slides of a node are made from. */
 export interface NodeSlidesOptions {
@@ -53,6 +63,7 @@ export class NodeSlides implements AsyncDisposable {
   readonly #receiver: SlideReceiver
   readonly #closing = new AbortController()
   #uploads: TusRoutes | undefined
+  #stow: { readonly folder: StowFolder; readonly imports: StowImports } | undefined
 
   /** @param store - Becomes this one's. */
   constructor(store: SlideStore, options: NodeSlidesOptions) {
@@ -70,6 +81,7 @@ export class NodeSlides implements AsyncDisposable {
     await using scope = new AsyncDisposableStack()
     const directory = slidesDir ?? join(stateDir, 'slides')
     const slides = scope.use(new NodeSlides(await FileSlideStore.open({ directory, quotaBytes: slidesQuotaBytes, log: options.log }), options))
+    await slides.openStow(`${directory}-stowed`, slidesQuotaBytes)
     if (slideUploads) await slides.openUploads(`${directory}-uploads`, slidesQuotaBytes)
     scope.move()
     return slides
@@ -89,6 +101,16 @@ export class NodeSlides implements AsyncDisposable {
       },
       importSlide: (path, { consultationId, memberId }) => importSlide(path, { consultationId, memberId }, work, this.#closing.signal),
     })
+  }
+
+  /** Lets scanners upload DICOM by STOW-RS. To be called before {@link addTo}. @param directory - Of series that are no slides yet; beside the store's, never in it. */
+  async openStow(directory: string, maxBytes: number, times: StowTimes = STOW_TIMES): Promise<void> {
+    const { clock, log } = this.#options
+    const made = join(directory, 'made')
+    await rm(made, { recursive: true, force: true })
+    const limits = { ...STOW_LIMITS, instanceBytes: bytes(maxBytes), totalBytes: bytes(maxBytes) }
+    const folder = await StowFolder.open({ directory: join(directory, 'series'), clock, identities: 'strip', limits })
+    this.#stow = { folder, imports: new StowImports({ ...times, folder, clock, log, importSeries: series => this.#importSeries(series, made) }) }
   }
 
   /** What consultations are told of their slides. */
@@ -124,7 +146,9 @@ export class NodeSlides implements AsyncDisposable {
     void app.register(routes, { prefix: '/slides' })
     this.#uploads?.addTo(app)
     const slides = new DicomwebSlides(this.#catalogue, this.#tiles, this.#access)
-    void app.register(scope => dicomwebRoutes(scope, { slides, authorise: slides.authorise.bind(slides), publicUrl: `${origin}${DICOMWEB_PATH}` }), { prefix: DICOMWEB_PATH })
+    const folder = this.#stow?.folder
+    const sink = folder && (async (request: FastifyRequest) => folder.sinkOf(await this.#access.grant(request, 'scanner')))
+    void app.register(scope => dicomwebRoutes(scope, { slides, authorise: slides.authorise.bind(slides), publicUrl: `${origin}${DICOMWEB_PATH}`, sink }), { prefix: DICOMWEB_PATH })
   }
 
   /** Takes the gauges for a scrape. */
@@ -135,9 +159,19 @@ export class NodeSlides implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort(new RelayFault('unavailable', 'the node is stopping'))
     await this.#uploads?.[Symbol.asyncDispose]()
+    await this.#stow?.imports[Symbol.asyncDispose]()
     this.#board[Symbol.dispose]()
     this.#access[Symbol.dispose]()
     this.#tiles[Symbol.dispose]()
     await this.store[Symbol.asyncDispose]()
+  }
+
+  async #importSeries({ directory: path, slideId, consultationId, memberId }: StowedSeries, directory: string): Promise<void> {
+    const source = { consultationId, memberId }
+    // The program may have ended between the import and its being noted, or within it.
+    const before = this.store.slide(slideId)
+    if (before?.state === 'complete') return
+    if (before !== undefined) await this.#receiver.delete(source, slideId)
+    await importSlide(path, source, { receiver: this.#receiver, directory, clock: this.#options.clock, slideId }, this.#closing.signal)
   }
 }

@@ -21,16 +21,17 @@ export interface SlideImportOptions {
   /** For levels that are made. What an import leaves there is deleted. */
   readonly directory: string
   readonly clock: Clock
+  /** Otherwise made at random. */
+  readonly slideId?: SlideId | undefined
 }
 
 /**
- * Makes a slide of a file that came with its names: takes them out, prepares it, and puts it into the node's own store.
+ * Makes a slide of a file, or a directory of DICOM instances, that came with its names: takes them out, prepares it, and puts it into the node's own store.
  * The heads are signed by a key that nobody keeps: they prove that nothing changed since the import.
  *
  * @throws {RelayFault} `bad_slide`, `unsupported_slide`, `identity_refused`, `quota_exceeded`, `storage_full`; then nothing of the slide stays. The signal's reason.
  */
-export async function importSlide(path: string, source: SlideSource, { receiver, directory, clock }: SlideImportOptions, signal: AbortSignal): Promise<SlideId> {
-  const slideId = SlideId.parse(randomUUID())
+export async function importSlide(path: string, source: SlideSource, { receiver, directory, clock, slideId = SlideId.parse(randomUUID()) }: SlideImportOptions, signal: AbortSignal): Promise<SlideId> {
   const made = join(directory, slideId)
   await using scope = new AsyncDisposableStack()
   await mkdir(made, { recursive: true, mode: 0o700 })

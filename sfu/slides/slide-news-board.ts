@@ -16,6 +16,8 @@ export class SlideNewsBoard implements SlideNews, Disposable {
   readonly #catalogue: SlideCatalogue
   readonly #listeners = new Map<ConsultationId, Listeners>()
   readonly #timers = new Map<ConsultationId, NodeJS.Timeout>()
+  /** When listeners were told last, by the process's clock in milliseconds. */
+  readonly #toldAt = new Map<ConsultationId, number>()
 
   constructor(catalogue: SlideCatalogue) {
     this.#catalogue = catalogue
@@ -46,11 +48,14 @@ export class SlideNewsBoard implements SlideNews, Disposable {
   /** Slides came, went or got further. */
   slidesChanged(consultationId: ConsultationId): void {
     if (this.#timers.has(consultationId) || !this.#listeners.has(consultationId)) return
+    // The first news after a rest goes at once: it may be that a slide begins.
+    const rest = (this.#toldAt.get(consultationId) ?? -Infinity) + QUIET_MILLIS - performance.now()
     this.#timers.set(consultationId, setTimeout(() => {
       this.#timers.delete(consultationId)
+      this.#toldAt.set(consultationId, performance.now())
       const slides = this.slidesOf(consultationId)
       for (const listener of this.#listeners.get(consultationId)?.slides ?? []) listener(slides)
-    }, QUIET_MILLIS))
+    }, Math.max(0, rest)))
   }
 
   /** Annotations of a slide were stored. */
@@ -74,6 +79,8 @@ export class SlideNewsBoard implements SlideNews, Disposable {
 
   #forget(consultationId: ConsultationId): void {
     const listeners = this.#listeners.get(consultationId)
-    if (listeners?.slides.size === 0 && listeners.annotations.size === 0) this.#listeners.delete(consultationId)
+    if (listeners?.slides.size !== 0 || listeners.annotations.size > 0) return
+    this.#listeners.delete(consultationId)
+    this.#toldAt.delete(consultationId)
   }
 }

@@ -1,47 +1,17 @@
-import { createHash, randomBytes, randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
+import { ALICE, chunkOf, randomChunk, testSlide, withSlide } from '../../bench/slides/test-slide.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import type { Test } from 'tap'
 import type { FaultCode } from '../../relay/wire/fault.ts'
-import type { IndexedLength, SlideRecord, SlideStore, StoreDefect } from '../../relay/slides/store/slide-store.ts'
+import type { SlideStore, StoreDefect } from '../../relay/slides/store/slide-store.ts'
 import type { ConsultationId, MemberId, Sha256, SlideId } from '../../relay/wire/ids.ts'
-import type { SlideLevel, SlideStructure } from '../../relay/wire/slide.ts'
 
 /** Opens an empty store; the suite disposes of it. */
 export type StoreFactory = (t: Test, quotaBytes: number) => Promise<SlideStore>
 
-/** A chunk of a test. */
-export interface TestChunk extends IndexedLength {
-  readonly body: Buffer
-}
-
-export const ALICE = 'alice' as MemberId
 export const BOB = 'bob' as MemberId
 const CASE = 'case-1' as ConsultationId
 const MIB = 1024 * 1024
-
-export const randomChunk = (length: number): TestChunk => chunkOf(randomBytes(length))
-
-export function chunkOf(body: Buffer): TestChunk {
-  return { body, length: body.length, sha256: createHash('sha256').update(body).digest('hex') as Sha256 }
-}
-
-/** A slide with as many levels; nothing of it is real but its shape. */
-export function testSlide({ owner = ALICE, levels = 1, consultationId = CASE }: { readonly owner?: MemberId; readonly levels?: number; readonly consultationId?: ConsultationId } = {}): Omit<SlideRecord, 'state' | 'createdAtMillis'> {
-  const level: SlideLevel = { width: 1000, height: 1000, tileWidth: 256, tileHeight: 256, encoding: { compression: 'jpeg', photometric: 'ycbcr', tables: '' }, isMade: false }
-  const structure: SlideStructure = {
-    version: 1, slideId: randomUUID() as SlideId, format: 'tiff', pseudonym: 'TEST', micronsPerPixel: null, objectivePower: null,
-    levels: Array.from({ length: levels }, () => level), removed: [],
-  }
-  return { slideId: structure.slideId, consultationId, owner, key: { kty: 'OKP', crv: 'Ed25519', x: 'A'.repeat(43) }, structure, structureBytes: Buffer.from(JSON.stringify(structure)) }
-}
-
-/** Makes a slide whose level 0 refers to these chunks. */
-export async function withSlide(store: SlideStore, chunks: readonly IndexedLength[], owner: MemberId = ALICE): Promise<SlideId> {
-  const slide = testSlide({ owner })
-  await store.createSlide(slide)
-  await store.putLevel(slide.slideId, { level: 0, index: Buffer.from('index'), head: 'head' }, chunks)
-  return slide.slideId
-}
 
 /** Refused with this code, and with no other. */
 export async function refuses(t: Test, promise: Promise<unknown>, code: FaultCode): Promise<void> {

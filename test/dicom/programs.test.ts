@@ -1,11 +1,8 @@
-import { execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import fastify from 'fastify'
 import { t } from 'tap'
@@ -17,13 +14,13 @@ import { openDicomSlide } from '../../relay/slides/formats/dicom-slide.ts'
 import { systemClock } from '../../relay/runtime/clock.ts'
 import { bytes, millis } from '../../relay/wire/units.ts'
 import { FakeSlides } from '../fakes/fake-slides.ts'
+import { orthancMissing, startOrthanc } from './orthanc.ts'
 import { paintSparsely, paintTile, smallSlide } from './painted-slide.ts'
 import type { Test } from 'tap'
-import type { AddressInfo } from 'node:net'
+import type { ConsultationId, MemberId } from '../../relay/wire/ids.ts'
 import type { PaintTile } from '../fakes/fake-slides.ts'
 
 const run = promisify(execFile)
-const PLUGIN = '/usr/share/orthanc/plugins/libOrthancDicomWeb.so'
 const { slideId } = smallSlide().structure
 const SERIES = `studies/${studyUidOf(slideId)}/series/${derivedUid(slideId, 'series')}`
 
@@ -77,52 +74,13 @@ t.test('dciodvfy finds no error in any instance', without('dciodvfy'), async t =
   }
 })
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
-/** Starts Orthanc, which knows us as `kenkyo`. @returns Where it listens. */
-async function startOrthanc(t: Test, ourUrl: string): Promise<string> {
-  const [directory, port] = [await scratch(t), await freePort()]
-  const config = join(directory, 'orthanc.json')
-  await mkdir(join(directory, 'storage'))
-  await writeFile(
-    config,
-    JSON.stringify({
-      Name: 'test',
-      StorageDirectory: join(directory, 'storage'),
-      IndexDirectory: join(directory, 'storage'),
-      HttpPort: port,
-      DicomServerEnabled: false,
-      AuthenticationEnabled: false,
-      RemoteAccessAllowed: false,
-      Plugins: [PLUGIN],
-      DicomWeb: { Enable: true, Root: '/dicom-web/', Servers: { kenkyo: { Url: ourUrl } } },
-    }),
-  )
-  const orthanc = spawn('Orthanc', [config], { stdio: ['ignore', 'ignore', 'pipe'] })
-  const exited = once(orthanc, 'exit')
-  t.teardown(async () => {
-    orthanc.kill('SIGTERM')
-    await exited
-  })
-  for await (const line of createInterface(orthanc.stderr)) if (line.includes('Orthanc has started')) break
-  orthanc.stderr.resume()
-  return `http://127.0.0.1:${port}`
-}
-
-t.test('Orthanc takes what WADO-RS gives and gives the same frames; STOW-RS takes what Orthanc sends', { ...(existsSync(PLUGIN) ? without('Orthanc') : { skip: 'orthanc-dicomweb not installed' }), timeout: 60_000 }, async t => {
+t.test('Orthanc takes what WADO-RS gives and gives the same frames; STOW-RS takes what Orthanc sends', { skip: orthancMissing, timeout: 60_000 }, async t => {
   const [slides, directory] = [new FakeSlides(), await scratch(t)]
   await slides.add(smallSlide(), paintTile)
   const folder = await StowFolder.open({ directory, clock: systemClock, identities: 'strip', limits: { instanceBytes: bytes(1e6), totalBytes: bytes(1e7), series: 4, instancesPerSeries: 8 } })
   const app = fastify({ logger: false })
   t.teardown(() => app.close())
-  await app.register(dicomwebRoutes, { prefix: '/dicomweb', slides, authorise: () => Promise.resolve(() => true), publicUrl: 'https://node.example/dicomweb', sink: folder })
+  await app.register(dicomwebRoutes, { prefix: '/dicomweb', slides, authorise: () => Promise.resolve(() => true), publicUrl: 'https://node.example/dicomweb', sink: () => Promise.resolve(folder.sinkOf({ consultationId: 'case-1' as ConsultationId, memberId: 'scanner-1' as MemberId })) })
   const ours = `${await app.listen({ host: '127.0.0.1', port: 0 })}/dicomweb`
   const orthanc = await startOrthanc(t, `${ours}/`)
 

@@ -33,7 +33,9 @@ async function send(origin: string, token: string): Promise<void> {
 
 t.test('a running node takes a slide, tells its viewers, counts it, and has it still after a restart', async t => {
   const slidesDir = await mkdtemp(join(tmpdir(), 'kenkyo-slides-'))
-  t.teardown(() => rm(slidesDir, { recursive: true, force: true }))
+  t.teardown(async () => {
+    for (const directory of [slidesDir, `${slidesDir}-stowed`]) await rm(directory, { recursive: true, force: true })
+  })
   const read = async (node: NodeUnderTest): Promise<{ state: string; bytesHere: number }[]> => {
     const answer = await fetch(`${node.node.origin}/slides`, { headers: { authorization: `Bearer ${tokenOf(await node.invite('viewer'))}` } })
     t.match(answer.headers.get('content-security-policy'), /default-src 'self'/)
@@ -69,8 +71,7 @@ t.test('a scanner may join, and ask for nothing that belongs to other roles', as
 t.test('a file that is uploaded by tus becomes a slide without names, where that is allowed', async t => {
   const slidesDir = await mkdtemp(join(tmpdir(), 'kenkyo-slides-'))
   t.teardown(async () => {
-    await rm(slidesDir, { recursive: true, force: true })
-    await rm(`${slidesDir}-uploads`, { recursive: true, force: true })
+    for (const directory of [slidesDir, `${slidesDir}-stowed`, `${slidesDir}-uploads`]) await rm(directory, { recursive: true, force: true })
   })
   await using node = await NodeUnderTest.open({ links: false, slidesDir, slideUploads: true })
   const path = join(t.testdir(), 'YAMADA-TARO.svs')

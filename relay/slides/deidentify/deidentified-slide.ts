@@ -1,5 +1,6 @@
 import { columnsOf, rowsOf, tilesOf } from '../../wire/slide.ts'
 import { ordinalOf } from '../../wire/tile-order.ts'
+import { readManyTiles } from '../formats/slide-reader.ts'
 import { cleanTile } from './clean-tile.ts'
 import { deidentify } from './deidentify.ts'
 import { RemovalList } from './removal-list.ts'
@@ -40,8 +41,17 @@ export class DeidentifiedSlide implements AsyncDisposable {
 
   /** The bytes of a tile without what is no picture. Empty where the format leaves a tile out. @throws {RelayFault} `bad_slide`, `out_of_range`. */
   async readTile(level: number, position: TilePosition): Promise<Buffer> {
+    return this.#clean(level, position, await this.#reader.readTile(level, position.column, position.row))
+  }
+
+  /** As {@link readTile}, of many tiles. @returns The first of them, one at least. */
+  async readTiles(level: number, positions: readonly TilePosition[]): Promise<Buffer[]> {
+    const tiles = await readManyTiles(this.#reader, level, positions)
+    return tiles.map((tile, place) => this.#clean(level, positions[place] ?? { column: 0, row: 0 }, tile))
+  }
+
+  #clean(level: number, position: TilePosition, tile: Buffer): Buffer {
     const shape = this.structure.levels[level]
-    const tile = await this.#reader.readTile(level, position.column, position.row)
     if (shape === undefined) throw new Error('the reader read a level that it does not have')
     const { bytes, cut } = cleanTile(tile, shape.encoding.compression)
     if (cut.size > 0 && this.#isFirst(level, tilesOf(shape), ordinalOf(shape, position))) for (const [place, count] of cut) this.#cut.add(`${place} in tiles`, 'removed', count)

@@ -1,5 +1,12 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { t } from 'tap'
+import { makeSmallTiff } from '../../../bench/slides/small-tiff.ts'
+import { dicomFile } from '../../../test/dicom/dicom-file.ts'
 import { SlideStructure } from '../../wire/slide.ts'
+import { openDicomSlide } from '../formats/dicom-slide.ts'
+import { MemorySource } from '../formats/random-access-file.ts'
+import { TiffSlide } from '../formats/tiff-slide.ts'
 import { deidentify } from './deidentify.ts'
 import { DeidentifiedSlide } from './deidentified-slide.ts'
 import { decodePolicy } from './policy.ts'
@@ -83,6 +90,35 @@ t.test('keeps nothing without a policy that allows it, and only what can be kept
   t.equal(deidentify(reader({ scan }), { slideId, pseudonym, policy }).kept, undefined, 'a policy allows, it does not keep')
   t.same(deidentify(reader({ scan }), { slideId, pseudonym, policy, keep: ['scan date', 'scanner model'] }).kept, { scanDate: '2024-05-31', scannerModel: 'Aperio AT2' })
   t.equal(deidentify(reader({ scan: { date: NAME, scannerModel: NAME } }), { slideId, pseudonym, policy, keep: ['scan date', 'scanner model'] }).kept, undefined, 'a name in their place is not kept')
+})
+
+const aperioFile = async (): Promise<SlideReader> => {
+  const description = 'Aperio Image Library v11\r\nx|AppMag = 20|MPP = 0.5|ScannerType = Aperio AT2|ScanScope ID = YAMADA-1|Date = 05/31/24|Time = 09:59:15|User = YAMADA TARO'
+  return TiffSlide.open(new MemorySource(await makeSmallTiff({ family: 'aperio', description })))
+}
+
+const dicomFileIn = async (directory: string): Promise<SlideReader> => {
+  const dataSet = { AcquisitionDateTime: '20240531095915.25+0900', ManufacturerModelName: 'Aperio AT2', DeviceSerialNumber: 'YAMADA-1' }
+  await writeFile(join(directory, 'a.dcm'), dicomFile({ frames: [tile, tile], dataSet }))
+  return openDicomSlide(directory)
+}
+
+t.test('of a file that says more, date and model are kept where a policy allows it, and nothing else', async t => {
+  for (const file of [await aperioFile(), await dicomFileIn(t.testdir())]) {
+    await using slide = await DeidentifiedSlide.open(file, { slideId, pseudonym, policy, keep: ['scan date', 'scanner model'] })
+    t.same(slide.structure.kept, { scanDate: '2024-05-31', scannerModel: 'Aperio AT2' }, file.format)
+    t.notMatch(JSON.stringify(slide.structure), /YAMADA|09:?59/)
+  }
+})
+
+t.test('of a file that says them, date and model are not kept without a policy, nor a model that it does not name', async t => {
+  for (const file of [await aperioFile(), await dicomFileIn(t.testdir())]) {
+    await using reader = file
+    for (const keep of ['scan date', 'scanner model']) await t.rejects(DeidentifiedSlide.open(reader, { slideId, pseudonym, keep: [keep] }), { code: 'identity_refused' })
+    const other = decodePolicy('{"version":1,"keep":["scanner model"],"scannerModels":["Other"]}')
+    t.equal((await DeidentifiedSlide.open(reader, { slideId, pseudonym, keep: ['scanner model'], policy: other })).structure.kept, undefined)
+    t.notMatch(JSON.stringify(deidentify(reader, { slideId, pseudonym, policy })), /2024|AT2/)
+  }
 })
 
 t.test('refuses a policy that says more than it can', async t => {

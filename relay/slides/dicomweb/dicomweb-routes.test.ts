@@ -15,7 +15,8 @@ import { isWildcardMatch } from './query.ts'
 import { StowFolder } from './stow-folder.ts'
 import type { Test } from 'tap'
 import type { FastifyInstance } from 'fastify'
-import type { SlideId } from '../../wire/ids.ts'
+import type { Clock } from '../../runtime/clock.ts'
+import type { ConsultationId, MemberId, SlideId } from '../../wire/ids.ts'
 import type { PaintTile } from '../../../test/fakes/fake-slides.ts'
 import type { Authorise } from './dicomweb-routes.ts'
 
@@ -23,6 +24,7 @@ const SLIDE = '3f2504e0-4f89-41d3-9a0c-0305e82c3301' as SlideId
 const STUDY = `/studies/${studyUidOf(SLIDE)}`
 const SERIES = `${STUDY}/series/${derivedUid(SLIDE, 'series')}`
 const INSTANCE = `${SERIES}/instances/${derivedUid(SLIDE, 'level-0')}`
+const UPLOADER = { consultationId: 'case-1' as ConsultationId, memberId: 'scanner-1' as MemberId }
 const BOUNDARY = 'between-the-parts'
 
 interface Setup {
@@ -30,7 +32,7 @@ interface Setup {
   readonly slides: FakeSlides
   readonly folder: StowFolder
   readonly directory: string
-  readonly clock: { now: () => ReturnType<typeof millis>; at: number }
+  readonly clock: Clock & { at: number }
 }
 
 interface SetupOptions {
@@ -47,7 +49,7 @@ async function setup(t: Test, { paint = paintTile, authorise = () => Promise.res
   const clock = { at: 0, now: () => millis(clock.at), sleep: () => Promise.reject(new Error('nothing waits')) }
   const folder = await StowFolder.open({ directory, clock, identities, limits: { instanceBytes: bytes(instanceBytes), totalBytes: bytes(4e6), series: 2, instancesPerSeries: 4 } })
   const app = fastify({ logger: false })
-  await app.register(dicomwebRoutes, { slides, authorise, publicUrl: 'https://node.example/dicomweb', sink: folder, limits: { parts: 8, bytes: 4e6 } })
+  await app.register(dicomwebRoutes, { slides, authorise, publicUrl: 'https://node.example/dicomweb', sink: () => Promise.resolve(folder.sinkOf(UPLOADER)), limits: { parts: 8, bytes: 4e6 } })
   t.teardown(() => app.close())
   return { app, slides, folder, directory, clock }
 }
@@ -173,13 +175,28 @@ t.test('uploaded instances become a slide when nothing more comes', async t => {
   t.same(folder.settled(millis(0)), [])
 })
 
+t.test('a series keeps its slide id and whose it is over a restart, apart from the same series of another', async t => {
+  const { slides, folder, directory, clock } = await setup(t)
+  const file = await fileOf(slides, 1)
+  const other = { ...UPLOADER, consultationId: 'case-2' as ConsultationId }
+  const take = async (uploader: typeof UPLOADER): Promise<unknown> => (await folder.sinkOf(uploader).take((async function* () { yield file })(), undefined)).failure
+  t.same([await take(UPLOADER), await take(other)], [undefined, undefined])
+  const [before, after] = [folder.settled(millis(0)), (await StowFolder.open({ directory, clock, identities: 'strip', limits: { instanceBytes: bytes(1e6), totalBytes: bytes(4e6), series: 2, instancesPerSeries: 4 } })).settled(millis(0))]
+  t.same(after.toSorted((a, b) => a.slideId.localeCompare(b.slideId)), before.toSorted((a, b) => a.slideId.localeCompare(b.slideId)))
+  t.same(before.map(({ consultationId }) => consultationId), ['case-1', 'case-2'])
+  folder.seal(before[0]!)
+  t.equal(await take(UPLOADER), 0xa700, 'while its slide is made')
+  for (const series of before) await folder.discard(series)
+  t.same(await readdir(directory), [])
+})
+
 t.test('no identifying value of an uploaded instance is kept', async t => {
   const { app, slides, directory } = await setup(t)
   const file = await fileOf(slides, 1)
   t.equal((await post(app, multipart([file]))).statusCode, 200)
-  const [series] = await readdir(directory)
-  const [name] = await readdir(join(directory, series!))
-  const kept = await readFile(join(directory, series!, name!))
+  const [series] = (await readdir(directory, { withFileTypes: true })).filter(entry => entry.isDirectory())
+  const [name] = await readdir(join(directory, series!.name))
+  const kept = await readFile(join(directory, series!.name, name!))
   t.ok(file.includes('CASE-7Q2K') && file.includes('20260506'))
   t.notOk(kept.includes('CASE-7Q2K'), 'in the patient, container and specimen attributes')
   t.notOk(kept.includes('20260506'))
@@ -200,7 +217,7 @@ t.test('what is not taken is answered with its reason, and nothing of it stays',
   t.equal(await reason(await fileOf(slides, 0)), 0xa700)
   const mixed = await post(app, multipart([good, Buffer.from('not DICOM')]))
   t.equal(mixed.statusCode, 202)
-  t.equal((await readdir(directory)).length, 1)
+  t.equal((await readdir(directory)).length, 2, 'a series and whose it is')
 })
 
 t.test('a broken multipart message is refused', async t => {

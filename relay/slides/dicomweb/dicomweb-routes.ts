@@ -16,14 +16,17 @@ export type DicomwebAction = 'search' | 'retrieve' | 'store'
 /** Says which slides whoever sent a request may see. @throws {RelayFault} `grant_refused` (403) or `invitation_refused` (401). */
 export type Authorise = (request: FastifyRequest, action: DicomwebAction) => Promise<MayRead>
 
+/** Says where the instances of a request go. */
+export type SinkOf = (request: FastifyRequest) => Promise<StowSink>
+
 /** What DICOMweb stands on. */
 export interface DicomwebOptions {
   readonly slides: DicomwebSource
   readonly authorise: Authorise
   /** Where the routes are reached from outside, without a slash at the end. */
   readonly publicUrl: string
-  /** Where uploaded instances go; without it nothing can be uploaded. */
-  readonly sink?: StowSink | undefined
+  /** Where the instances of an upload go; without it nothing can be uploaded. @throws {RelayFault} As `authorise`. */
+  readonly sink?: SinkOf | undefined
   /** Of one upload. */
   readonly limits?: PartLimits | undefined
 }

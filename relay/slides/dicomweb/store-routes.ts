@@ -5,7 +5,7 @@ import { readParts } from './multipart.ts'
 import { JSON_OFFERS } from './search-routes.ts'
 import type { Readable } from 'node:stream'
 import type { DicomDataSet } from './dicom-encoding.ts'
-import type { DicomwebContext } from './dicomweb-routes.ts'
+import type { DicomwebContext, SinkOf } from './dicomweb-routes.ts'
 import type { PartLimits } from './multipart.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
@@ -34,13 +34,13 @@ export interface StowSink {
 }
 
 /** STOW-RS. @see PS3.18 section 10.5 */
-export function addStoreRoutes(app: FastifyInstance, context: DicomwebContext, sink: StowSink, limits: PartLimits): void {
+export function addStoreRoutes(app: FastifyInstance, context: DicomwebContext, sinkOf: SinkOf, limits: PartLimits): void {
   // The body is left to be read piece by piece.
   app.addContentTypeParser('multipart/related', (_request, payload, done) => done(null, payload))
   for (const url of ['/studies', '/studies/:study']) {
     app.post<{ Params: { study?: string } }>(url, { bodyLimit: Number.MAX_SAFE_INTEGER }, async (request, reply) => {
       await context.authorise(request, 'store')
-      return store(request, reply, sink, limits)
+      return store(request, reply, await sinkOf(request), limits)
     })
   }
 }

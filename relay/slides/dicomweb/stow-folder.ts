@@ -1,7 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { z } from 'zod'
 import { RelayFault } from '../../wire/fault.ts'
+import { ConsultationId, MemberId, SlideId } from '../../wire/ids.ts'
 import { UIDS } from '../formats/dicom-dictionary.ts'
 import { readDicomHeader } from '../formats/dicom-header.ts'
 import { readInstance, readLevel } from '../formats/dicom-instance.ts'
@@ -23,16 +25,27 @@ export interface StowFolderOptions {
   readonly limits: { readonly instanceBytes: Bytes; readonly totalBytes: Bytes; readonly series: number; readonly instancesPerSeries: number }
 }
 
+/** Who uploads, and for which consultation. */
+const Uploader = z.object({ consultationId: ConsultationId, memberId: MemberId })
+type Uploader = Readonly<z.infer<typeof Uploader>>
+
+/** What is kept of a series beside its instances. The slide's id is chosen with the first of them, so that a series makes one slide however often its import begins. */
+const SeriesNote = Uploader.extend({ slideId: SlideId })
+type SeriesNote = Readonly<z.infer<typeof SeriesNote>>
+
 /** A series of which nothing has come for a while: a slide, to be opened by `openDicomSlide`. */
-export interface StowedSeries {
+export interface StowedSeries extends SeriesNote {
   readonly directory: string
   readonly instances: number
 }
 
 interface Series {
+  readonly note: SeriesNote
   /** By digest of the SOP Instance UID: length in bytes. */
   readonly instances: Map<string, number>
   changedAt: Millis
+  /** Nothing is added any more. */
+  isSealed: boolean
 }
 
 /** Says what became of an instance that is not taken. */
@@ -46,15 +59,18 @@ class Refusal extends Error {
 }
 
 const PARTIAL = '.partial'
-const digestOf = (uid: string): string => createHash('sha256').update(uid).digest('hex').slice(0, 32)
+const NOTE = '.note'
+const digestOf = (...parts: string[]): string => createHash('sha256').update(parts.join('/')).digest('hex').slice(0, 32)
 
 /**
- * Keeps uploaded instances of whole slides in a directory for each series, without who the patient is. DICOM has no
+ * Keeps uploaded instances of whole slides in a directory for each series of each uploader, without who the patient is. DICOM has no
  * word for the last instance of a series, so a series is settled when nothing has come for a while.
  */
-export class StowFolder implements StowSink {
+export class StowFolder {
   readonly #options: StowFolderOptions
   readonly #series: Map<string, Series>
+  /** Bytes of instances that are being received. */
+  #arriving = 0
 
   private constructor(options: StowFolderOptions, series: Map<string, Series>) {
     this.#options = options
@@ -63,15 +79,22 @@ export class StowFolder implements StowSink {
 
   /** Takes up what an earlier run kept. */
   static async open(options: StowFolderOptions): Promise<StowFolder> {
-    await mkdir(options.directory, { recursive: true })
+    await mkdir(options.directory, { recursive: true, mode: 0o700 })
     const series = new Map<string, Series>()
-    for (const entry of await readdir(options.directory, { withFileTypes: true })) {
-      const path = join(options.directory, entry.name)
-      if (entry.name.endsWith(PARTIAL)) await rm(path)
-      if (!entry.isDirectory()) continue
+    const entries = await readdir(options.directory, { withFileTypes: true })
+    const directories = new Set(entries.filter(entry => entry.isDirectory()).map(({ name }) => name))
+    for (const { name } of entries) {
+      const path = join(options.directory, name)
+      // A note stands before its directory and goes after it: one without is of a crash between.
+      if (name.endsWith(PARTIAL) || (name.endsWith(NOTE) && !directories.has(name.slice(0, -NOTE.length)))) await rm(path)
+    }
+    for (const name of directories) {
+      const path = join(options.directory, name)
+      const note = await readNote(`${path}${NOTE}`)
       const instances = new Map<string, number>()
-      for (const name of await readdir(path)) instances.set(name.replace('.dcm', ''), (await stat(join(path, name))).size)
-      series.set(entry.name, { instances, changedAt: options.clock.now() })
+      for (const file of await readdir(path)) instances.set(file.replace('.dcm', ''), (await stat(join(path, file))).size)
+      if (note === undefined || instances.size === 0) await remove(path)
+      else series.set(name, { note, instances, changedAt: options.clock.now(), isSealed: false })
     }
     return new StowFolder(options, series)
   }
@@ -79,16 +102,29 @@ export class StowFolder implements StowSink {
   /** Series of which nothing has come for so long. */
   settled(quiet: Millis): StowedSeries[] {
     const now = this.#options.clock.now()
-    return [...this.#series].filter(([, { changedAt }]) => now - changedAt >= quiet).map(([name, { instances }]) => ({ directory: join(this.#options.directory, name), instances: instances.size }))
+    return [...this.#series]
+      .filter(([, { changedAt }]) => now - changedAt >= quiet)
+      .map(([name, { note, instances }]) => ({ ...note, directory: join(this.#options.directory, name), instances: instances.size }))
+  }
+
+  /** From here on instances of a series are refused, until it is discarded or the program starts again. */
+  seal({ directory }: StowedSeries): void {
+    const series = this.#series.get(basename(directory))
+    if (series !== undefined) series.isSealed = true
   }
 
   /** Forgets a series, its files too: it was taken into the store, or is no slide. */
   async discard({ directory }: StowedSeries): Promise<void> {
-    for (const name of this.#series.keys()) if (join(this.#options.directory, name) === directory) this.#series.delete(name)
-    await rm(directory, { recursive: true, force: true })
+    await remove(directory)
+    this.#series.delete(basename(directory))
   }
 
-  async take(body: AsyncIterable<Buffer>, study: string | undefined): Promise<StowOutcome> {
+  /** Takes the instances of an uploader. */
+  sinkOf(uploader: Uploader): StowSink {
+    return { take: (body, study) => this.#take(uploader, body, study) }
+  }
+
+  async #take(uploader: Uploader, body: AsyncIterable<Buffer>, study: string | undefined): Promise<StowOutcome> {
     const partial = join(this.#options.directory, `${randomUUID()}${PARTIAL}`)
     let uids: Pick<StowOutcome, 'sopClassUid' | 'sopInstanceUid'> = { sopClassUid: undefined, sopInstanceUid: undefined }
     try {
@@ -100,7 +136,7 @@ export class StowFolder implements StowSink {
       this.#check(header, study)
       await blank(handle, header)
       await handle.sync()
-      await this.#keep(partial, header, length)
+      await this.#keep(uploader, partial, header, length)
       return { ...uids, failure: undefined }
     } catch (thrown) {
       await rm(partial, { force: true })
@@ -110,13 +146,20 @@ export class StowFolder implements StowSink {
 
   /** @returns Length in bytes. A body that is too long is read to its end all the same, so that what follows it is. */
   async #receive(handle: FileHandle, body: AsyncIterable<Buffer>): Promise<number> {
-    const most = Math.min(this.#options.limits.instanceBytes, this.#options.limits.totalBytes - this.#bytes)
-    let length = 0
-    for await (const chunk of body) {
-      length += chunk.length
-      if (length <= most) await handle.write(chunk)
+    const { instanceBytes, totalBytes } = this.#options.limits
+    let [length, isTooLong] = [0, false]
+    try {
+      for await (const chunk of body) {
+        isTooLong ||= length + chunk.length > instanceBytes || this.#bytes + this.#arriving + chunk.length > totalBytes
+        if (isTooLong) continue
+        length += chunk.length
+        this.#arriving += chunk.length
+        await handle.write(chunk)
+      }
+    } finally {
+      this.#arriving -= length
     }
-    if (length > most) throw new Refusal(FAILURE.outOfResources)
+    if (isTooLong) throw new Refusal(FAILURE.outOfResources)
     return length
   }
 
@@ -138,19 +181,24 @@ export class StowFolder implements StowSink {
     readLevel(header, instance)
   }
 
-  async #keep(partial: string, { source, dataSet }: DicomHeader, length: number): Promise<void> {
-    const [name, instance] = [digestOf(source.text(dataSet, 'SeriesInstanceUID')), digestOf(source.text(dataSet, 'SOPInstanceUID'))]
-    const series = this.#series.get(name) ?? { instances: new Map<string, number>(), changedAt: this.#options.clock.now() }
+  async #keep({ consultationId, memberId }: Uploader, partial: string, { source, dataSet }: DicomHeader, length: number): Promise<void> {
+    const [name, instance] = [digestOf(consultationId, memberId, source.text(dataSet, 'SeriesInstanceUID')), digestOf(source.text(dataSet, 'SOPInstanceUID'))]
     const { limits, directory, clock } = this.#options
-    if (!this.#series.has(name) && this.#series.size >= limits.series) throw new Refusal(FAILURE.outOfResources)
-    if (!series.instances.has(instance) && series.instances.size >= limits.instancesPerSeries) throw new Refusal(FAILURE.outOfResources)
-    await mkdir(join(directory, name), { recursive: true })
-    await rename(partial, join(directory, name, `${instance}.dcm`))
-    await syncDirectory(join(directory, name))
-    await syncDirectory(directory)
+    const known = this.#series.get(name)
+    if (known === undefined && this.#series.size >= limits.series) throw new Refusal(FAILURE.outOfResources)
+    const series = known ?? { note: { consultationId, memberId, slideId: SlideId.parse(randomUUID()) }, instances: new Map<string, number>(), changedAt: clock.now(), isSealed: false }
+    if (series.isSealed || (!series.instances.has(instance) && series.instances.size >= limits.instancesPerSeries)) throw new Refusal(FAILURE.outOfResources)
+    // Reserved before anything waits: others come at the same time, and the import of the series may begin.
+    this.#series.set(name, series)
     series.instances.set(instance, length)
     series.changedAt = clock.now()
-    this.#series.set(name, series)
+    const path = join(directory, name)
+    await writeNote(`${path}${NOTE}`, series.note)
+    await mkdir(path, { recursive: true, mode: 0o700 })
+    await rename(partial, join(path, `${instance}.dcm`))
+    await syncDirectory(path)
+    await syncDirectory(directory)
+    series.changedAt = clock.now()
   }
 }
 
@@ -171,6 +219,32 @@ function reasonOf(thrown: unknown): FailureReason {
   if (thrown instanceof RelayFault && thrown.code === 'bad_slide') return FAILURE.cannotUnderstand
   if (thrown instanceof Error && 'code' in thrown && (thrown.code === 'ENOSPC' || thrown.code === 'EDQUOT')) return FAILURE.outOfResources
   throw thrown
+}
+
+async function writeNote(path: string, note: SeriesNote): Promise<void> {
+  const draft = `${path}-${randomUUID()}${PARTIAL}`
+  {
+    await using handle = await open(draft, 'wx', 0o600)
+    await handle.writeFile(JSON.stringify(note))
+    await handle.sync()
+  }
+  await rename(draft, path)
+}
+
+/** @returns `undefined` where there is none that can be read. */
+async function readNote(path: string): Promise<SeriesNote | undefined> {
+  try {
+    return SeriesNote.safeParse(JSON.parse(await readFile(path, 'utf8'))).data
+  } catch (error) {
+    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** Removes a series: its directory first. */
+async function remove(directory: string): Promise<void> {
+  await rm(directory, { recursive: true, force: true })
+  await rm(`${directory}${NOTE}`, { force: true })
 }
 
 async function syncDirectory(directory: string): Promise<void> {

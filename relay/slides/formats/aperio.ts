@@ -41,8 +41,9 @@ export async function readAperio(file: TiffFile): Promise<TiffReading> {
   const { levels, associated } = await arrangePyramid(file, finest, others, nameOf(file))
   for (const directory of file.directories.flatMap(directory => [...file.all(directory.children)])) associated.push({ name: 'other', ...(await sizeOf(file, directory)) })
   const described = parseAperioDescription(await file.text(finest, TAG.imageDescription, MOST_DESCRIPTION_BYTES))
+  const valueOf = (name: string): string | undefined => described.fields.find(field => field.name === name)?.value
   const numberOf = (name: string): number | undefined => {
-    const value = described.fields.find(field => field.name === name)?.value
+    const value = valueOf(name)
     return value === undefined ? undefined : Number(value)
   }
   const microns = plausible(numberOf('MPP'), MOST_MICRONS_PER_PIXEL)
@@ -52,8 +53,16 @@ export async function readAperio(file: TiffFile): Promise<TiffReading> {
     associated,
     micronsPerPixel: microns === undefined ? undefined : { x: microns, y: microns },
     objectivePower: plausible(numberOf('AppMag'), MOST_OBJECTIVE_POWER),
+    // `ScanScope ID` is a machine's own name, often with the hospital's in it; its model stands in `ScannerType`.
+    scan: { date: calendarDate(valueOf('Date') ?? ''), scannerModel: valueOf('ScannerType') },
     withheld: await withheldPlaces(levels, associated, directory => placesIn(file, directory)),
   }
+}
+
+/** Aperio writes month, day and year, the latter with two digits or four. */
+function calendarDate(text: string): string | undefined {
+  const [, month, day, year] = /^(\d{2})\/(\d{2})\/((?:20)?\d{2})$/.exec(text) ?? []
+  return year === undefined ? undefined : `20${year.slice(-2)}-${month}-${day}`
 }
 
 /** Labels and macros say so in the second line of their description, or by their NewSubfileType (1 and 9); only levels are stored in tiles. */

@@ -5,6 +5,7 @@ import type { TileEncoding } from '../../wire/slide.ts'
 import type { ElementRange } from './dicom-data-set.ts'
 import type { Keyword } from './dicom-dictionary.ts'
 import type { DicomHeader } from './dicom-header.ts'
+import type { SlideReader } from './slide-reader.ts'
 
 /** What is needed to show a slide, or says how the file is made; everything else a slide sent onward is without. */
 const SHOWN: ReadonlySet<Keyword> = new Set<Keyword>([
@@ -24,6 +25,7 @@ export interface DicomInstance {
   /** Of the whole image, in pixels. */
   readonly width: number
   readonly height: number
+  readonly scan: NonNullable<SlideReader['scan']>
   /** Places of attributes that are not needed to show the picture. */
   readonly withheld: readonly string[]
 }
@@ -48,7 +50,8 @@ const unsupported = (message: string): RelayFault => new RelayFault('unsupported
 const FLAVOURS = new Set<string>(['volume', 'label', 'overview', 'thumbnail', 'localizer'])
 
 /** What kind of instance a header is of. @throws {RelayFault} `bad_slide`. */
-export function readInstance({ source, dataSet, fileMeta, elements }: DicomHeader): DicomInstance {
+export function readInstance(header: DicomHeader): DicomInstance {
+  const { source, dataSet, fileMeta, elements } = header
   const named = (source.text(dataSet, 'ImageType').split('\\')[2] ?? '').trim().toLowerCase()
   const flavour = FLAVOURS.has(named) ? (named as DicomInstance['flavour']) : 'other'
   const side = (matrix: Keyword, frame: Keyword): number => source.number(dataSet, matrix) ?? source.number(dataSet, frame) ?? 0
@@ -56,7 +59,14 @@ export function readInstance({ source, dataSet, fileMeta, elements }: DicomHeade
   if (width < 1 || height < 1 || width > SLIDE_LIMITS.side || height > SLIDE_LIMITS.side) throw bad('the image has no size that can be')
   const withheld = elements.filter(({ tag, length }) => length > 0 && !SHOWN.has(keywordOf(tag) ?? 'PixelData')).map(({ tag }) => tagName(tag))
   if (source.text(fileMeta, 'SourceApplicationEntityTitle') !== '') withheld.push(tagName(0x0002_0016))
-  return { seriesInstanceUid: source.text(dataSet, 'SeriesInstanceUID'), flavour, width, height, withheld }
+  return { seriesInstanceUid: source.text(dataSet, 'SeriesInstanceUID'), flavour, width, height, scan: scanOf(header), withheld }
+}
+
+/** @see PS3.5 section 6.2, DT: year, month and day may be all there is, or less. */
+function scanOf({ source, dataSet }: DicomHeader): DicomInstance['scan'] {
+  const [, year, month, day] = /^(\d{4})(\d{2})(\d{2})/.exec(source.text(dataSet, 'AcquisitionDateTime')) ?? []
+  const model = source.text(dataSet, 'ManufacturerModelName')
+  return { date: year === undefined ? undefined : `${year}-${month}-${day}`, scannerModel: model === '' ? undefined : model }
 }
 
 /** @throws {RelayFault} `bad_slide`; `unsupported_slide` for pixels that cannot be handed on as they are. */

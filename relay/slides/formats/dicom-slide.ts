@@ -25,6 +25,7 @@ interface OpenInstance {
 }
 
 interface OpenLevel extends DicomLevel {
+  readonly scan: DicomInstance['scan']
   readonly reader: DicomFrames
 }
 
@@ -48,7 +49,7 @@ export async function openDicomSlide(path: string): Promise<SlideReader> {
   const [first] = instances
   if (first === undefined) throw new RelayFault('unsupported_slide', 'DICOM: there is no whole slide image')
   if (instances.some(({ instance }) => instance.seriesInstanceUid !== first.instance.seriesInstanceUid)) throw new RelayFault('unsupported_slide', 'DICOM: several series in one directory')
-  const levels = instances.flatMap(({ level, handle, fileSize }) => (level === undefined ? [] : [{ ...level, reader: new DicomFrames({ handle, fileSize, ...level }) }]))
+  const levels = instances.flatMap(({ instance: { scan }, level, handle, fileSize }) => (level === undefined ? [] : [{ ...level, scan, reader: new DicomFrames({ handle, fileSize, ...level }) }]))
   return new DicomSlide(sorted(levels), instances, scope.move())
 }
 
@@ -95,6 +96,7 @@ class DicomSlide implements SlideReader {
   readonly levels: SlideReader['levels']
   readonly micronsPerPixel: SlideReader['micronsPerPixel']
   readonly objectivePower: number | undefined
+  readonly scan: SlideReader['scan']
   readonly associated: readonly AssociatedImage[]
   readonly withheld: readonly string[]
   readonly #levels: readonly OpenLevel[]
@@ -106,6 +108,8 @@ class DicomSlide implements SlideReader {
     this.levels = levels.map(({ level }) => level)
     this.micronsPerPixel = levels[0]?.micronsPerPixel
     this.objectivePower = levels.find(({ objectivePower }) => objectivePower !== undefined)?.objectivePower
+    // Of the finest level: others may have been made later, elsewhere.
+    this.scan = levels[0]?.scan
     this.associated = instances.flatMap(({ level, instance: { flavour, width, height } }) => (level === undefined ? [{ name: flavour, width, height }] : []))
     this.withheld = instances.flatMap(({ instance }) => instance.withheld)
   }

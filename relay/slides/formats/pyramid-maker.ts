@@ -4,7 +4,9 @@ import { columnsOf, rowsOf, tilesOf } from '../../wire/slide.ts'
 import { jpegCompleter } from '../../wire/tile-jpeg.ts'
 import { MadeTiles, MadeTilesWriter } from './made-tiles.ts'
 import { planPyramid } from './pyramid-plan.ts'
+import { readManyTiles } from './slide-reader.ts'
 import type { SlideFormat, SlideLevel } from '../../wire/slide.ts'
+import type { TilePosition } from '../../wire/tile-order.ts'
 import type { PlannedLevel, Shrink } from './pyramid-plan.ts'
 import type { AssociatedImage, SlideReader } from './slide-reader.ts'
 
@@ -194,6 +196,11 @@ class CompletedSlide implements SlideReader {
     const before = this.#plan.slice(0, level).reduce((sum, { kind, shape }) => sum + (kind === 'made' ? tilesOf(shape) : 0), 0)
     if (this.#made === undefined) throw new Error('made levels have their tiles')
     return this.#made.read(before + row * columns + column)
+  }
+
+  async readTiles(level: number, positions: readonly TilePosition[]): Promise<Buffer[]> {
+    const planned = this.#plan[level]
+    return planned?.kind === 'kept' ? readManyTiles(this.#reader, planned.index, positions) : readManyTiles({ readTile: (_, column, row) => this.readTile(level, column, row) }, level, positions)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -3,7 +3,7 @@ import { SLIDE_LIMITS } from '../../wire/slide.ts'
 import { isTiled, readTiffLevel, sizeOf } from './tiff-level.ts'
 import { STRUCTURAL_TAGS, TAG, tagPlace } from './tiff-tags.ts'
 import type { SlideFormat } from '../../wire/slide.ts'
-import type { AssociatedImage } from './slide-reader.ts'
+import type { AssociatedImage, SlideReader } from './slide-reader.ts'
 import type { TiffDirectory, TiffFile } from './tiff-file.ts'
 import type { TiffLevel } from './tiff-level.ts'
 
@@ -13,6 +13,7 @@ export interface TiffReading {
   readonly levels: readonly TiffLevel[]
   readonly micronsPerPixel: { readonly x: number; readonly y: number } | undefined
   readonly objectivePower: number | undefined
+  readonly scan?: SlideReader['scan']
   readonly associated: readonly AssociatedImage[]
   readonly withheld: readonly string[]
 }

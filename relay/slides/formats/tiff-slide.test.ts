@@ -105,6 +105,18 @@ t.test('tiles may share their bytes but not overlap', async t => {
   t.equal((await sparse.readTile(0, 1, 0)).length, 0, 'a tile that is left out is empty')
 })
 
+t.test('many tiles at once are those that are read one by one, and as strictly', async t => {
+  await using slide = await open({ family: 'aperio' })
+  const positions = [{ column: 2, row: 1 }, { column: 0, row: 0 }, { column: 1, row: 1 }]
+  t.same(await slide.readTiles(0, positions), await Promise.all(positions.map(({ column, row }) => slide.readTile(0, column, row))))
+  await t.rejects(slide.readTiles(0, [...positions, { column: 3, row: 0 }]), { code: 'out_of_range' })
+  const { length } = await solidTile('#c080a0')
+  await using sparse = await open({ family: 'aperio', fields: [longField(324, 8, 0, 0, 0, 0, 0), longField(325, length, 0, 0, 0, 0, 0)] })
+  t.same((await sparse.readTiles(0, [{ column: 1, row: 0 }, { column: 0, row: 0 }])).map(tile => tile.length), [0, length])
+  await using overlapping = await open({ family: 'aperio', fields: [longField(324, 8, 9, 10, 11, 12, 13), longField(325, length, length, length, length, length, length)] })
+  await t.rejects(overlapping.readTiles(0, positions), { code: 'bad_slide' })
+})
+
 t.test('refuses directories in a circle, doubled tags and every cut', async t => {
   const sound = await makeSmallTiff({ family: 'generic' })
   const file = await TiffFile.open(new MemorySource(sound))

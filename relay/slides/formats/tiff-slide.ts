@@ -1,17 +1,23 @@
 import { RelayFault } from '../../wire/fault.ts'
-import { columnsOf, rowsOf } from '../../wire/slide.ts'
+import { columnsOf } from '../../wire/slide.ts'
+import { hasTile } from '../../wire/tile-order.ts'
 import { isAperio, readAperio } from './aperio.ts'
 import { readGenericTiff } from './generic-tiff.ts'
+import { mergeRanges } from './merge-ranges.ts'
 import { isOme, readOmeTiff } from './ome-tiff.ts'
+import { TILE_BATCH_BYTES } from './slide-reader.ts'
 import { checkTile } from './tile-check.ts'
 import { TiffFile } from './tiff-file.ts'
 import { TAG } from './tiff-tags.ts'
 import type { SlideFormat, SlideLevel } from '../../wire/slide.ts'
+import type { TilePosition } from '../../wire/tile-order.ts'
 import type { ByteSource } from './random-access-file.ts'
 import type { AssociatedImage, SlideReader } from './slide-reader.ts'
 import type { TiffDirectory } from './tiff-file.ts'
 import type { TiffLevel } from './tiff-level.ts'
 import type { TiffReading } from './tiff-pyramid.ts'
+
+const EMPTY = Buffer.alloc(0)
 
 /** A slide in a TIFF file. */
 export class TiffSlide implements SlideReader {
@@ -21,6 +27,7 @@ export class TiffSlide implements SlideReader {
   readonly levels: readonly SlideLevel[]
   readonly micronsPerPixel: SlideReader['micronsPerPixel']
   readonly objectivePower: number | undefined
+  readonly scan: SlideReader['scan']
   readonly associated: readonly AssociatedImage[]
   readonly withheld: readonly string[]
   readonly #levels: readonly TiffLevel[]
@@ -31,6 +38,7 @@ export class TiffSlide implements SlideReader {
     this.levels = reading.levels.map(({ shape }) => shape)
     this.micronsPerPixel = reading.micronsPerPixel
     this.objectivePower = reading.objectivePower
+    this.scan = reading.scan
     this.associated = reading.associated
     this.withheld = reading.withheld
     this.#levels = reading.levels
@@ -53,13 +61,31 @@ export class TiffSlide implements SlideReader {
   /** A tile that is not what its level says is refused, too: see `checkTile`. */
   async readTile(level: number, column: number, row: number): Promise<Buffer> {
     const { shape, table } = this.#level(level)
-    const columns = columnsOf(shape)
-    if (!Number.isInteger(column) || !Number.isInteger(row) || column < 0 || row < 0 || column >= columns || row >= rowsOf(shape)) throw new RelayFault('out_of_range', 'no such tile')
-    const { offset, length } = await table.locate(row * columns + column)
+    const { offset, length } = await table.locate(indexOf(shape, { column, row }))
     if (length === 0) return Buffer.alloc(0)
     const tile = await this.tiff.source.read(offset, length)
     checkTile(tile, shape)
     return tile
+  }
+
+  /** Tiles that lie near each other in the file are read in one piece. */
+  async readTiles(level: number, positions: readonly TilePosition[]): Promise<Buffer[]> {
+    const { shape, table } = this.#level(level)
+    const located = await table.locateAll(positions.map(position => indexOf(shape, position)))
+    let bytes = 0
+    const end = located.findIndex(({ length }, place) => (bytes += length) > TILE_BATCH_BYTES && place > 0)
+    const ranges = end < 0 ? located : located.slice(0, end)
+    const tiles: Buffer[] = ranges.map(() => EMPTY)
+    for (const { offset, length, members } of mergeRanges(ranges)) {
+      const piece = await this.tiff.source.read(offset, length)
+      for (const member of members) {
+        const { offset: at = 0, length: size = 0 } = ranges[member] ?? {}
+        const tile = piece.subarray(at - offset, at - offset + size)
+        checkTile(tile, shape)
+        tiles[member] = tile
+      }
+    }
+    return tiles
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -71,6 +97,12 @@ export class TiffSlide implements SlideReader {
     if (level === undefined) throw new RelayFault('out_of_range', 'no such level')
     return level
   }
+}
+
+/** Place of a tile in the tables of its level: row by row. @throws {RelayFault} `out_of_range`. */
+function indexOf(shape: SlideLevel, position: TilePosition): number {
+  if (!hasTile(shape, position)) throw new RelayFault('out_of_range', 'no such tile')
+  return position.row * columnsOf(shape) + position.column
 }
 
 /**

@@ -45,6 +45,13 @@ export class TileTable {
     return this.#range(offsets, lengths, index)
   }
 
+  /** As {@link locate}, of many. @throws {RelayFault} As {@link locate}. */
+  async locateAll(indices: readonly number[]): Promise<TileRange[]> {
+    this.#loaded ??= this.#load()
+    const { offsets, lengths } = await this.#loaded
+    return indices.map(index => this.#range(offsets, lengths, index))
+  }
+
   /** The first tile that is there, read without the rest of the tables; undefined if none of the first hundred is. */
   async first(): Promise<TileRange | undefined> {
     const count = Math.min(100, this.#tiles)

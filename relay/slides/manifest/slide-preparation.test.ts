@@ -6,6 +6,7 @@ import { SlideId } from '../../wire/ids.ts'
 import { CHUNK_BYTES, tilesOf } from '../../wire/slide.ts'
 import { ordinalOf, tileAt } from '../../wire/tile-order.ts'
 import { decodeProof, encodeProof, isTileProven } from '../../wire/tile-proof.ts'
+import { buildLevel } from './build-level.ts'
 import { openSigningKey, sha256Of, verifyLevelHead, verifySlideHead } from './heads.ts'
 import { LevelIndex } from './level-index.ts'
 import { leafHash, proofOf, rootOf } from './merkle-tree.ts'
@@ -84,6 +85,33 @@ t.test('chunks keep to their bounds, but for a tile that is longer alone', async
   const lengths = levels.flatMap(({ index }) => [...index.entries()].map(({ length, tiles }) => ({ length, tiles })))
   t.ok(lengths.every(({ length, tiles }) => length <= CHUNK_BYTES.most || tiles === 1))
   t.ok(lengths.some(({ length }) => length > CHUNK_BYTES.most))
+})
+
+t.test('tiles that are read in batches, or on another thread, make the same levels', async t => {
+  const expected = (await levelsOf(open())).map(({ head }) => head)
+  const inBatches = new SlidePreparation({ structure, key, tiles: {
+    readTile: () => Promise.reject(new Error('one by one')),
+    readTiles: (of, positions) => Promise.resolve(positions.slice(0, 5).map(position => tileBytes(of, position))),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  } })
+  const levels = await levelsOf(inBatches)
+  t.same(levels.map(({ head }) => head), expected)
+  for (const prepared of levels) t.equal((await inBatches.readChunk(prepared, 1)).length, prepared.index.chunk(1).length)
+  const built: number[] = []
+  const tiles = { readTile: (of: number, position: TilePosition) => Promise.resolve(tileBytes(of, position)), [Symbol.asyncDispose]: () => Promise.resolve() }
+  const elsewhere = new SlidePreparation({ structure, key, tiles, build: options => {
+    built.push(options.level)
+    return options.level === 0 ? buildLevel(tiles, options) : undefined
+  } })
+  t.same((await levelsOf(elsewhere)).map(({ head }) => head), expected)
+  t.same(built, [1, 0])
+})
+
+t.test('a level that cannot be kept for later fails the slide, after it left', async t => {
+  const full = new RelayFault('storage_full', 'no room')
+  const tiles = { readTile: (of: number, position: TilePosition) => Promise.resolve(tileBytes(of, position)), [Symbol.asyncDispose]: () => Promise.resolve() }
+  const slide = new SlidePreparation({ structure, key, tiles, cache: { get: () => Promise.resolve(undefined), put: () => Promise.reject(full) } })
+  await t.rejects(levelsOf(slide), { code: 'storage_full' })
 })
 
 t.test('a head of another key, of another type, or changed is refused', async t => {

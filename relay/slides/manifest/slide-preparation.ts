@@ -1,23 +1,13 @@
 import { RelayFault } from '../../wire/fault.ts'
 import { tilesOf } from '../../wire/slide.ts'
-import { tileAt } from '../../wire/tile-order.ts'
 import { sha256Of } from './heads.ts'
-import { LevelBuilder } from './level-builder.ts'
+import { buildLevel, readTilesFrom } from './build-level.ts'
 import { LevelIndex } from './level-index.ts'
 import type { Sha256 } from '../../wire/ids.ts'
 import type { ScannerKey, SlideStructure } from '../../wire/slide.ts'
-import type { TilePosition } from '../../wire/tile-order.ts'
 import type { PreparedLevel, PreparedSlide } from '../transfer/transfer.ts'
+import type { BuildLevelOptions, CleanTiles } from './build-level.ts'
 import type { SigningKey } from './heads.ts'
-
-/** Tiles that are read at once. */
-const READ_AHEAD = 16
-
-/** Tiles as they may leave. */
-export interface CleanTiles extends AsyncDisposable {
-  /** Empty where the format leaves a tile out. @throws {RelayFault} `bad_slide`. */
-  readTile(level: number, position: TilePosition): Promise<Buffer>
-}
 
 /** Level indices and heads of an earlier run, by level; what was prepared once is not read twice. */
 export interface PreparedCache {
@@ -31,6 +21,8 @@ export interface SlidePreparationOptions {
   readonly tiles: CleanTiles
   readonly key: SigningKey
   readonly cache?: PreparedCache | undefined
+  /** Builds the index of a level somewhere else, such as on another thread; undefined for one that is to be read here. */
+  readonly build?: ((options: BuildLevelOptions) => Promise<Buffer> | undefined) | undefined
   /** Tiles read so far, of all levels together. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined
 }
@@ -44,6 +36,8 @@ export class SlidePreparation implements PreparedSlide {
   readonly #structureSha: Sha256
   readonly #roots = new Map<number, Sha256>()
   #done = 0
+  /** The level that is being written to the cache. */
+  #keeping: Promise<void> = Promise.resolve()
 
   constructor(options: SlidePreparationOptions) {
     this.#options = options
@@ -55,19 +49,28 @@ export class SlidePreparation implements PreparedSlide {
 
   async *levels(signal: AbortSignal): AsyncGenerator<PreparedLevel> {
     this.#done = 0
-    for (let level = this.structure.levels.length - 1; level >= 0; level--) {
+    let level = this.structure.levels.length - 1
+    let next = this.#level(level, signal)
+    while (level >= 0) {
+      const prepared = await next
       signal.throwIfAborted()
-      const prepared = (await this.#cached(level)) ?? (await this.#prepare(level, signal))
       this.#roots.set(level, Buffer.from(prepared.index.root).toString('hex') as Sha256)
+      level--
+      if (level >= 0) {
+        // The next one is read while this one leaves; that it failed is heard when it is its turn.
+        next = this.#level(level, signal)
+        next.catch(() => undefined)
+      }
       yield prepared
     }
+    await this.#keeping
   }
 
   async readChunk({ level, index }: PreparedLevel, chunk: number): Promise<Buffer> {
     const { firstTile, tiles, sha256 } = index.chunk(chunk)
     const shape = this.#shape(level)
     const parts: Buffer[] = []
-    for (let tile = firstTile; tile < firstTile + tiles; tile++) parts.push(await this.#options.tiles.readTile(level, tileAt(shape, tile)))
+    while (parts.length < tiles) parts.push(...(await readTilesFrom(this.#options.tiles, level, shape, firstTile + parts.length, tiles - parts.length)))
     const body = Buffer.concat(parts)
     if (sha256Of(body) !== sha256) throw new RelayFault('bad_slide', 'the file has changed since it was read first')
     return body
@@ -80,6 +83,7 @@ export class SlidePreparation implements PreparedSlide {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#keeping.catch(() => undefined)
     await this.#options.tiles[Symbol.asyncDispose]()
   }
 
@@ -87,6 +91,11 @@ export class SlidePreparation implements PreparedSlide {
     const shape = this.structure.levels[level]
     if (shape === undefined) throw new RelayFault('out_of_range', 'no such level')
     return shape
+  }
+
+  async #level(level: number, signal: AbortSignal): Promise<PreparedLevel> {
+    signal.throwIfAborted()
+    return (await this.#cached(level)) ?? (await this.#prepare(level, signal))
   }
 
   async #cached(level: number): Promise<PreparedLevel | undefined> {
@@ -100,20 +109,16 @@ export class SlidePreparation implements PreparedSlide {
   async #prepare(level: number, signal: AbortSignal): Promise<PreparedLevel> {
     const shape = this.#shape(level)
     const tiles = tilesOf(shape)
-    const builder = new LevelBuilder(level, shape)
-    for (let first = 0; first < tiles; first += READ_AHEAD) {
-      signal.throwIfAborted()
-      const count = Math.min(READ_AHEAD, tiles - first)
-      const read = await Promise.all(Array.from({ length: count }, (_, offset) => this.#options.tiles.readTile(level, tileAt(shape, first + offset))))
-      for (const tile of read) builder.add(tile)
-      this.#progress(count)
-    }
-    const indexBytes = builder.finish()
+    const options = { level, shape, signal, onTiles: (count: number) => this.#progress(count) }
+    const indexBytes = await (this.#options.build?.(options) ?? buildLevel(this.#options.tiles, options))
     const index = LevelIndex.decode(indexBytes, shape)
     const { slideId } = this.structure
     const root = Buffer.from(index.root).toString('hex') as Sha256
     const head = await this.#options.key.signLevel({ slideId, level, tiles, root, index: sha256Of(indexBytes), structure: this.#structureSha })
-    await this.#options.cache?.put(level, { indexBytes, head })
+    await this.#keeping
+    // A level may leave before the disk has it: read again after a crash, it has the same index and head.
+    this.#keeping = this.#options.cache?.put(level, { indexBytes, head }) ?? Promise.resolve()
+    this.#keeping.catch(() => undefined)
     return { level, index, indexBytes, head }
   }
 

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { t } from 'tap'
-import { ALICE, refuses, testSlide } from '../../../test/contract/slide-store.ts'
+import { ALICE, testSlide } from '../../../bench/slides/test-slide.ts'
+import { refuses } from '../../../test/contract/slide-store.ts'
 import { MemorySlideStore } from '../../../test/fakes/memory-slide-store.ts'
 import { isTileProven } from '../../wire/tile-proof.ts'
 import { tileAt } from '../../wire/tile-order.ts'

@@ -60,6 +60,24 @@ function farEnd(fail: (call: string) => void = () => undefined) {
 
 const quick = { clock: systemClock, retry: { first: millis(1), cap: millis(5) } }
 
+t.test('reads its first level while it is announced, and tells nothing of it before', async t => {
+  const { door, carrier, calls } = farEnd()
+  const [read, told] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()]
+  const slide = prepare((level, { column, row }) => {
+    read.resolve(undefined)
+    return Promise.resolve(Buffer.alloc(30_000, `${level}/${column}/${row}`))
+  })
+  const announce = async (): Promise<void> => {
+    await read.promise
+    t.same(calls, [])
+    calls.push('announce')
+    told.resolve(undefined)
+  }
+  await new SlideSender({ slide, door: { ...door, announce }, carrier, clock: systemClock }).run(signal)
+  await told.promise
+  t.equal(calls[0], 'announce')
+})
+
 t.test('announces, sends all that is missing once, and completes', async t => {
   const { door, carrier, calls, here, total, count } = farEnd()
   const sender = new SlideSender({ ...quick, door, carrier, slide: prepare() })

@@ -5,7 +5,7 @@ import { ChunkPlan } from './chunk-plan.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { BackoffOptions } from '../../wire/backoff.ts'
 import type { FaultCode } from '../../wire/fault.ts'
-import type { Bytes, Millis } from '../../wire/units.ts'
+import type { Bytes } from '../../wire/units.ts'
 import type { PlannedChunk, TransferProgress } from './chunk-plan.ts'
 import type { ChunkCarrier, PreparedLevel, PreparedSlide, SlideDoor } from './transfer.ts'
 
@@ -28,6 +28,9 @@ export interface SlideSenderOptions {
 export const TRANSFER_RETRY: BackoffOptions = { first: millis(300), cap: millis(10_000) }
 /** Levels that together are not longer go before what viewers want: a sixth of a second at 100 Mbit/s. */
 export const COARSE_BYTES = bytes(2 * 1024 * 1024)
+
+/** A carrier's window grows without a word; a chunk on a slow connection takes seconds to be done. */
+const WINDOW_LOOK = millis(200)
 
 /** Failures that pass by themselves. */
 const PASSING: ReadonlySet<FaultCode> = new Set(['unavailable', 'timeout', 'overloaded', 'rate_limited', 'storage_full'])
@@ -63,9 +66,11 @@ export class SlideSender {
    */
   async run(signal: AbortSignal): Promise<void> {
     const { slide, door } = this.#options
-    await this.#persist(() => door.announce(slide, signal), signal)
+    // The first level is read meanwhile.
+    const announced = this.#persist(() => door.announce(slide, signal), signal)
+    announced.catch(() => undefined)
     for (let attempt = 1; ; attempt++) {
-      await this.#sendAll(signal)
+      await this.#sendAll(announced, signal)
       const head = await slide.head()
       try {
         await this.#persist(() => door.complete(slide.structure.slideId, head, signal), signal)
@@ -92,12 +97,12 @@ export class SlideSender {
   }
 
   /** All levels and chunks. The first that fails for good stops the others. */
-  async #sendAll(signal: AbortSignal): Promise<void> {
+  async #sendAll(announced: Promise<void>, signal: AbortSignal): Promise<void> {
     const work = new AbortController()
     const both = AbortSignal.any([signal, work.signal])
     const stop = (error: unknown): void => work.abort(error)
-    const wants = this.#followWants(both).catch(stop)
-    const levels = this.#levels.size === this.#options.slide.structure.levels.length ? Promise.resolve() : this.#sendLevels(both).catch(stop)
+    const wants = announced.then(() => this.#followWants(both)).catch(stop)
+    const levels = this.#levels.size === this.#options.slide.structure.levels.length ? Promise.resolve() : this.#sendLevels(announced, both).catch(stop)
     try {
       await this.#sendChunks(both, stop)
       signal.throwIfAborted()
@@ -107,10 +112,11 @@ export class SlideSender {
     }
   }
 
-  async #sendLevels(signal: AbortSignal): Promise<void> {
+  async #sendLevels(announced: Promise<void>, signal: AbortSignal): Promise<void> {
     const { slide, door } = this.#options
     const { slideId } = slide.structure
     for await (const level of slide.levels(signal)) {
+      await announced
       await this.#persist(() => door.putLevel(slideId, level, signal), signal)
       const missing = await this.#persist(() => door.missing(slideId, level.level, signal), signal)
       this.#levels.set(level.level, level)
@@ -146,7 +152,8 @@ export class SlideSender {
           })
           underWay.add(put)
         }
-        await this.#rest(wake.promise, wakeAt, signal)
+        const lookAt = underWay.size === 0 ? Infinity : clock.now() + WINDOW_LOOK
+        await this.#rest(wake.promise, Math.min(wakeAt ?? Infinity, lookAt), signal)
       }
     } finally {
       // Every put listens to the signal, or is the last.
@@ -211,12 +218,12 @@ export class SlideSender {
   }
 
   /** Until something happened, or it is time. @throws the signal's reason. */
-  async #rest(wake: Promise<undefined>, wakeAt: Millis | undefined, signal: AbortSignal): Promise<void> {
+  async #rest(wake: Promise<undefined>, wakeAt: number, signal: AbortSignal): Promise<void> {
     const { clock } = this.#options
     const rest = new AbortController()
     const ended = AbortSignal.any([signal, rest.signal])
     const stopped = new Promise<void>(resolve => ended.addEventListener('abort', () => resolve(), { once: true }))
-    const timer = wakeAt === undefined ? stopped : clock.sleep(millis(Math.max(0, wakeAt - clock.now())), ended).catch(() => undefined)
+    const timer = wakeAt === Infinity ? stopped : clock.sleep(millis(Math.max(0, wakeAt - clock.now())), ended).catch(() => undefined)
     await Promise.race([wake, timer, stopped])
     rest.abort()
     signal.throwIfAborted()

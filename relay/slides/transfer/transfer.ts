@@ -49,6 +49,8 @@ export interface ChunkCarrier extends AsyncDisposable {
   readonly kind: 'https' | 'link' | 'local'
   /** How many chunks may be under way at once, at this moment. */
   readonly window: number
+  /** Something will be put soon: opens what takes a while to open. Idempotent. */
+  warm?(): void
   /** Resolves when the chunk is durable at the far end. @throws {RelayFault} the node's refusal; `unavailable` or `timeout`, after which it may be repeated. */
   put(slideId: SlideId, sha256: Sha256, body: Buffer, signal: AbortSignal): Promise<'stored' | 'known'>
 }
