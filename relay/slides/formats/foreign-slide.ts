@@ -46,6 +46,8 @@ export async function openForeignSlide(path: string, options: ForeignSlideOption
   const { code, error } = await run(commands.vips, ['openslideload', absolute, converted + TARGET, '--rgb', '--vips-progress'], { signal, onOutput: text => seen.push(text) })
   if (code !== 0) throw new RelayFault(/no space left|disk quota/i.test(error) ? 'storage_full' : 'bad_slide', 'libvips could not convert the slide')
   const slide = scope.use(await openTiffSlide(converted))
+  // What libvips prints may end before the last hundredth.
+  onProgress?.(1)
   return new ForeignSlide(slide, header, scope.move())
 }
 
