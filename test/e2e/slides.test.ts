@@ -35,6 +35,12 @@ async function scene(consultation: string, options: Parameters<typeof TestSlide.
   return { sent, join, open }
 }
 
+/** The smallest value that is read within five seconds; 0 ends it. */
+async function least(read: () => Promise<number>): Promise<number> {
+  const deadline = performance.now() + 5000
+  for (let value = await read(); ; value = Math.min(value, await read())) if (value === 0 || performance.now() > deadline) return value
+}
+
 t.test('a slide opens from the list, zooms, and is bit-exact to the last pixel', async t => {
   const { sent, join } = await scene('exact', { isCoarsestMade: true })
   for (const level of [2, 1, 0]) await sent.send(level)
@@ -53,7 +59,8 @@ t.test('a slide opens from the list, zooms, and is bit-exact to the last pixel',
   // What is on the canvas is what the browser makes of the tile's bytes.
   await view(viewer, { x: 3 * 256, y: 2 * 256, scale: 1 })
   await viewer.until('the corner of a tile in the middle', slide(({ truth }) => truth.kind === 'exact'))
-  const difference = await viewer.page.evaluate(async slideId => {
+  // The canvas follows the view by a frame or two.
+  const difference = await least(() => viewer.page.evaluate(async slideId => {
     const canvas = document.querySelector('.slide-pixels canvas') as HTMLCanvasElement
     const token = new URLSearchParams(location.hash.slice(1)).get('invitation')
     const response = await fetch(`/slides/${slideId}/tiles/0/3/2`, { headers: { authorization: `Bearer ${token}` } })
@@ -66,7 +73,7 @@ t.test('a slide opens from the list, zooms, and is bit-exact to the last pixel',
     }
     const [shown, stored] = [read(canvas, canvas.width / 2, canvas.height / 2), read(bitmap, 0, 0)]
     return shown.reduce((worst, value, at) => Math.max(worst, Math.abs(value - (stored[at] ?? 0))), 0)
-  }, sent.slideId)
+  }, sent.slideId))
   t.equal(difference, 0, 'pixel by pixel')
 
   await view(viewer, { x: 0, y: 0, scale: 0.01 })
