@@ -15,7 +15,7 @@ import type { Consultation, Notify } from './consultation.ts'
 import type { LinkIngest } from './links/link-ingest.ts'
 import type { NodeLink } from './links/node-links.ts'
 import type { PublishedMedia } from './published-media.ts'
-import type { SessionRequest } from './session.ts'
+import type { Handlers, SessionRequest } from './session.ts'
 
 /** Notifications that are carried by the link where there is one: they concern what flows on it. */
 const BY_LINK: ReadonlySet<string> = new Set(['demandChanged', 'stageCommanded'])
@@ -46,41 +46,25 @@ export class MicroscopeSession extends Session {
     this.#log = log.child({ sessionId: this.sessionId })
   }
 
-  override async handle(request: SessionRequest): Promise<object> {
-    switch (request.type) {
-      case 'publish':
-        return this.#publish(request)
-      case 'openLink':
-        return this.#openLink(request)
-      case 'publishLink':
-        return this.#publishLink(request)
-      case 'reportSource':
-        return this.#reportSource(request)
-      case 'reportUplink':
-        this.#requirePublication(request.publicationId).flow.uplinkEstimated(bitsPerSecond(request.bitsPerSecond))
-        return {}
-      case 'reportStage':
-        this.#requirePublication(request.publicationId)
-        this.#consultation.reportStage(request.state)
-        return {}
-      case 'reportCapture':
-        this.#requirePublication(request.publicationId)
-        this.#consultation.reportCapture(rtpTimestamp(request.rtpTimestamp), request.capturedAtMillis)
-        return {}
-      case 'moveStage':
-      case 'createTransport':
-      case 'connectTransport':
-      case 'restartIce':
-      case 'subscribe':
-      case 'watch':
-      case 'readClock':
-      case 'reportExperience':
-      case 'pointAtSlide':
-      case 'leadSlide':
-        throw this.wrongRole(request)
-      default:
-        return request satisfies never
-    }
+  protected override readonly handlers: Handlers<'microscope'> = {
+    publish: request => this.#publish(request),
+    openLink: request => this.#openLink(request),
+    publishLink: request => this.#publishLink(request),
+    reportSource: request => this.#reportSource(request),
+    reportUplink: request => {
+      this.#requirePublication(request.publicationId).flow.uplinkEstimated(bitsPerSecond(request.bitsPerSecond))
+      return {}
+    },
+    reportStage: request => {
+      this.#requirePublication(request.publicationId)
+      this.#consultation.reportStage(request.state)
+      return {}
+    },
+    reportCapture: request => {
+      this.#requirePublication(request.publicationId)
+      this.#consultation.reportCapture(rtpTimestamp(request.rtpTimestamp), request.capturedAtMillis)
+      return {}
+    },
   }
 
   protected override release(): void {

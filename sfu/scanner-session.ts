@@ -8,7 +8,7 @@ import type { PathContract } from '../relay/wire/link.ts'
 import type { ReplyData, RequestOf, Role } from '../relay/wire/signaling.ts'
 import type { Notify } from './consultation.ts'
 import type { NodeLink, OpenedLink } from './links/node-links.ts'
-import type { SessionRequest } from './session.ts'
+import type { Handlers } from './session.ts'
 import type { ChunkSink } from './slides/link-receiver.ts'
 
 /** What a scanner's session needs of its node. */
@@ -33,11 +33,7 @@ export class ScannerSession extends Session {
     this.#log = log.child({ sessionId: this.sessionId })
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- what is thrown becomes the rejection that callers expect
-  override async handle(request: SessionRequest): Promise<object> {
-    if (request.type === 'openLink') return this.#openLink(request)
-    throw this.wrongRole(request)
-  }
+  protected override readonly handlers: Handlers<'scanner'> = { openLink: request => this.#openLink(request) }
 
   protected override release(): void {
     this.#link?.close(new RelayFault('unavailable', 'the session closed'))

@@ -1,14 +1,24 @@
 import { randomUUID } from 'node:crypto'
 import { RelayFault } from '../relay/wire/fault.ts'
 import { SessionId } from '../relay/wire/ids.ts'
+import { REQUESTS } from '../relay/wire/signaling.ts'
 import type { Admission } from '../relay/access/invitation.ts'
 import type { MemberId } from '../relay/wire/ids.ts'
-import type { ClientRequest, Role } from '../relay/wire/signaling.ts'
+import type { ClientRequest, ReplyData, RequestOf, RequestTypeOf, Role } from '../relay/wire/signaling.ts'
 import type { MemberColour } from '../relay/wire/slide-sharing.ts'
 import type { Notify } from './consultation.ts'
 
 /** A request of a member who has joined and is staying. */
 export type SessionRequest = Exclude<ClientRequest, { type: 'join' | 'leave' }>
+
+/**
+ * What answers each request that a role may send, one after the other.
+ *
+ * @throws {RelayFault} each request's own codes.
+ */
+export type Handlers<Asking extends Role> = {
+  readonly [Type in RequestTypeOf<Asking>]: (request: RequestOf<Type>) => ReplyData<Type> | Promise<ReplyData<Type>>
+}
 
 /** One member's stay in one consultation, from join to close. Ends at the latest when the invitation does. */
 export abstract class Session {
@@ -35,7 +45,15 @@ export abstract class Session {
    * @returns The data of the reply.
    * @throws {RelayFault} `wrong_role` when it is not this role's to ask, and each request's own codes.
    */
-  abstract handle(request: SessionRequest): Promise<object>
+  async handle(request: SessionRequest): Promise<object> {
+    const askedBy: readonly Role[] = REQUESTS[request.type].askedBy
+    const handler = (this.handlers as Partial<Record<string, (request: SessionRequest) => object | Promise<object>>>)[request.type]
+    if (!askedBy.includes(this.role) || handler === undefined) throw new RelayFault('wrong_role', `a ${this.role} may not ask for ${request.type}`)
+    return handler(request)
+  }
+
+  /** By request type; each subclass has those of its roles. */
+  protected abstract readonly handlers: object
 
   /** Releases what the session holds. Called once. */
   protected abstract release(): void
@@ -61,10 +79,5 @@ export abstract class Session {
     this.#admission.release()
     this.release()
     this.#closed.resolve(reason)
-  }
-
-  /** What a request gets that belongs to another role. */
-  protected wrongRole(request: SessionRequest): RelayFault {
-    return new RelayFault('wrong_role', `a ${this.role} may not ask for ${request.type}`)
   }
 }

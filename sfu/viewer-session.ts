@@ -10,7 +10,7 @@ import type { MemberColour } from '../relay/wire/slide-sharing.ts'
 import type { Consultation, Notify } from './consultation.ts'
 import type { NodeLink } from './links/node-links.ts'
 import type { PublishedMedia } from './published-media.ts'
-import type { SessionRequest } from './session.ts'
+import type { Handlers } from './session.ts'
 import type { ViewerMedia } from './viewer-media.ts'
 import type { DtlsParameters } from 'mediasoup/types'
 
@@ -38,47 +38,34 @@ export class ViewerSession extends Session {
     return this.#media
   }
 
-  override async handle(request: SessionRequest): Promise<object> {
-    switch (request.type) {
-      case 'createTransport':
-        return this.#createTransport()
-      case 'connectTransport':
-        await this.#transport(request.transportId).connect(request.dtlsParameters as DtlsParameters)
-        return {}
-      case 'restartIce': {
-        const { usernameFragment, password, iceLite } = await this.#transport(request.transportId).transport.restartIce()
-        return { iceParameters: { usernameFragment, password, ...(iceLite === undefined ? {} : { iceLite }) } }
-      }
-      case 'subscribe':
-        return this.#subscribe(request)
-      case 'watch':
-        return this.#watch(request)
-      case 'moveStage':
-        this.#published(request.publicationId)
-        this.#consultation.moveStage(request.target)
-        return {}
-      case 'readClock':
-        return { nodeTimeMillis: nodeTimeMillis() }
-      case 'reportExperience':
-        return this.#reportExperience(request)
-      case 'openLink':
-        return this.#openLink(request)
-      case 'pointAtSlide':
-        this.#consultation.sharing.point(this, request.slideId, request.at)
-        return {}
-      case 'leadSlide':
-        this.#consultation.sharing.lead(this, request.lead)
-        return {}
-      case 'publish':
-      case 'publishLink':
-      case 'reportSource':
-      case 'reportUplink':
-      case 'reportStage':
-      case 'reportCapture':
-        throw this.wrongRole(request)
-      default:
-        return request satisfies never
-    }
+  protected override readonly handlers: Handlers<'viewer'> = {
+    createTransport: () => this.#createTransport(),
+    connectTransport: async ({ transportId, dtlsParameters }) => {
+      await this.#transport(transportId).connect(dtlsParameters as DtlsParameters)
+      return {}
+    },
+    restartIce: async ({ transportId }) => {
+      const { usernameFragment, password, iceLite } = await this.#transport(transportId).transport.restartIce()
+      return { iceParameters: { usernameFragment, password, ...(iceLite === undefined ? {} : { iceLite }) } }
+    },
+    subscribe: request => this.#subscribe(request),
+    watch: request => this.#watch(request),
+    moveStage: ({ publicationId, target }) => {
+      this.#published(publicationId)
+      this.#consultation.moveStage(target)
+      return {}
+    },
+    readClock: () => ({ nodeTimeMillis: nodeTimeMillis() }),
+    reportExperience: request => this.#reportExperience(request),
+    openLink: request => this.#openLink(request),
+    pointAtSlide: ({ slideId, at }) => {
+      this.#consultation.sharing.point(this, slideId, at)
+      return {}
+    },
+    leadSlide: ({ lead }) => {
+      this.#consultation.sharing.lead(this, lead)
+      return {}
+    },
   }
 
   protected override release(): void {

@@ -6,7 +6,7 @@ import { AgentSettings, RecordSettings, SourceSettings } from '../clients/captur
 import { environmentName, flagName } from '../relay/runtime/config.ts'
 import { createRegistry } from '../relay/runtime/metrics.ts'
 import { FAULT_CODES } from '../relay/wire/fault.ts'
-import { ClientRequest, NodeMessage, PROTOCOL_VERSION, REPLY_DATA, SIGNALING_LIMITS, SIGNALING_PATH } from '../relay/wire/signaling.ts'
+import { ClientRequest, NodeMessage, PROTOCOL_VERSION, REQUESTS, SIGNALING_LIMITS, SIGNALING_PATH } from '../relay/wire/signaling.ts'
 import { NodeConfig } from '../sfu/config.ts'
 import { LinkMetrics } from '../sfu/links/link-metrics.ts'
 import { nodeCommand } from '../sfu/main.ts'
@@ -142,17 +142,17 @@ t.test('CONFIG.md names every environment variable that is read by name', async 
   t.same([...variables].filter(name => !quoted(CONFIG).includes(name)), [])
 })
 
-const requestTypes = Object.keys(REPLY_DATA)
+const requestTypes = Object.keys(REQUESTS)
 
 t.test('PROTOCOL.md describes every request, with its fields and the data of its reply', async t => {
   const requests = section(PROTOCOL, 'Requests')
-  t.same([...requests.matchAll(/^### `(\w+)`$/gm)].map(match => match[1]), requestTypes)
+  t.same(sorted([...requests.matchAll(/^### `(\w+)`$/gm)].map(match => match[1]!)), sorted(requestTypes))
   for (const request of ClientRequest.options) {
     const type = request.shape.type.value
     const text = section(requests, `\`${type}\``)
     const fields = Object.keys(request.shape).filter(field => field !== 'type' && field !== 'requestId')
     t.same(names(tableRows(text, 'field')), fields, `fields of ${type}`)
-    t.same(names(tableRows(text, 'reply')), Object.keys(REPLY_DATA[type].shape), `reply to ${type}`)
+    t.same(names(tableRows(text, 'reply')), Object.keys(REQUESTS[type].reply.shape), `reply to ${type}`)
   }
 })
 
@@ -160,7 +160,8 @@ t.test('PROTOCOL.md describes every notification with its fields', async t => {
   const [, notifications] = NodeMessage.options
   const actual = notifications.options.map(({ shape }) => [shape.type.value, Object.keys(shape).filter(field => field !== 'type')])
   const documented = tableRows(section(PROTOCOL, 'Notifications'), 'type').map(([type = '', , fields = '']) => [quoted(type)[0], quoted(fields)])
-  t.same(documented, actual)
+  const byType = (rows: readonly (readonly unknown[])[]): unknown[] => rows.toSorted(([a], [b]) => String(a).localeCompare(String(b)))
+  t.same(byType(documented), byType(actual))
 })
 
 t.test('PROTOCOL.md explains every fault code, and no other', async t => {

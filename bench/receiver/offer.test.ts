@@ -1,12 +1,12 @@
 import { parse } from 'sdp-transform'
 import { t } from 'tap'
 import { OVERVIEW, tileId } from '../../relay/wire/ids.ts'
-import { REPLY_DATA } from '../../relay/wire/signaling.ts'
+import { REQUESTS } from '../../relay/wire/signaling.ts'
 import { RtpCapabilities } from '../../relay/wire/webrtc.ts'
 import { consumerStreams, RECEIVER_CAPABILITIES, writeOffer } from './offer.ts'
 
 const candidate = { foundation: 'udpcandidate', priority: 1, ip: '127.0.0.1', address: '127.0.0.1', type: 'host' }
-const transport = REPLY_DATA.createTransport.parse({
+const transport = REQUESTS.createTransport.reply.parse({
   transportId: 't',
   routerRtpCapabilities: { codecs: [] },
   iceParameters: { usernameFragment: 'ufrag', password: 'password', iceLite: true },
@@ -18,7 +18,7 @@ const codecs = [
   { mimeType: 'video/H264', payloadType: 102, clockRate: 90_000, parameters: { 'packetization-mode': 1 }, rtcpFeedback: [{ type: 'nack' }, { type: 'nack', parameter: 'pli' }] },
   { mimeType: 'video/rtx', payloadType: 103, clockRate: 90_000, parameters: { apt: 102 }, rtcpFeedback: [] },
 ]
-const { consumers } = REPLY_DATA.subscribe.parse({
+const { consumers } = REQUESTS.subscribe.reply.parse({
   consumers: [OVERVIEW, tileId(0, 0)].map((renditionId, index) => ({
     consumerId: `c${index}`,
     producerId: `p${index}`,

@@ -1,0 +1,59 @@
+/** Joining, leaving, and the life of the connection. */
+import { z } from 'zod'
+import { FAULT_CODES } from '../fault.ts'
+import { ConsultationId, MemberId, SessionId } from '../ids.ts'
+import { MemberColour } from '../slide-sharing.ts'
+import { epochMillis, Nothing, requestId, ROLES } from './protocol.ts'
+import { Publication } from './publication.ts'
+import type { RequestDeclaration } from './protocol.ts'
+
+/** The first request on every socket. Grants the session that all others need. */
+export const Join = z.strictObject({
+  type: z.literal('join'),
+  requestId,
+  protocol: z.int().min(0).max(65_535),
+  /** The invitation: a signed token (JWS, compact serialisation). */
+  invitation: z.string().min(1).max(4096),
+})
+
+/** Viewer: what the node's clock says, to tell how far the viewer's own is from it. */
+export const ReadClock = z.strictObject({ type: z.literal('readClock'), requestId })
+
+/** Either: end the session. */
+export const Leave = z.strictObject({ type: z.literal('leave'), requestId })
+
+/** A failure as it crosses the wire: a code for programs and a sentence for people. */
+export const WireFault = z.strictObject({ code: z.enum(FAULT_CODES), message: z.string() })
+export type WireFault = z.infer<typeof WireFault>
+
+/** Proof of life. A browser cannot see WebSocket pings. */
+export const Heartbeat = z.strictObject({ type: z.literal('heartbeat') })
+
+/** A message was refused that had no readable `requestId` to reply to. */
+export const Refused = z.strictObject({ type: z.literal('refused'), fault: WireFault })
+
+/** The last message before the node closes the socket. */
+export const Closing = z.strictObject({ type: z.literal('closing'), fault: WireFault })
+
+/** What anybody may ask. */
+export const SESSION_REQUESTS = {
+  join: {
+    schema: Join,
+    reply: z.strictObject({
+      sessionId: SessionId,
+      consultationId: ConsultationId,
+      memberId: MemberId,
+      role: z.enum(ROLES),
+      /** What others see this viewer's pointer and annotations in; null for a microscope. */
+      colour: MemberColour.nullable(),
+      /** What the microscope publishes now; null while there is none. */
+      publication: Publication.nullable(),
+    }),
+    askedBy: ROLES,
+  },
+  leave: { schema: Leave, reply: Nothing, askedBy: ROLES },
+  readClock: { schema: ReadClock, reply: z.strictObject({ nodeTimeMillis: epochMillis }), askedBy: ['viewer'] },
+} as const satisfies Record<string, RequestDeclaration>
+
+/** What is said of the connection itself. */
+export const SESSION_NOTIFICATIONS = [Heartbeat, Refused, Closing] as const
