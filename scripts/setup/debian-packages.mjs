@@ -9,12 +9,12 @@ export const START_PACKAGES = ['ca-certificates', 'fontconfig-config', 'fonts-de
 
 /**
  * Needed by the tests on top: a browser and a Japanese font for it, `ip`, `tc`, ethtool and ping for emulated lines,
- * tcpdump to observe them, promtool, and independent programs that read slides: OpenSlide, libvips, dcmtk, dicom3tools
- * and Orthanc.
+ * tcpdump to observe them, promtool, independent programs that read slides: OpenSlide, libvips, dcmtk, dicom3tools and
+ * Orthanc, and one that writes JPEG 2000.
  */
 export const TEST_PACKAGES = [
   'chromium', 'ethtool', 'fonts-ipaexfont-gothic', 'iproute2', 'iputils-ping', 'prometheus', 'tcpdump',
-  'dcmtk', 'dicom3tools', 'libvips-tools', 'openslide-tools', 'orthanc', 'orthanc-dicomweb',
+  'dcmtk', 'dicom3tools', 'libopenjp2-tools', 'libvips-tools', 'openslide-tools', 'orthanc', 'orthanc-dicomweb',
 ]
 
 /** Needed by the benches on top of what tests need: an independent tool that says how accurate an emulated line is, and SRT and what carries files to compare with. */

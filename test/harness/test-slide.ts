@@ -2,11 +2,14 @@ import { randomUUID } from 'node:crypto'
 import { exportJWK, generateKeyPair } from 'jose'
 import sharp from 'sharp'
 import { systemClock } from '../../relay/runtime/clock.ts'
+import { DeidentifiedSlide } from '../../relay/slides/deidentify/deidentified-slide.ts'
+import { openTiffSlide } from '../../relay/slides/formats/tiff-slide.ts'
 import { openSigningKey } from '../../relay/slides/manifest/heads.ts'
 import { SlidePreparation } from '../../relay/slides/manifest/slide-preparation.ts'
 import { HttpDoor } from '../../relay/slides/transfer/http-door.ts'
 import { HttpsCarrier } from '../../relay/slides/transfer/https-carrier.ts'
 import { SlideId } from '../../relay/wire/ids.ts'
+import type { CleanTiles } from '../../relay/slides/manifest/build-level.ts'
 import type { PreparedLevel } from '../../relay/slides/transfer/transfer.ts'
 import type { SlideLevel, SlideStructure } from '../../relay/wire/slide.ts'
 import type { TilePosition } from '../../relay/wire/tile-order.ts'
@@ -37,7 +40,7 @@ function pixelsOf(level: number, { column, row }: TilePosition): Buffer {
   return pixels
 }
 
-/** A slide of three levels, made in memory, and a scanner that sends what the test tells it to. */
+/** A slide, drawn in memory or from a file, and a scanner that sends what the test tells it to. */
 export class TestSlide implements AsyncDisposable {
   readonly structure: SlideStructure
   readonly #preparation: SlidePreparation
@@ -55,14 +58,13 @@ export class TestSlide implements AsyncDisposable {
     this.#carrier = new HttpsCarrier(origin, { clock: systemClock })
   }
 
-  /** @param link - An invitation for a scanner. */
+  /** Three levels that are drawn in memory. @param link - An invitation for a scanner. */
   static async open(link: string, { pseudonym = 'TEST-0001', micronsPerPixel = { x: 0.25, y: 0.25 }, isCoarsestMade = false }: TestSlideOptions = {}): Promise<TestSlide> {
     const level = (width: number, height: number, isMade = false): SlideLevel => ({ width, height, tileWidth: TILE, tileHeight: TILE, isMade, encoding: { compression: 'jpeg', photometric: 'ycbcr', tables: '' } })
     const structure: SlideStructure = {
       version: 1, slideId: SlideId.parse(randomUUID()), format: 'tiff', pseudonym, micronsPerPixel, objectivePower: 40, removed: [],
       levels: [level(2501, 2003), level(1250, 1001), level(312, 250, isCoarsestMade)],
     }
-    const { privateKey } = await generateKeyPair('EdDSA', { extractable: true })
     const made = new Map<string, Promise<Buffer>>()
     const tiles = {
       readTile: (of: number, position: TilePosition): Promise<Buffer> => {
@@ -73,6 +75,17 @@ export class TestSlide implements AsyncDisposable {
       },
       [Symbol.asyncDispose]: () => Promise.resolve(),
     }
+    return TestSlide.#prepare(structure, tiles, link)
+  }
+
+  /** The slide in a file, without its names. @param link - An invitation for a scanner. */
+  static async ofFile(link: string, path: string, pseudonym = 'TEST-FILE'): Promise<TestSlide> {
+    const slide = await DeidentifiedSlide.open(await openTiffSlide(path), { slideId: SlideId.parse(randomUUID()), pseudonym })
+    return TestSlide.#prepare(slide.structure, slide, link)
+  }
+
+  static async #prepare(structure: SlideStructure, tiles: CleanTiles, link: string): Promise<TestSlide> {
+    const { privateKey } = await generateKeyPair('EdDSA', { extractable: true })
     const preparation = new SlidePreparation({ structure, tiles, key: await openSigningKey(await exportJWK(privateKey)) })
     const levels: PreparedLevel[] = []
     for await (const prepared of preparation.levels(ABORT)) levels.push(prepared)
@@ -99,6 +112,13 @@ export class TestSlide implements AsyncDisposable {
     for (const chunk of chunks ?? Array.from({ length: prepared.index.chunks }, (_, index) => index)) {
       await this.#carrier.put(this.slideId, prepared.index.chunk(chunk).sha256, await this.#preparation.readChunk(prepared, chunk), ABORT)
     }
+  }
+
+  /** Sends all of it. */
+  async sendAll(): Promise<void> {
+    await this.announce()
+    for (const { level } of this.#levels) await this.send(level)
+    await this.complete()
   }
 
   async complete(): Promise<void> {
