@@ -1,11 +1,9 @@
 import { batch, computed, effect, signal } from '@preact/signals'
 import { RelayFault, toFault } from '../../relay/wire/fault.ts'
 import { WHOLE } from '../../relay/wire/ids.ts'
-import type { SessionId, SlideId } from '../../relay/wire/ids.ts'
+import type { SessionId } from '../../relay/wire/ids.ts'
 import { tilePosition } from '../../relay/wire/pyramid.ts'
-import type { Experience, Publication } from '../../relay/wire/signaling.ts'
-import type { LedSlide, PointedSlide } from '../../relay/wire/slide-sharing.ts'
-import type { SlideSummary } from '../../relay/wire/slide.ts'
+import type { Experience, Notification, Publication } from '../../relay/wire/signaling.ts'
 import type { StageState } from '../../relay/wire/stage.ts'
 import { bitsPerSecond, bytes, millis } from '../../relay/wire/units.ts'
 import type { Millis, RtpTimestamp } from '../../relay/wire/units.ts'
@@ -18,6 +16,7 @@ import { Picture } from './picture/picture.ts'
 import type { Captured, PictureOptions } from './picture/picture.ts'
 import { expectedRate, staleAfter, tellTruth } from './picture/truth.ts'
 import type { Truth } from './picture/truth.ts'
+import type { ConnectionPart } from './session/connection-part.ts'
 import type { Invitation } from './session/invitation-link.ts'
 import type { ClockExchange } from './session/node-clock.ts'
 import { epochNow } from './session/page-clock.ts'
@@ -84,10 +83,14 @@ export class Viewer implements ConnectionListener {
   })
   readonly timings = new TileTimings()
   readonly drawLog = new DrawLog()
-  readonly stage = new StageControl(target => this.#session.moveStage(target))
+  readonly stage = new StageControl(async target => {
+    await this.#session.askOfPublication('moveStage', { target })
+  })
   /** What is heard and said about slides. */
   readonly slides: SlideChannel
   readonly picture: Picture
+  /** What has its own matters with the node. */
+  readonly #parts: readonly ConnectionPart[]
   readonly #session: StandingSession
   readonly #meter = new TrafficMeter()
   readonly #experience = new ExperienceMeter()
@@ -101,6 +104,7 @@ export class Viewer implements ConnectionListener {
     })
     this.#session = new StandingSession(invitation, this, options.line)
     this.slides = new SlideChannel(this.#session, fault => this.faulted(fault))
+    this.#parts = [this.slides]
     effect(() => this.#updatePicture())
     effect(() => this.#updateDemand())
   }
@@ -209,31 +213,19 @@ export class Viewer implements ConnectionListener {
     this.connection.value = state
     if (state !== 'joined') {
       this.sessionId.value = null
-      this.slides.lost()
+      for (const part of this.#parts) part.lost?.()
     }
     if (state === 'refused') this.failure.value = this.lastFault.value
   }
 
   joined(as: Joined): void {
     this.sessionId.value = as.sessionId
-    this.slides.joined(as)
+    for (const part of this.#parts) part.joined?.(as)
     this.#experience.joined()
   }
 
-  slidesChanged(slides: readonly SlideSummary[]): void {
-    this.slides.slides.value = slides
-  }
-
-  slidePointed(pointed: PointedSlide): void {
-    this.slides.onPointed?.(pointed)
-  }
-
-  slideLed(led: LedSlide | null): void {
-    this.slides.led.value = led
-  }
-
-  annotationsChanged(slideId: SlideId, version: number): void {
-    this.slides.onAnnotations?.(slideId, version)
+  heard(notification: Notification): void {
+    for (const part of this.#parts) part.heard?.(notification)
   }
 
   publicationChanged(publication: Publication | null): void {
@@ -243,6 +235,7 @@ export class Viewer implements ConnectionListener {
     this.experience.value = null
     this.plan.told.value = undefined
     this.stage.setStage(publication?.stage ?? null)
+    for (const part of this.#parts) part.publicationChanged?.(publication)
     this.publication.value = publication
     if (publication === null) return
     const { width, height } = publication.pyramid
@@ -352,7 +345,7 @@ export class Viewer implements ConnectionListener {
     if (experience === undefined) return
     this.experience.value = experience
     try {
-      await this.#session.reportExperience(experience)
+      await this.#session.askOfPublication('reportExperience', experience)
     } catch (error) {
       const fault = toFault(error)
       // The publication is over, or the socket is: news of that comes by another way.

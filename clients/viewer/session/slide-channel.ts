@@ -2,18 +2,14 @@ import { signal } from '@preact/signals'
 import { toFault } from '../../../relay/wire/fault.ts'
 import type { RelayFault } from '../../../relay/wire/fault.ts'
 import type { SlideId } from '../../../relay/wire/ids.ts'
+import type { Notification } from '../../../relay/wire/signaling.ts'
 import type { LedSlide, PointedSlide, SlideLead, SlidePoint } from '../../../relay/wire/slide-sharing.ts'
 import type { SlideSummary } from '../../../relay/wire/slide.ts'
+import type { ConnectionPart, NodeVoice } from './connection-part.ts'
 import type { Joined } from './viewer-session.ts'
 
-/** How a channel says things to the node. */
-export interface SlideVoice {
-  pointAtSlide(slideId: SlideId, at: SlidePoint | null): Promise<void>
-  leadSlide(lead: SlideLead | null): Promise<void>
-}
-
 /** What is heard and said about slides on the signaling connection, over all its sessions. */
-export class SlideChannel {
+export class SlideChannel implements ConnectionPart {
   /** Who this viewer is; null before it joined first. */
   readonly me = signal<Pick<Joined, 'memberId' | 'colour'> | null>(null)
   /** Oldest first. */
@@ -24,33 +20,51 @@ export class SlideChannel {
   onPointed: ((pointed: PointedSlide) => void) | undefined
   /** Called after annotations were stored. */
   onAnnotations: ((slideId: SlideId, version: number) => void) | undefined
-  readonly #voice: SlideVoice
+  readonly #voice: NodeVoice
   readonly #onFault: (fault: RelayFault) => void
 
-  constructor(voice: SlideVoice, onFault: (fault: RelayFault) => void) {
+  constructor(voice: NodeVoice, onFault: (fault: RelayFault) => void) {
     this.#voice = voice
     this.#onFault = onFault
   }
 
-  /** A session began: what an earlier one said may be over. */
   joined(me: Joined): void {
     this.me.value = me
   }
 
-  /** A session ended. */
   lost(): void {
     this.led.value = null
   }
 
+  heard(notification: Notification): void {
+    switch (notification.type) {
+      case 'slidesChanged':
+        this.slides.value = notification.slides
+        break
+      case 'slidePointed':
+        this.onPointed?.(notification)
+        break
+      case 'slideLed':
+        this.led.value = notification.led
+        break
+      case 'annotationsChanged':
+        this.onAnnotations?.(notification.slideId, notification.version)
+        break
+      default:
+        // Another part's.
+        break
+    }
+  }
+
   point(slideId: SlideId, at: SlidePoint | null): void {
-    this.#say(this.#voice.pointAtSlide(slideId, at))
+    this.#say(this.#voice.ask('pointAtSlide', { slideId, at }))
   }
 
   lead(lead: SlideLead | null): void {
-    this.#say(this.#voice.leadSlide(lead))
+    this.#say(this.#voice.ask('leadSlide', { lead }))
   }
 
-  #say(saying: Promise<void>): void {
+  #say(saying: Promise<unknown>): void {
     saying.catch((error: unknown) => {
       const fault = toFault(error)
       // Without a session nobody can be shown anything; that is visible elsewhere.

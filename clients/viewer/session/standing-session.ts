@@ -1,13 +1,12 @@
 import { Backoff } from '../../../relay/wire/backoff.ts'
 import { RelayFault, toFault } from '../../../relay/wire/fault.ts'
 import type { FaultCode, RelayFault as Fault } from '../../../relay/wire/fault.ts'
-import type { SlideId } from '../../../relay/wire/ids.ts'
-import type { Experience } from '../../../relay/wire/signaling.ts'
-import type { SlideLead, SlidePoint } from '../../../relay/wire/slide-sharing.ts'
-import type { StageTarget } from '../../../relay/wire/stage.ts'
+import type { RequestParameters } from '../../../relay/wire/signaling-client.ts'
+import type { ReplyData, RequestType } from '../../../relay/wire/signaling.ts'
 import { millis } from '../../../relay/wire/units.ts'
 import { NO_DEMAND } from '../view/tile-demand.ts'
 import type { Demand } from '../view/tile-demand.ts'
+import type { NodeVoice, PublicationParameters } from './connection-part.ts'
 import type { Invitation } from './invitation-link.ts'
 import { ViewerSession } from './viewer-session.ts'
 import type { LineClaim, SessionListener } from './viewer-session.ts'
@@ -30,7 +29,7 @@ const RETRY = { first: millis(300), cap: millis(5000) }
 const OPEN_TIMEOUT_MS = 5000
 
 /** Session after session with the same invitation, for as long as the page is open. */
-export class StandingSession {
+export class StandingSession implements NodeVoice {
   readonly #invitation: Invitation
   readonly #listener: ConnectionListener
   readonly #line: LineClaim
@@ -49,36 +48,12 @@ export class StandingSession {
     this.#session?.watch(demand)
   }
 
-  /**
-   * Sends the microscope's stage there.
-   *
-   * @throws {RelayFault} The node's code; `unavailable` while there is no session.
-   */
-  async moveStage(target: StageTarget): Promise<void> {
-    if (this.#session === undefined) throw new RelayFault('unavailable', 'the node cannot be reached')
-    await this.#session.moveStage(target)
+  ask<Type extends RequestType>(type: Type, parameters: RequestParameters<Type>): Promise<ReplyData<Type>> {
+    return this.#session?.ask(type, parameters) ?? Promise.reject(new RelayFault('unavailable', 'the node cannot be reached'))
   }
 
-  /**
-   * Says how the picture is at this end.
-   *
-   * @throws {RelayFault} The node's code; `unavailable` while there is no session or no publication.
-   */
-  async reportExperience(experience: Experience): Promise<void> {
-    if (this.#session === undefined) throw new RelayFault('unavailable', 'the node cannot be reached')
-    await this.#session.reportExperience(experience)
-  }
-
-  /** Shows others a place of a slide, or with null none. @throws {RelayFault} The node's code; `unavailable` while there is no session. */
-  async pointAtSlide(slideId: SlideId, at: SlidePoint | null): Promise<void> {
-    if (this.#session === undefined) throw new RelayFault('unavailable', 'the node cannot be reached')
-    await this.#session.pointAtSlide(slideId, at)
-  }
-
-  /** Leads others to a part of a slide, or with null no longer. @throws {RelayFault} The node's code; `unavailable` while there is no session. */
-  async leadSlide(lead: SlideLead | null): Promise<void> {
-    if (this.#session === undefined) throw new RelayFault('unavailable', 'the node cannot be reached')
-    await this.#session.leadSlide(lead)
+  askOfPublication<Type extends RequestType>(type: Type, parameters: PublicationParameters<Type>): Promise<ReplyData<Type>> {
+    return this.#session?.askOfPublication(type, parameters) ?? Promise.reject(new RelayFault('unavailable', 'the node cannot be reached'))
   }
 
   getStats(): Promise<RTCStatsReport> | undefined {

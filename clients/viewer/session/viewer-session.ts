@@ -1,17 +1,15 @@
 import { RelayFault, toFault } from '../../../relay/wire/fault.ts'
-import type { SlideId } from '../../../relay/wire/ids.ts'
 import { SignalingClient } from '../../../relay/wire/signaling-client.ts'
-import type { SignalingSocket } from '../../../relay/wire/signaling-client.ts'
+import type { RequestParameters, SignalingSocket } from '../../../relay/wire/signaling-client.ts'
 import { PROTOCOL_VERSION } from '../../../relay/wire/signaling.ts'
-import type { Experience, Flow, Notification, Publication, ReplyData, SourceStatus } from '../../../relay/wire/signaling.ts'
-import type { LedSlide, PointedSlide, SlideLead, SlidePoint } from '../../../relay/wire/slide-sharing.ts'
-import type { SlideSummary } from '../../../relay/wire/slide.ts'
-import type { StageState, StageTarget } from '../../../relay/wire/stage.ts'
+import type { Flow, Notification, Publication, ReplyData, RequestType, SourceStatus } from '../../../relay/wire/signaling.ts'
+import type { StageState } from '../../../relay/wire/stage.ts'
 import { millis, rtpTimestamp } from '../../../relay/wire/units.ts'
 import type { RtpTimestamp } from '../../../relay/wire/units.ts'
 import type { ToldFlow } from '../view/expectation.ts'
 import { NO_DEMAND } from '../view/tile-demand.ts'
 import type { Demand } from '../view/tile-demand.ts'
+import type { PublicationParameters } from './connection-part.ts'
 import type { ClockExchange } from './node-clock.ts'
 import { epochNow } from './page-clock.ts'
 import { Reception } from './reception.ts'
@@ -30,14 +28,8 @@ export interface SessionListener {
   stageChanged(state: StageState): void
   /** What flows now of what was asked for. */
   flowChanged(flow: ToldFlow): void
-  /** What the consultation has of slides. */
-  slidesChanged(slides: readonly SlideSummary[]): void
-  /** Another viewer points at a slide, or no longer. */
-  slidePointed(pointed: PointedSlide): void
-  /** Another viewer leads; null: nobody does. */
-  slideLed(led: LedSlide | null): void
-  /** Annotations of a slide were stored. */
-  annotationsChanged(slideId: SlideId, version: number): void
+  /** The node said what concerns a part of the viewer. */
+  heard(notification: Notification): void
   /** The node said when an image was captured, in milliseconds since the epoch on its clock. */
   captured(rtpTimestamp: RtpTimestamp, capturedAtMillis: number): void
   /** The node answered what its clock says. */
@@ -115,36 +107,17 @@ export class ViewerSession {
     this.#want()
   }
 
-  /**
-   * Sends the stage of the present publication there.
-   *
-   * @throws {RelayFault} The node's code; `unavailable` while there is no publication.
-   */
-  async moveStage(target: StageTarget): Promise<void> {
+  /** @throws {RelayFault} The node's code. */
+  ask<Type extends RequestType>(type: Type, parameters: RequestParameters<Type>): Promise<ReplyData<Type>> {
+    return this.#client.request(type, parameters)
+  }
+
+  /** Asks about the present publication. @throws {RelayFault} The node's code; `unavailable` while there is no publication. */
+  async askOfPublication<Type extends RequestType>(type: Type, parameters: PublicationParameters<Type>): Promise<ReplyData<Type>> {
     const publicationId = this.#publication?.publicationId
     if (publicationId === undefined) throw new RelayFault('unavailable', 'there is no microscope')
-    await this.#client.request('moveStage', { publicationId, target })
-  }
-
-  /**
-   * Says how the present publication's picture is at this end.
-   *
-   * @throws {RelayFault} The node's code; `unavailable` while there is no publication.
-   */
-  async reportExperience(experience: Experience): Promise<void> {
-    const publicationId = this.#publication?.publicationId
-    if (publicationId === undefined) throw new RelayFault('unavailable', 'there is no microscope')
-    await this.#client.request('reportExperience', { publicationId, ...experience })
-  }
-
-  /** Shows others a place of a slide, or with null none. @throws {RelayFault} The node's code. */
-  async pointAtSlide(slideId: SlideId, at: SlidePoint | null): Promise<void> {
-    await this.#client.request('pointAtSlide', { slideId, at })
-  }
-
-  /** Leads others to a part of a slide, or with null no longer. @throws {RelayFault} The node's code. */
-  async leadSlide(lead: SlideLead | null): Promise<void> {
-    await this.#client.request('leadSlide', { lead })
+    const of: unknown = { ...parameters, publicationId }
+    return this.#client.request(type, of as RequestParameters<Type>)
   }
 
   getStats(): Promise<RTCStatsReport> | undefined {
@@ -202,28 +175,11 @@ export class ViewerSession {
       case 'flowChanged':
         if (this.#concerns(notification)) this.#flows(notification)
         break
-      case 'slidesChanged':
-        this.#listener.slidesChanged(notification.slides)
-        break
-      case 'slidePointed':
-        this.#listener.slidePointed(notification)
-        break
-      case 'slideLed':
-        this.#listener.slideLed(notification.led)
-        break
-      case 'annotationsChanged':
-        this.#listener.annotationsChanged(notification.slideId, notification.version)
-        break
       case 'refused':
         this.#listener.faulted(new RelayFault(notification.fault.code, notification.fault.message))
         break
-      case 'demandChanged':
-      case 'stageCommanded':
-      case 'heartbeat':
-      case 'closing':
-        break
       default:
-        notification satisfies never
+        this.#listener.heard(notification)
     }
   }
 
