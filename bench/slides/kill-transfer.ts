@@ -52,7 +52,7 @@ export interface KillTransferOptions {
   readonly random: () => number
   /** In Mbit/s: a transfer is to last for some kills. */
   readonly limitRate: number
-  readonly onKill?: (done: number) => void
+  readonly onKill?: (done: number, soFar: TransferKills) => void
 }
 
 /** A scanner's process and what it said. */
@@ -205,7 +205,7 @@ export async function killTransfers(options: KillTransferOptions): Promise<Trans
         }
       }
     }
-    onKill?.(++done)
+    onKill?.(++done, { kills, slides, tiles, chunksAsked, lost })
   }
   return { kills, slides, tiles, chunksAsked, lost }
 }
@@ -262,12 +262,11 @@ if (import.meta.main) {
   const directory = await mkdtemp(join(tmpdir(), 'kenkyo-kill-'))
   try {
     const slidePath = join(directory, 'slide.svs')
-    await writeSyntheticSlide(slidePath, { ...SMALL_SLIDE, width: 12_000, height: 9000, quality: 80 })
-    const onKill = (done: number): void => {
-      if (done % 10 === 0) process.stderr.write(`\r${done} kills`)
+    await writeSyntheticSlide(slidePath, { ...SMALL_SLIDE, width: 6000, height: 4500, quality: 80 })
+    const onKill = (done: number, { kills, slides, lost }: TransferKills): void => {
+      if (done % 20 === 0) process.stderr.write(`${done} kills, ${kills.node} of the node and ${kills.scanner} of the scanner: ${slides} slides compared, ${lost.length} lost\n`)
     }
-    const outcome = await killTransfers({ directory, slidePath, count: Number(values.count), random: seeded(Number(values.seed)), limitRate: 10, onKill })
-    process.stderr.write('\n')
+    const outcome = await killTransfers({ directory, slidePath, count: Number(values.count), random: seeded(Number(values.seed)), limitRate: 2.5, onKill })
     process.stdout.write(`${JSON.stringify(outcome, null, 2)}\n`)
     process.exitCode = outcome.lost.length === 0 ? 0 : 1
   } finally {

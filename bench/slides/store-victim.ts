@@ -21,9 +21,9 @@ for (;;) {
   say('slide', slideId)
   await store.putLevel(slideId, { level: 0, index: Buffer.from('index'), head: 'head' }, chunks)
   say('level', slideId)
-  await Promise.all(chunks.map(async ({ sha256, body }) => {
+  await Promise.all(chunks.map(async ({ sha256, length, body }) => {
     await store.putChunk(ALICE, sha256, body)
-    say('chunk', `${slideId} ${sha256}`)
+    say('chunk', `${slideId} ${sha256} ${length}`)
   }))
   await store.completeSlide(slideId, 'whole')
   say('complete', slideId)
