@@ -1,4 +1,4 @@
-import { DICOM_LIMITS } from '../formats/dicom-data-set.ts'
+import { DicomBytes, DICOM_LIMITS } from '../formats/dicom-data-set.ts'
 import { keywordOf } from '../formats/dicom-dictionary.ts'
 import type { DataElement, ElementRange } from '../formats/dicom-data-set.ts'
 import type { Keyword } from '../formats/dicom-dictionary.ts'
@@ -6,7 +6,7 @@ import type { DicomHeader } from '../formats/dicom-header.ts'
 
 /** A run of bytes of a file that says who somebody is. */
 export interface IdentifyingValue {
-  /** Offset in the file. */
+  /** Offset in the file, in bytes. */
   readonly at: number
   /** In bytes. */
   readonly length: number
@@ -34,7 +34,24 @@ const IDENTIFYING: ReadonlySet<Keyword> = new Set<Keyword>([
  *
  * @throws {RelayFault} `bad_slide`.
  */
-export function identifyingValues({ source, fileMeta, dataSet }: DicomHeader): IdentifyingValue[] {
+export function identifyingValues({ source, fileMeta, dataSet, offsetInFile }: DicomHeader): IdentifyingValue[] {
+  return [...valuesOf(source, fileMeta), ...valuesOf(source, dataSet)].map(value => ({ ...value, at: offsetInFile(value.at) }))
+}
+
+/**
+ * Overwrites the same in an item of the functional groups of frames, which are not part of a header.
+ *
+ * @param item - Where it stands in `bytes`, without its delimiter.
+ * @returns Whether there was any.
+ * @throws {RelayFault} `bad_slide`.
+ */
+export function blankItem(bytes: Buffer, item: ElementRange): boolean {
+  const values = valuesOf(new DicomBytes(bytes, bytes.length), item, 1)
+  for (const { at, length, blank } of values) bytes.fill(blank, at, at + length)
+  return values.length > 0
+}
+
+function valuesOf(source: DicomBytes, dataSet: ElementRange, startDepth = 0): IdentifyingValue[] {
   const values: IdentifyingValue[] = []
   const visit = (range: ElementRange, depth: number, isPrivate: boolean): void => {
     for (const element of source.elements(range, depth)) {
@@ -44,8 +61,7 @@ export function identifyingValues({ source, fileMeta, dataSet }: DicomHeader): I
       else if (length > 0 && (isHidden || isIdentifying(element))) values.push({ at: valueAt, length, blank: TEXT_VRS.has(vr) ? ' ' : '\0' })
     }
   }
-  visit(fileMeta, 0, false)
-  visit(dataSet, 0, false)
+  visit(dataSet, startDepth, false)
   return values
 }
 

@@ -7,7 +7,9 @@ import { ConsultationId, MemberId, SlideId } from '../../wire/ids.ts'
 import { UIDS } from '../formats/dicom-dictionary.ts'
 import { readDicomHeader } from '../formats/dicom-header.ts'
 import { readInstance, readLevel } from '../formats/dicom-instance.ts'
-import { identifyingValues } from './patient-attributes.ts'
+import { FramePositions } from '../formats/frame-positions.ts'
+import { walkSequence } from '../formats/sequence-windows.ts'
+import { blankItem, identifyingValues } from './patient-attributes.ts'
 import { FAILURE } from './store-routes.ts'
 import type { FileHandle } from 'node:fs/promises'
 import type { Clock } from '../../runtime/clock.ts'
@@ -134,7 +136,7 @@ export class StowFolder {
       if (header === undefined) throw new Refusal(FAILURE.cannotUnderstand)
       uids = uidsOf(header)
       this.#check(header, study)
-      await blank(handle, header)
+      await blank(handle, length, header)
       await handle.sync()
       await this.#keep(uploader, partial, header, length)
       return { ...uids, failure: undefined }
@@ -208,8 +210,26 @@ function uidsOf({ source, dataSet, sopClass }: DicomHeader): Pick<StowOutcome, '
 }
 
 /** Overwrites identifying values where they stand: nothing else of the file moves. */
-async function blank(handle: FileHandle, header: DicomHeader): Promise<void> {
+async function blank(handle: FileHandle, fileSize: number, header: DicomHeader): Promise<void> {
   for (const { at, length, blank: filler } of identifyingValues(header)) await handle.write(Buffer.alloc(length, filler), 0, length, at)
+  if (header.frameGroups === undefined) return
+  const items = new FramePositions()
+  let isChanged = false
+  await walkSequence(
+    handle,
+    fileSize,
+    header.frameGroups,
+    (bytes, at, length) => {
+      const after = items.take(bytes, at, length)
+      isChanged = blankItem(bytes, { start: at, end: length === 0xffff_ffff ? after - 8 : after, isImplicit: false }) || isChanged
+      return after
+    },
+    () => {
+      const wasChanged = isChanged
+      isChanged = false
+      return wasChanged
+    },
+  )
 }
 
 /** @throws what is no refusal: failures of the machine, and of the connection. */

@@ -1,10 +1,11 @@
 import { RelayFault } from '../../wire/fault.ts'
 import { tagOf } from './dicom-dictionary.ts'
 import type { Keyword } from './dicom-dictionary.ts'
+import type { SequencePlace } from './sequence-windows.ts'
 
 /** Bounds of what a DICOM file may claim. */
 export const DICOM_LIMITS = {
-  /** From the start of a file to its pixel data. */
+  /** From the start of a file to its pixel data, without what is said of each frame. */
   headerBytes: 48 * 1024 * 1024,
   /** Sequences in sequences. */
   depth: 16,
@@ -49,26 +50,49 @@ export class BytesMissing extends Error {
   }
 }
 
+/** Says that the functional groups of the frames begin where the bytes read end: whoever reads the file walks them, and reads on after them. */
+export class FrameGroupsAhead extends Error {
+  override readonly name = 'FrameGroupsAhead'
+  readonly place: SequencePlace
+
+  constructor(place: SequencePlace) {
+    super('the functional groups of frames are not read at once')
+    this.place = place
+  }
+}
+
 const ITEM = 0xfffe_e000
 const ITEM_END = 0xfffe_e00d
 const SEQUENCE_END = 0xfffe_e0dd
 const UNDEFINED = 0xffff_ffff
+const FRAME_GROUPS = tagOf('PerFrameFunctionalGroupsSequence')
 /** Value representations whose length has 32 bits. @see PS3.5 section 7.1.2 */
 const LONG_VRS: ReadonlySet<string> = new Set(['OB', 'OD', 'OF', 'OL', 'OV', 'OW', 'SQ', 'SV', 'UC', 'UN', 'UR', 'UT', 'UV'])
 
+const LONG_VR_NUMBERS: ReadonlySet<number> = new Set([...LONG_VRS].map(vr => vr.charCodeAt(0) * 256 + vr.charCodeAt(1)))
+
+/** Whether the length of a value has 32 bits. @param vr - Its two letters as a number, the first in the high byte. */
+export const isLongVr = (vr: number): boolean => LONG_VR_NUMBERS.has(vr)
+
 const bad = (message: string): RelayFault => new RelayFault('bad_slide', `DICOM: ${message}`)
 
-/** The beginning of a file, in which data elements are found without copying them. @see PS3.5 section 7 */
+/**
+ * The beginning of a file, in which data elements are found without copying them. The value of the per-frame functional
+ * groups at the top of the data set is not in it: the element is there, and empty. @see PS3.5 section 7
+ */
 export class DicomBytes {
   readonly bytes: Buffer
-  /** Of the whole file, in bytes. */
+  /** Of the whole file, in bytes, without the value that is left out. */
   readonly #fileSize: number
+  /** Where the value that is left out would stand. */
+  readonly #gapAt: number | undefined
   /** By their two letters as a number. */
   readonly #vrs: Record<number, string> = {}
 
-  constructor(bytes: Buffer, fileSize: number) {
+  constructor(bytes: Buffer, fileSize: number, gapAt?: number) {
     this.bytes = bytes
     this.#fileSize = fileSize
+    this.#gapAt = gapAt
   }
 
   /** Data elements of a range, in its order, up to encapsulated pixel data, which is the last. @throws {RelayFault} `bad_slide`; {@link BytesMissing}. */
@@ -182,6 +206,11 @@ export class DicomBytes {
         valueAt = at + 12
         length = this.bytes.readUInt32LE(at + 8)
       } else length = this.bytes.readUInt16LE(at + 6)
+    }
+    if (depth === 0 && tag === FRAME_GROUPS) {
+      if (this.#gapAt === undefined) throw new FrameGroupsAhead({ at: valueAt, length })
+      if (this.#gapAt !== valueAt) throw bad('frames have functional groups twice')
+      return { tag, vr, startAt: at, valueAt, length: 0, endAt: valueAt, isImplicit: range.isImplicit }
     }
     if (length === UNDEFINED) {
       if (tag === tagOf('PixelData')) return { tag, vr, startAt: at, valueAt, length, endAt: range.end, isImplicit: range.isImplicit }

@@ -1,8 +1,8 @@
 import { RelayFault } from '../../wire/fault.ts'
-import { columnsOf, rowsOf, SlideLevel, SLIDE_LIMITS, tilesOf } from '../../wire/slide.ts'
+import { SlideLevel, SLIDE_LIMITS, tilesOf } from '../../wire/slide.ts'
 import { keywordOf, tagName, UIDS } from './dicom-dictionary.ts'
+import { SparseTiles } from './sparse-tiles.ts'
 import type { TileEncoding } from '../../wire/slide.ts'
-import type { ElementRange } from './dicom-data-set.ts'
 import type { Keyword } from './dicom-dictionary.ts'
 import type { DicomHeader } from './dicom-header.ts'
 import type { SlideReader } from './slide-reader.ts'
@@ -39,8 +39,8 @@ export interface DicomLevel {
   readonly frames: number
   /** Offset in the file of the first item of pixel data. */
   readonly pixelItemsAt: number
-  /** Frame of each tile, by row × columns + column; `undefined` when frames are in that order and none is left out. */
-  readonly frameOfTile: ReadonlyMap<number, number> | undefined
+  /** Which frames there are; `undefined` when they are in the order of tiles, row by row, and none is left out. */
+  readonly sparse: SparseTiles | undefined
   readonly extendedOffsets: Buffer | undefined
 }
 
@@ -90,7 +90,7 @@ export function readLevel(header: DicomHeader, { width, height }: DicomInstance)
     ...scaleOf(header, level),
     frames,
     pixelItemsAt,
-    frameOfTile: isFull ? undefined : frameOfTile(header, level, frames),
+    sparse: isFull ? undefined : sparseTiles(header, level, frames),
     // A copy, so that the header can be forgotten.
     extendedOffsets: offsets && Buffer.from(source.bytes.subarray(offsets.valueAt, offsets.valueAt + offsets.length)),
   }
@@ -121,30 +121,9 @@ function scaleOf({ source, dataSet }: DicomHeader, { width, height }: SlideLevel
   return { micronsPerPixel: isScale(x) && isScale(y) ? { x, y } : undefined, objectivePower: isScale(power) ? power : undefined }
 }
 
-/** Where frames stand, when they say it themselves. @see PS3.3 section C.8.12.6.1 */
-function frameOfTile({ source, dataSet }: DicomHeader, level: SlideLevel, frames: number): Map<number, number> {
-  const perFrame = source.find(dataSet, 'PerFrameFunctionalGroupsSequence')
-  if (perFrame === undefined) throw bad('sparse tiles do not say where they are')
-  const frameOf = new Map<number, number>()
-  let frame = 0
-  for (const item of source.items(perFrame)) {
-    if (frame === frames) throw bad('more positions than frames')
-    const tile = tileNumber(level, positionOf(source.firstItem(item, 'PlanePositionSlideSequence')))
-    if (frameOf.has(tile)) throw unsupported('several frames for one tile are not read')
-    frameOf.set(tile, frame++)
-  }
-  if (frame !== frames) throw bad('fewer positions than frames')
-  return frameOf
-
-  function positionOf(position: ElementRange | undefined): { x: number; y: number } {
-    return { x: (source.number(position, 'ColumnPositionInTotalImagePixelMatrix') ?? 0) - 1, y: (source.number(position, 'RowPositionInTotalImagePixelMatrix') ?? 0) - 1 }
-  }
-}
-
-/** Positions are of the top left pixel. */
-function tileNumber(level: SlideLevel, { x, y }: { x: number; y: number }): number {
-  const [column, row] = [x / level.tileWidth, y / level.tileHeight]
-  if (!Number.isInteger(column) || !Number.isInteger(row)) throw unsupported('tiles that do not stand on a grid are not read')
-  if (column < 0 || row < 0 || column >= columnsOf(level) || row >= rowsOf(level)) throw bad('a tile stands outside the image')
-  return row * columnsOf(level) + column
+/** Where frames stand, when they say it themselves. */
+function sparseTiles({ framePositions }: DicomHeader, level: SlideLevel, frames: number): SparseTiles {
+  if (framePositions === undefined) throw bad('sparse tiles do not say where they are')
+  if (framePositions.count !== frames) throw bad('another number of positions than frames')
+  return SparseTiles.of(level, framePositions)
 }

@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import { t } from 'tap'
 import { DicomItems } from '../dicomweb/dicom-encoding.ts'
 import { RelayFault } from '../../wire/fault.ts'
-import { dicomFile } from '../../../test/dicom/dicom-file.ts'
+import { dicomFile } from '../../../bench/slides/dicom-file.ts'
 import { openDicomSlide } from './dicom-slide.ts'
 import type { Test } from 'tap'
 import type { DicomDataSet } from '../dicomweb/dicom-encoding.ts'
-import type { DicomFileOptions } from '../../../test/dicom/dicom-file.ts'
+import type { DicomFileOptions } from '../../../bench/slides/dicom-file.ts'
 
 const FRAMES = [Buffer.from('the first frame.'), Buffer.from('a second frame, which is longer.')]
 
@@ -44,6 +44,17 @@ t.test('tiles that a sparse level does not have are empty', async t => {
   const dataSet = sparse(atPosition(65, 1))
   await using slide = await openDicomSlide(await directoryWith(t, { 'a.dcm': dicomFile({ frames: FRAMES.slice(1), dataSet }) }))
   t.same([await slide.readTile(0, 0, 0), await slide.readTile(0, 1, 0)], [Buffer.alloc(0), FRAMES[1]])
+})
+
+t.test('frames that say more than is read at once are found, and what stands after them', async t => {
+  const [columns, rows] = [200, 100]
+  const positions = Array.from({ length: columns * rows }, (_, frame) => atPosition(1 + 64 * (columns - 1 - (frame % columns)), 1 + 64 * Math.floor(frame / columns)))
+  const frames = positions.map((_, frame) => Buffer.from(String(frame).padStart(6)))
+  const dataSet = { ...sparse(...positions), TotalPixelMatrixColumns: 64 * columns, TotalPixelMatrixRows: 64 * rows }
+  for (const table of ['extended', 'basic', 'none'] as const) {
+    await using slide = await openDicomSlide(await directoryWith(t, { 'a.dcm': dicomFile({ frames, dataSet, table }) }))
+    for (const [column, row] of [[0, 0], [199, 0], [17, 42], [199, 99]] as const) t.equal(Number(await slide.readTile(0, column, row)), row * columns + columns - 1 - column, `${table} ${column} ${row}`)
+  }
 })
 
 t.test('JPEG 2000 is handed on as it is', async t => {

@@ -118,7 +118,7 @@ class DicomSlide implements SlideReader {
     const from = this.#levels[level]
     if (from === undefined || !hasTile(from.level, { column, row })) throw new RelayFault('out_of_range', 'no such tile')
     const tile = row * columnsOf(from.level) + column
-    const frame = from.frameOfTile === undefined ? tile : from.frameOfTile.get(tile)
+    const frame = from.sparse === undefined ? tile : from.sparse.frameOf(tile)
     return frame === undefined ? Buffer.alloc(0) : from.reader.readFrame(frame)
   }
 
