@@ -31,16 +31,18 @@ class Viewer implements SharingMember {
 function room() {
   const [first, second, third] = [new Viewer('first', 0), new Viewer('second', 1), new Viewer('third', 2)]
   const listeners: Parameters<SlideNews['onSlidesChanged']>[1][] = []
+  const arrived: Parameters<SlideNews['onTilesArrived']>[1][] = []
   const annotated: Parameters<SlideNews['onAnnotationsChanged']>[1][] = []
   const stop = (list: unknown[], item: unknown) => (): void => void list.splice(list.indexOf(item), 1)
   const news: SlideNews = {
     slidesOf: () => [summary(SLIDE)],
     onSlidesChanged: (_id, listener) => (listeners.push(listener), stop(listeners, listener)),
+    onTilesArrived: (_id, listener) => (arrived.push(listener), stop(arrived, listener)),
     onAnnotationsChanged: (_id, listener) => (annotated.push(listener), stop(annotated, listener)),
   }
   let now = 0
   const sharing = new SlideSharing(CASE, news, new Set([first, second, third]), { now: () => millis(now) })
-  return { sharing, first, second, third, listeners, annotated, advance: (by: number) => (now += by) }
+  return { sharing, first, second, third, listeners, arrived, annotated, advance: (by: number) => (now += by) }
 }
 
 t.test('a pointer reaches the others with its name and colour, and not the one who points', async t => {
@@ -83,18 +85,20 @@ t.test('the last to lead leads, and the one before hears of it', async t => {
 })
 
 t.test('tells newcomers of slides and leader, everybody of news, and listens no longer when disposed of', async t => {
-  const { sharing, first, second, listeners, annotated } = room()
+  const { sharing, first, second, listeners, arrived, annotated } = room()
   sharing.lead(first, { slideId: SLIDE, area: AREA })
   const late = new Viewer('late', 3)
   sharing.welcome(late)
   t.match(late.heard, [{ type: 'slidesChanged', slides: [{ slideId: SLIDE }] }, { type: 'slideLed', led: { memberId: 'first' } }])
   listeners[0]?.([summary(SLIDE), summary(OTHER)])
   t.match(second.heard.at(-1), { type: 'slidesChanged', slides: { length: 2 } })
+  arrived[0]?.({ slideId: OTHER, level: 2, firstTile: 64, tiles: 9 })
+  t.same(second.heard.at(-1), { type: 'slideTilesArrived', slideId: OTHER, level: 2, firstTile: 64, tiles: 9 })
   sharing.point(first, OTHER, null)
   annotated[0]?.(OTHER, 4)
   t.same(first.heard.at(-1), { type: 'annotationsChanged', slideId: OTHER, version: 4 })
   sharing[Symbol.dispose]()
-  t.same([listeners.length, annotated.length], [0, 0])
+  t.same([listeners.length, arrived.length, annotated.length], [0, 0, 0])
 })
 
 t.test('gives every viewer another colour as long as there are some', async t => {

@@ -3,7 +3,7 @@ import { MAX_SLIDES, MEMBER_COLOURS, SHARED_PER_SECOND } from '../relay/wire/sli
 import { TokenBucket } from './signaling/token-bucket.ts'
 import type { Clock } from '../relay/runtime/clock.ts'
 import type { ConsultationId, MemberId, SlideId } from '../relay/wire/ids.ts'
-import type { LedSlide, MemberColour, SlideLead, SlidePoint } from '../relay/wire/slide-sharing.ts'
+import type { ArrivedTiles, LedSlide, MemberColour, SlideLead, SlidePoint } from '../relay/wire/slide-sharing.ts'
 import type { SlideSummary } from '../relay/wire/slide.ts'
 import type { Notification } from '../relay/wire/signaling.ts'
 
@@ -12,6 +12,8 @@ export interface SlideNews {
   slidesOf(consultationId: ConsultationId): readonly SlideSummary[]
   /** Called whenever slides came, went or got further, at most 4 times a second. @returns A function that stops it. */
   onSlidesChanged(consultationId: ConsultationId, listener: (slides: readonly SlideSummary[]) => void): () => void
+  /** Called at once when tiles came that a viewer of the consultation looks at. @returns A function that stops it. */
+  onTilesArrived(consultationId: ConsultationId, listener: (arrived: ArrivedTiles) => void): () => void
   /** Called after annotations of a slide were stored. @returns A function that stops it. */
   onAnnotationsChanged(consultationId: ConsultationId, listener: (slideId: SlideId, version: number) => void): () => void
 }
@@ -50,6 +52,7 @@ export class SlideSharing implements Disposable {
     this.#slides = news.slidesOf(consultationId)
     this.#stops = [
       news.onSlidesChanged(consultationId, slides => this.#slidesChanged(slides)),
+      news.onTilesArrived(consultationId, arrived => this.#tell({ type: 'slideTilesArrived', ...arrived })),
       news.onAnnotationsChanged(consultationId, (slideId, version) => this.#tell({ type: 'annotationsChanged', slideId, version })),
     ]
   }

@@ -1,6 +1,7 @@
 /** What viewers of a consultation show each other on its slides: pointers, and where somebody leads. */
 import { z } from 'zod'
 import { MemberId, SlideId } from './ids.ts'
+import { SLIDE_LIMITS } from './slide.ts'
 
 /** Members are told apart by so many colours; `docs/PROTOCOL.md` says which. */
 export const MEMBER_COLOURS = 8
@@ -36,3 +37,13 @@ export type LedSlide = z.infer<typeof LedSlide>
 /** Who points where; nowhere any more with null. */
 export const PointedSlide = z.strictObject({ memberId: MemberId, colour: MemberColour, slideId: SlideId, at: SlidePoint.nullable() })
 export type PointedSlide = z.infer<typeof PointedSlide>
+
+/** A run of tiles in the order of their level that can be had of the node from here on. */
+export const ArrivedTiles = z.strictObject({
+  slideId: SlideId,
+  level: z.int().min(0).max(SLIDE_LIMITS.levels - 1),
+  /** Ordinal of the first, and how many they are. */
+  firstTile: z.int().min(0).max(SLIDE_LIMITS.tiles - 1),
+  tiles: z.int().min(1).max(SLIDE_LIMITS.tiles),
+})
+export type ArrivedTiles = z.infer<typeof ArrivedTiles>

@@ -73,7 +73,7 @@ export class NodeSlides implements AsyncDisposable {
     this.#access = new SlideAccess(options.verify)
     this.#catalogue = new SlideCatalogue(store, this.#tiles)
     this.#board = new SlideNewsBoard(this.#catalogue)
-    this.#receiver = new SlideReceiver({ catalogue: this.#catalogue, wanted: this.#wanted, clock: options.clock, onChange: id => this.#board.slidesChanged(id) })
+    this.#receiver = new SlideReceiver({ catalogue: this.#catalogue, wanted: this.#wanted, clock: options.clock, onChange: id => this.#board.slidesChanged(id), onWanted: (id, arrived) => this.#board.tilesArrived(id, arrived) })
   }
 
   /** @throws {RelayFault} `storage_full`, `conflict` when another process uses the folder. */

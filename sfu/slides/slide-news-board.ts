@@ -1,5 +1,6 @@
 import type { SlideCatalogue } from '../../relay/slides/transfer/slide-catalogue.ts'
 import type { ConsultationId, SlideId } from '../../relay/wire/ids.ts'
+import type { ArrivedTiles } from '../../relay/wire/slide-sharing.ts'
 import type { SlideSummary } from '../../relay/wire/slide.ts'
 import type { SlideNews } from '../slide-sharing.ts'
 
@@ -8,6 +9,7 @@ const QUIET_MILLIS = 250
 
 interface Listeners {
   readonly slides: Set<(slides: readonly SlideSummary[]) => void>
+  readonly tiles: Set<(arrived: ArrivedTiles) => void>
   readonly annotations: Set<(slideId: SlideId, version: number) => void>
 }
 
@@ -36,6 +38,15 @@ export class SlideNewsBoard implements SlideNews, Disposable {
     }
   }
 
+  onTilesArrived(consultationId: ConsultationId, listener: (arrived: ArrivedTiles) => void): () => void {
+    const { tiles } = this.#of(consultationId)
+    tiles.add(listener)
+    return () => {
+      tiles.delete(listener)
+      this.#forget(consultationId)
+    }
+  }
+
   onAnnotationsChanged(consultationId: ConsultationId, listener: (slideId: SlideId, version: number) => void): () => void {
     const { annotations } = this.#of(consultationId)
     annotations.add(listener)
@@ -58,6 +69,11 @@ export class SlideNewsBoard implements SlideNews, Disposable {
     }, Math.max(0, rest)))
   }
 
+  /** Tiles came that somebody looks at. */
+  tilesArrived(consultationId: ConsultationId, arrived: ArrivedTiles): void {
+    for (const listener of this.#listeners.get(consultationId)?.tiles ?? []) listener(arrived)
+  }
+
   /** Annotations of a slide were stored. */
   annotationsChanged(consultationId: ConsultationId, slideId: SlideId, version: number): void {
     for (const listener of this.#listeners.get(consultationId)?.annotations ?? []) listener(slideId, version)
@@ -72,14 +88,14 @@ export class SlideNewsBoard implements SlideNews, Disposable {
   #of(consultationId: ConsultationId): Listeners {
     const known = this.#listeners.get(consultationId)
     if (known !== undefined) return known
-    const listeners: Listeners = { slides: new Set(), annotations: new Set() }
+    const listeners: Listeners = { slides: new Set(), tiles: new Set(), annotations: new Set() }
     this.#listeners.set(consultationId, listeners)
     return listeners
   }
 
   #forget(consultationId: ConsultationId): void {
     const listeners = this.#listeners.get(consultationId)
-    if (listeners?.slides.size !== 0 || listeners.annotations.size > 0) return
+    if (listeners === undefined || listeners.slides.size + listeners.tiles.size + listeners.annotations.size > 0) return
     this.#listeners.delete(consultationId)
     this.#toldAt.delete(consultationId)
   }

@@ -3,7 +3,7 @@ import { toFault } from '../../../relay/wire/fault.ts'
 import type { RelayFault } from '../../../relay/wire/fault.ts'
 import type { SlideId } from '../../../relay/wire/ids.ts'
 import type { Notification } from '../../../relay/wire/signaling.ts'
-import type { LedSlide, PointedSlide, SlideLead, SlidePoint } from '../../../relay/wire/slide-sharing.ts'
+import type { ArrivedTiles, LedSlide, PointedSlide, SlideLead, SlidePoint } from '../../../relay/wire/slide-sharing.ts'
 import type { SlideSummary } from '../../../relay/wire/slide.ts'
 import type { ConnectionPart, NodeVoice } from './connection-part.ts'
 import type { Joined } from './viewer-session.ts'
@@ -18,6 +18,8 @@ export class SlideChannel implements ConnectionPart {
   readonly led = signal<LedSlide | null>(null)
   /** Called for every pointer of the others. */
   onPointed: ((pointed: PointedSlide) => void) | undefined
+  /** Called when tiles can be had that a viewer looks at. */
+  onTiles: ((arrived: ArrivedTiles) => void) | undefined
   /** Called after annotations were stored. */
   onAnnotations: ((slideId: SlideId, version: number) => void) | undefined
   readonly #voice: NodeVoice
@@ -46,6 +48,9 @@ export class SlideChannel implements ConnectionPart {
         break
       case 'slideLed':
         this.led.value = notification.led
+        break
+      case 'slideTilesArrived':
+        this.onTiles?.(notification)
         break
       case 'annotationsChanged':
         this.onAnnotations?.(notification.slideId, notification.version)

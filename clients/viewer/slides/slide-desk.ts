@@ -60,6 +60,9 @@ export class SlideDesk {
       this.#telepointers.take(pointed, millis(performance.now()))
       this.#showPointers()
     }
+    channel.onTiles = arrived => {
+      if (this.open.value?.slideId === arrived.slideId) this.open.value.view.tilesArrived(arrived)
+    }
     channel.onAnnotations = slideId => {
       if (this.open.value?.slideId === slideId) this.open.value.annotations.reload()
     }

@@ -1,9 +1,10 @@
 import { batch, computed, signal } from '@preact/signals'
 import { toFault } from '../../../relay/wire/fault.ts'
 import type { RelayFault } from '../../../relay/wire/fault.ts'
-import type { SlideArea, SlidePoint } from '../../../relay/wire/slide-sharing.ts'
+import type { ArrivedTiles, SlideArea, SlidePoint } from '../../../relay/wire/slide-sharing.ts'
 import { tilesOf } from '../../../relay/wire/slide.ts'
 import type { SlideState, SlideStructure, SlideViewport } from '../../../relay/wire/slide.ts'
+import { ordinalOf } from '../../../relay/wire/tile-order.ts'
 import { millis } from '../../../relay/wire/units.ts'
 import type { GestureStage, GestureTarget } from '../view/gestures.ts'
 import { fit, fitScale, imageOrigin, imagePoint, pan, scaleAt, settle, visibleRect, zoomAt } from '../view/viewport.ts'
@@ -69,6 +70,8 @@ export class SlideView implements GestureTarget {
   #movedAtMs = performance.now()
   #isFitted = true
   #isJudging = false
+  /** How often word came of tiles. */
+  #arrivals = 0
   #wanted: readonly TileAddress[] = []
 
   /** @param element - Is filled with the slide's pixels. */
@@ -80,8 +83,11 @@ export class SlideView implements GestureTarget {
     this.#loader = new TileLoader(this.structure, api, new LevelProofs(identity, level => api.levelHead(level)), this.#ledger)
     this.#pixels = new SlidePixels(element, this.structure, {
       load: async tile => {
+        const before = this.#arrivals
         const picture = await this.#loader.load(tile)
         this.#judgeSoon()
+        // The word that it is here may overtake the answer that it is not.
+        if (picture === undefined && this.#arrivals !== before) setTimeout(() => this.#askAgain(({ level, column, row }) => level === tile.level && column === tile.column && row === tile.row))
         return picture
       },
       drawn: () => this.#judge(),
@@ -111,7 +117,13 @@ export class SlideView implements GestureTarget {
   /** The node has more of the slide. */
   arrived(): void {
     this.#readArrival.offer(null)
-    this.#askAgain()
+  }
+
+  /** Tiles can be had that somebody looks at. */
+  tilesArrived({ level, firstTile, tiles }: ArrivedTiles): void {
+    const shape = shapeOf(this.structure, level)
+    this.#arrivals++
+    this.#askAgain(tile => tile.level === level && ordinalOf(shape, tile) >= firstTile && ordinalOf(shape, tile) < firstTile + tiles)
   }
 
   resize(canvas: Size, devicePixelRatio: number): void {
@@ -204,8 +216,9 @@ export class SlideView implements GestureTarget {
     this.#wanted = tilesOfArea(this.structure, level, area)
     const isWanted = this.#wantedTiles(area, level)
     this.#loader.keep(isWanted)
-    this.#pixels.show(viewport, this.canvas.value, isWanted)
+    // Before tiles are asked for: those queue for connections, and what is not here yet has to be sent for.
     this.#look.offer({ level, ...areaOnLevel(this.structure, level, area) })
+    this.#pixels.show(viewport, this.canvas.value, isWanted)
     const { x: across, y: down } = this.micrometresPerPixel
     this.onMoved?.({ x: area.x * across, y: area.y * down, width: area.width * across, height: area.height * down })
     this.#judgeSoon()
@@ -218,9 +231,11 @@ export class SlideView implements GestureTarget {
     return tile => keys.has(tileKey(tile))
   }
 
-  #askAgain(): void {
+  /** @param isThere - Those that may have come meanwhile. */
+  #askAgain(isThere: (tile: TileAddress) => boolean = () => true): void {
     if (this.viewport.value === null || isSharp(this.truth.value)) return
-    this.#pixels.revive(this.#wantedTiles(this.visible, levelFor(this.structure, this.viewport.value.scale)))
+    const isWanted = this.#wantedTiles(this.visible, levelFor(this.structure, this.viewport.value.scale))
+    this.#pixels.revive(tile => isThere(tile) && isWanted(tile))
   }
 
   #judgeSoon(): void {
@@ -257,6 +272,12 @@ export class SlideView implements GestureTarget {
 
   async #arrival(): Promise<void> {
     const { state, levels } = await this.#api.arrived()
+    const here = new Map(this.progress.value.map(level => [level.level, level.here]))
+    const grown = new Set(levels.filter(level => level.here > (here.get(level.level) ?? 0)).map(({ level }) => level))
+    // Of the level that is shown the node tells each tile as it comes, unless it had it before the level was announced.
+    const { level: shown } = this.truth.value
+    if (here.has(shown)) grown.delete(shown)
+    if (grown.size > 0) this.#askAgain(({ level }) => grown.has(level))
     batch(() => {
       this.state.value = state
       this.progress.value = levels

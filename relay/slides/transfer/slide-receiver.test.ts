@@ -18,6 +18,7 @@ import { WantedRegistry } from './wanted-registry.ts'
 import type { Test } from 'tap'
 import type { FaultCode } from '../../wire/fault.ts'
 import type { Sha256 } from '../../wire/ids.ts'
+import type { ArrivedTiles } from '../../wire/slide-sharing.ts'
 import type { LevelHead, SlideLevel, SlideStructure } from '../../wire/slide.ts'
 import type { PreparedLevel } from './transfer.ts'
 
@@ -40,8 +41,9 @@ async function setUp(quotaBytes = 2 ** 40) {
   const store = new MemorySlideStore({ quotaBytes })
   const [tiles, wanted] = [new TileService(store), new WantedRegistry(1)]
   const changes: string[] = []
+  const seen: ArrivedTiles[] = []
   const catalogue = new SlideCatalogue(store, tiles)
-  const receiver = new SlideReceiver({ catalogue, wanted, clock: systemClock, onChange: id => changes.push(id) })
+  const receiver = new SlideReceiver({ catalogue, wanted, clock: systemClock, onChange: id => changes.push(id), onWanted: (_id, arrived) => seen.push(arrived) })
   const announce = () => receiver.announce(source, slide.structureBytes, slide.key)
   const putLevels = async (): Promise<void> => {
     for (const { level, indexBytes, head } of levels) await receiver.putLevel(source, structure.slideId, level, indexBytes, head)
@@ -49,7 +51,7 @@ async function setUp(quotaBytes = 2 ** 40) {
   const putChunks = async (): Promise<void> => {
     for (const level of levels) for (let chunk = 0; chunk < level.index.chunks; chunk++) await receiver.putChunk(source, structure.slideId, level.index.chunk(chunk).sha256, await slide.readChunk(level, chunk))
   }
-  return { structure, slideId: structure.slideId, slide, levels, store, wanted, receiver, catalogue, changes, announce, putLevels, putChunks }
+  return { structure, slideId: structure.slideId, slide, levels, store, wanted, receiver, catalogue, changes, seen, announce, putLevels, putChunks }
 }
 
 const rejects = (t: Test, promise: Promise<unknown>, code: FaultCode, message: string = code) => t.rejects(promise, { name: 'RelayFault', code }, message)
@@ -64,6 +66,22 @@ t.test('takes a whole slide, each step as often as it comes', async t => {
   }
   t.equal(store.slide(slideId)?.state, 'complete')
   t.ok(changes.length > 4 && changes.every(id => id === source.consultationId))
+})
+
+t.test('tells of the tiles that come where somebody looks, and of no others', async t => {
+  const { receiver, slideId, slide, levels, wanted, seen, announce, putLevels } = await setUp()
+  await announce()
+  await putLevels()
+  const finest = levels.find(({ level }) => level === 0)!
+  const put = async (chunk: number) => receiver.putChunk(source, slideId, finest.index.chunk(chunk).sha256, await slide.readChunk(finest, chunk))
+  wanted.look(slideId, 'reader', { level: 0, x: 10, y: 10, width: 100, height: 100 }, systemClock.now())
+  await put(finest.index.chunks - 1)
+  t.same(seen, [])
+  await put(0)
+  t.same(seen, [{ slideId, level: 0, firstTile: 0, tiles: finest.index.chunk(0).tiles }])
+  wanted.leave(slideId, 'reader')
+  await put(0)
+  t.equal(seen.length, 1)
 })
 
 t.test('refuses structures that are none, or that lie about their size', async t => {

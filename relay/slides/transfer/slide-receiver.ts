@@ -10,6 +10,7 @@ import { ByteBudget } from './byte-budget.ts'
 import { chunksIn, takeTurns, WANTED_LIMITS } from './wanted-registry.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { ConsultationId, MemberId, Sha256, SlideId } from '../../wire/ids.ts'
+import type { ArrivedTiles } from '../../wire/slide-sharing.ts'
 import type { SlideLevel, SlideViewport } from '../../wire/slide.ts'
 import type { IndexedChunk } from '../manifest/level-index.ts'
 import type { SlideRecord } from '../store/slide-store.ts'
@@ -43,6 +44,8 @@ export interface SlideReceiverOptions {
   readonly clock: Clock
   /** A slide came, went, or got further. */
   readonly onChange?: (consultationId: ConsultationId) => void
+  /** Tiles came that a viewer looks at. */
+  readonly onWanted?: (consultationId: ConsultationId, arrived: ArrivedTiles) => void
 }
 
 /** Takes slides from scanners, by whatever carrier, and believes nothing that is not signed or does not hash to its name. */
@@ -121,6 +124,7 @@ export class SlideReceiver {
     }
     const outcome = await catalogue.store.putChunk(source.memberId, sha256, body)
     this.#options.onChange?.(record.consultationId)
+    this.#tellWanted(record, places)
     return outcome
   }
 
@@ -172,6 +176,19 @@ export class SlideReceiver {
     const refs = chunksIn(viewport, known.shape, known.index)
     const here = catalogue.store.hasChunks(owner, refs.map(({ chunk }) => known.index.chunk(chunk).sha256))
     return refs.filter((_, index) => here[index] !== true)
+  }
+
+  /** Tells of the places of a chunk that came where somebody looks. */
+  #tellWanted({ slideId, consultationId }: SlideRecord, places: ReturnType<SlideCatalogue['places']>): void {
+    const { catalogue, clock, onWanted, wanted } = this.#options
+    const { viewports } = wanted.current(slideId, clock.now())
+    for (const { level, shape, chunk: { firstTile, tiles } } of places) {
+      const looks = viewports.filter(viewport => viewport.level === level)
+      if (looks.length === 0) continue
+      const { index } = catalogue.level(slideId, level)
+      const chunk = index.chunkOf(firstTile)
+      if (looks.some(viewport => chunksIn(viewport, shape, index).some(ref => ref.chunk === chunk))) onWanted?.(consultationId, { slideId, level, firstTile, tiles })
+    }
   }
 
   #owned({ memberId, consultationId }: SlideSource, slideId: SlideId): SlideRecord {

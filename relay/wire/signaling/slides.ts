@@ -1,7 +1,7 @@
 /** Whole slides of a consultation, and what its viewers show each other on them. */
 import { z } from 'zod'
 import { SlideId } from '../ids.ts'
-import { LedSlide, MAX_SLIDES, PointedSlide, SlideLead, SlidePoint } from '../slide-sharing.ts'
+import { ArrivedTiles, LedSlide, MAX_SLIDES, PointedSlide, SlideLead, SlidePoint } from '../slide-sharing.ts'
 import { SlideSummary } from '../slide.ts'
 import { Nothing, requestId } from './protocol.ts'
 import type { RequestDeclaration } from './protocol.ts'
@@ -14,6 +14,9 @@ export const LeadSlide = z.strictObject({ type: z.literal('leadSlide'), requestI
 
 /** Viewer: the slides of the consultation, or how far they are, changed. Comes after joining, too, where there are any. */
 export const SlidesChanged = z.strictObject({ type: z.literal('slidesChanged'), slides: z.array(SlideSummary).max(MAX_SLIDES) })
+
+/** Viewer: tiles that some viewer looks at are here. */
+export const SlideTilesArrived = z.strictObject({ type: z.literal('slideTilesArrived'), ...ArrivedTiles.shape })
 
 /** Viewer: another one points at a slide. */
 export const SlidePointed = z.strictObject({ type: z.literal('slidePointed'), ...PointedSlide.shape })
@@ -36,4 +39,4 @@ export const SLIDE_REQUESTS = {
 } as const satisfies Record<string, RequestDeclaration>
 
 /** What is said of slides. */
-export const SLIDE_NOTIFICATIONS = [SlidesChanged, SlidePointed, SlideLed, AnnotationsChanged] as const
+export const SLIDE_NOTIFICATIONS = [SlidesChanged, SlideTilesArrived, SlidePointed, SlideLed, AnnotationsChanged] as const
