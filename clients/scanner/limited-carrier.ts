@@ -30,9 +30,9 @@ export class LimitedCarrier implements ChunkCarrier {
     this.#carrier.warm?.()
   }
 
-  async put(slideId: SlideId, sha256: Sha256, body: Buffer, signal: AbortSignal): Promise<'stored' | 'known'> {
+  async put(slideId: SlideId, sha256: Sha256, body: Buffer, signal: AbortSignal, isUrgent = false): Promise<'stored' | 'known'> {
     await this.#takeTurn(bytes(body.length), signal)
-    return this.#carrier.put(slideId, sha256, body, signal)
+    return this.#carrier.put(slideId, sha256, body, signal, isUrgent)
   }
 
   /** One after the other: who gives up while it waits has taken nothing of the rate. */

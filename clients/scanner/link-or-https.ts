@@ -44,10 +44,10 @@ export class LinkOrHttps implements ChunkCarrier {
     this.#choose(this.#stop.signal).catch(() => undefined)
   }
 
-  async put(slideId: SlideId, sha256: Sha256, body: Buffer, signal: AbortSignal): Promise<'stored' | 'known'> {
+  async put(slideId: SlideId, sha256: Sha256, body: Buffer, signal: AbortSignal, isUrgent = false): Promise<'stored' | 'known'> {
     const carrier = await this.#choose(signal)
     try {
-      return await carrier.put(slideId, sha256, body, signal)
+      return await carrier.put(slideId, sha256, body, signal, isUrgent)
     } catch (error) {
       // A chunk that got no answer says nothing of the others; a link that is gone fails all of them.
       if (carrier === this.#link && toFault(error).code === 'unavailable') {

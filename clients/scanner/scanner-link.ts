@@ -55,8 +55,8 @@ export class DialledChunkLink implements ChunkLink {
     return this.#dialer.transport.endpoint.messages.bulk.out.queue.waitingBytes
   }
 
-  send(message: Buffer): number | undefined {
-    return this.#dialer.transport.sendMessage('bulk', message)
+  send(message: Buffer, isUrgent: boolean): number | undefined {
+    return this.#dialer.transport.sendMessage('bulk', message, isUrgent)
   }
 
   listen(listener: Parameters<ChunkLink['listen']>[0]): void {

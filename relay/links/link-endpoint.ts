@@ -183,12 +183,12 @@ export class LinkEndpoint {
     return this.messages[id].out.queue.hasRoom && this.contract.allowedClasses.includes(id)
   }
 
-  /** Sends a message. @returns A ticket by which `arrived` tells of it; undefined when there is no room, or it is too long, or not allowed. */
-  sendMessage(id: Exclude<TrafficClass, 'live'>, body: Buffer, at: Millis): number | undefined {
+  /** Sends a message, an urgent one before others of its class. @returns A ticket by which `arrived` tells of it; undefined when there is no room, or it is too long, or not allowed. */
+  sendMessage(id: Exclude<TrafficClass, 'live'>, body: Buffer, at: Millis, isUrgent = false): number | undefined {
     if (!this.contract.allowedClasses.includes(id)) return undefined
     const now = this.#time.advance(at)
     this.#trafficAt = now
-    return this.messages[id].out.queue.push(body, now)
+    return this.messages[id].out.queue.push(body, now, isUrgent)
   }
 
   /**

@@ -98,10 +98,10 @@ export class LinkTransport {
   }
 
   /** Sends a message. @returns As {@link LinkEndpoint.sendMessage}. */
-  sendMessage(id: Exclude<TrafficClass, 'live'>, body: Buffer): number | undefined {
+  sendMessage(id: Exclude<TrafficClass, 'live'>, body: Buffer, isUrgent = false): number | undefined {
     if (this.#isClosed) return undefined
     const now = this.#clock.now()
-    const ticket = this.endpoint.sendMessage(id, body, now)
+    const ticket = this.endpoint.sendMessage(id, body, now, isUrgent)
     this.#schedule(now)
     return ticket
   }

@@ -151,11 +151,11 @@ t.test('what a viewer looks at comes before the rest', async t => {
   const held = Promise.withResolvers<undefined>()
   const carrier: ChunkCarrier = {
     kind: 'https', window: 1, [Symbol.asyncDispose]: () => Promise.resolve(),
-    put: async (...args) => {
+    put: async (id, sha256, body, aborted) => {
       // Holds the line from the first chunk of the finest level on, until the viewer's wish was heard.
       if (sent.length === 12) await held.promise
-      sent.push(args[1])
-      return transfer.carrier.put(...args)
+      sent.push(sha256)
+      return transfer.carrier.put(id, sha256, body, aborted)
     },
   }
   const heard = Promise.withResolvers<undefined>()
@@ -196,9 +196,9 @@ t.test('after an abort another sender goes on where the first was', async t => {
   await t.rejects(first.run(stop.signal), { code: 'unavailable' })
   const transfer = openTransfer(t, origin, token)
   let puts = 0
-  const carrier: ChunkCarrier = { kind: 'https', window: 4, [Symbol.asyncDispose]: () => Promise.resolve(), put: (...args) => {
+  const carrier: ChunkCarrier = { kind: 'https', window: 4, [Symbol.asyncDispose]: () => Promise.resolve(), put: (id, sha256, body, aborted) => {
     puts++
-    return transfer.carrier.put(...args)
+    return transfer.carrier.put(id, sha256, body, aborted)
   } }
   const second = new SlideSender({ ...transfer, carrier, slide: prepare() })
   await second.run(signal)

@@ -12,6 +12,7 @@ interface WaitingMessage {
   readonly body: Buffer
   readonly queuedAt: Millis
   readonly ticket: number
+  readonly isUrgent: boolean
   offset: number
 }
 
@@ -55,16 +56,24 @@ export class MessageQueue implements PacketQueue {
   /**
    * Queues one message. The caller must not change it any more.
    *
+   * @param isUrgent - Goes before those that are not, but for one of which a part was sent.
    * @returns A ticket by which its arrival is told; undefined when it is empty, too long, or there is no room.
    */
-  push(body: Buffer, now: Millis): number | undefined {
+  push(body: Buffer, now: Millis, isUrgent = false): number | undefined {
     if (body.length === 0 || body.length > MAX_MESSAGE_BYTES || !this.hasRoom) return undefined
     const ticket = this.#nextTicket++
-    this.#waiting.push({ id: this.#nextId, body, queuedAt: now, ticket, offset: 0 })
+    const place = isUrgent ? this.#waiting.findIndex(other => !other.isUrgent && other.offset === 0) : -1
+    const overtaken = place < 0 ? [] : this.#waiting.slice(place)
+    this.#waiting.splice(place < 0 ? this.#waiting.length : place, 0, { id: this.#nextId, body, queuedAt: now, ticket, isUrgent, offset: 0 })
     this.#nextId = (this.#nextId + 1) % 0x1_0000_0000
     this.#waitingBytes += body.length
     this.#unarrived.set(ticket, { last: Infinity, bytes: body.length })
     this.#unarrivedBytes += body.length
+    // What is told as arrived is looked for in the order of sending.
+    for (const { ticket: other, body: { length } } of overtaken) {
+      this.#unarrived.delete(other)
+      this.#unarrived.set(other, { last: Infinity, bytes: length })
+    }
     return ticket
   }
 

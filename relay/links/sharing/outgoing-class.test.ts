@@ -137,6 +137,24 @@ t.test('messages push back rather than being dropped', async t => {
   t.equal(new MessageQueue().push(Buffer.alloc(MAX_MESSAGE_BYTES + 1), T0), undefined)
 })
 
+t.test('an urgent message goes before the others, but for what is half sent, and each is told when it arrived', async t => {
+  const queue = new MessageQueue()
+  const [half, plain, second] = ['h'.repeat(1500), 'p', 's'].map(text => queue.push(Buffer.from(text), T0)!)
+  const taken: { readonly text: string; readonly endOf: number | undefined }[] = []
+  const take = (): void => {
+    const packet = queue.take(1100, T0)!
+    taken.push({ text: String.fromCharCode(packet.body[MESSAGE_HEADER_BYTES]!), endOf: packet.endOf })
+    if (packet.endOf !== undefined) queue.ended(packet.endOf, taken.length)
+  }
+  take()
+  const [urgent, next] = ['u', 'n'].map(text => queue.push(Buffer.from(text), T0, true)!)
+  while (!queue.isEmpty) take()
+  t.same(taken.map(({ text }) => text), ['h', 'h', 'u', 'n', 'p', 's'])
+  t.same(queue.arrived(3), [half, urgent])
+  t.same(queue.arrived(6), [next, plain, second])
+  t.equal(queue.waitingBytes, 0)
+})
+
 t.test('live packets that wait too long, or are too many, are dropped whole, the oldest first', async t => {
   const queue = new LiveQueue()
   // In three parts each.

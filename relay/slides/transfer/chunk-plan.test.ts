@@ -32,6 +32,16 @@ t.test('what viewers want goes after coarse levels and before the rest', async t
   t.same(places(plan.step(millis(0), 4).send), ['2/0', '0/3', '0/1', '1/0'])
 })
 
+t.test('what viewers want need not wait for room among what they do not', async t => {
+  const plan = planOf({ coarseBytes: bytes(0) })
+  plan.addLevel(0, level(0, 99))
+  t.same(plan.step(millis(0), 2).send.map(({ isUrgent }) => isUrgent), [false, false])
+  plan.want(want(1, ...Array.from({ length: 40 }, (_, chunk) => [0, 50 + chunk] as const)))
+  const { send } = plan.step(millis(1), 2)
+  t.ok(send.length > 3 && send.length < 20 && send.every(({ isUrgent }) => isUrgent), 'but not all of a large view at once')
+  t.same(places(send).slice(0, 2), ['0/50', '0/51'])
+})
+
 t.test('the newest want wins, and an older one that arrives late changes nothing', async t => {
   const plan = planOf({ coarseBytes: bytes(0) })
   plan.addLevel(0, level(0, 9))

@@ -17,6 +17,8 @@ export interface PlannedChunk extends ChunkRef {
   readonly sha256: Sha256
   /** In bytes. */
   readonly length: number
+  /** It is of a coarse level or wanted by a viewer: it may overtake those that are not. */
+  readonly isUrgent: boolean
 }
 
 /** How far a transfer is. */
@@ -48,7 +50,7 @@ export interface ChunkPlanOptions {
 
 /** One distinct chunk, which may stand at several places. */
 interface Entry {
-  readonly first: PlannedChunk
+  readonly first: Omit<PlannedChunk, 'isUrgent'>
   state: 'pending' | 'sending' | 'waiting' | 'done'
   retryAt: Millis
   failures: number
@@ -62,6 +64,8 @@ interface PlannedLevel {
   cursor: number
 }
 
+/** Wanted chunks that may be under way though the window is full of others: more than a viewport shows. */
+const WANTED_BEYOND = 8
 /** Failures without a success between them, after which the line counts as broken and one chunk at a time probes it. */
 const DOUBT_AFTER = 2
 
@@ -125,7 +129,7 @@ export class ChunkPlan {
   /**
    * What to send now, the most urgent first. They count as under way until {@link stored} or {@link failed}.
    *
-   * @param window - How many chunks may be under way at once.
+   * @param window - How many chunks may be under way at once; some that viewers want beyond that.
    * @returns `wakeAt`: when to ask again though nothing else happened.
    */
   step(now: Millis, window: number): { readonly send: readonly PlannedChunk[]; readonly wakeAt: Millis | undefined } {
@@ -134,10 +138,12 @@ export class ChunkPlan {
     const send: PlannedChunk[] = []
     if (!this.isDoubtful || this.#probeAt <= now) {
       const room = this.isDoubtful ? Math.min(1, window) : window
-      for (let next = this.#next(); next !== undefined && this.#underWay.size < room; next = this.#next()) {
-        next.state = 'sending'
-        this.#underWay.add(next)
-        send.push(next.first)
+      for (let next = this.#next(); next !== undefined; next = this.#next()) {
+        const { entry, isUrgent, isWanted } = next
+        if (this.#underWay.size >= (isWanted && !this.isDoubtful ? room + WANTED_BEYOND : room)) break
+        entry.state = 'sending'
+        this.#underWay.add(entry)
+        send.push({ ...entry.first, isUrgent })
       }
     }
     return { send, wakeAt: this.#wakeAt(now) }
@@ -209,7 +215,7 @@ export class ChunkPlan {
     return { bytesDone: this.#bytesDone, chunksDone: this.#chunksDone, bytesKnown: this.#bytesKnown, chunksKnown: this.#byName.size, isTotal, bytesPerSecond, remaining }
   }
 
-  #newEntry(first: PlannedChunk): Entry {
+  #newEntry(first: Entry['first']): Entry {
     const entry: Entry = { first, state: 'pending', retryAt: millis(0), failures: 0 }
     this.#byName.set(first.sha256, entry)
     this.#bytesKnown += first.length
@@ -241,7 +247,7 @@ export class ChunkPlan {
     if (level !== undefined) level.cursor = Math.min(level.cursor, entry.first.chunk)
   }
 
-  #next(): Entry | undefined {
+  #next(): { readonly entry: Entry; readonly isUrgent: boolean; readonly isWanted: boolean } | undefined {
     const levels = this.#order
     let coarse = 0
     let coarseBytes = 0
@@ -250,7 +256,10 @@ export class ChunkPlan {
       if (coarseBytes > this.#options.coarseBytes) break
       coarse++
     }
-    return firstPending(levels.slice(0, coarse)) ?? this.#nextWanted() ?? firstPending(levels.slice(coarse))
+    const first = firstPending(levels.slice(0, coarse))
+    const wanted = first === undefined ? this.#nextWanted() : undefined
+    const entry = first ?? wanted ?? firstPending(levels.slice(coarse))
+    return entry && { entry, isUrgent: first !== undefined || wanted !== undefined, isWanted: wanted !== undefined }
   }
 
   #nextWanted(): Entry | undefined {

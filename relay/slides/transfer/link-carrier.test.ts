@@ -33,7 +33,7 @@ function open(room = Infinity) {
     [Symbol.asyncDispose]: async () => undefined,
   }
   const carrier = new LinkCarrier(link, { now: () => millis(state.now), sleep: async () => undefined })
-  const put = (chunk: Buffer, signal = never): Promise<'stored' | 'known'> => carrier.put(slideId, sha256Of(chunk), chunk, signal)
+  const put = (chunk: Buffer, signal = never, isUrgent = false): Promise<'stored' | 'known'> => carrier.put(slideId, sha256Of(chunk), chunk, signal, isUrgent)
   const ticketOf = (index: number): number => decodeChunkPart(sent[index] ?? Buffer.alloc(0)).ticket
   return { carrier, state, sent, put, ticketOf, hear: () => listener as NonNullable<typeof listener> }
 }
@@ -57,6 +57,14 @@ t.test('a refusal is thrown with its code', async t => {
   const done = put(Buffer.from('tiles'))
   hear().control(encodeAnswers([{ ticket: ticketOf(0), outcome: 'quota_exceeded' }]))
   await t.rejects(done, { code: 'quota_exceeded' })
+})
+
+t.test('what is urgent waits for room before the others', async t => {
+  const { put, sent, state, hear } = open(1)
+  for (const [text, isUrgent] of [['a', false], ['b', false], ['c', true], ['d', true]] as const) put(Buffer.from(text), never, isUrgent).catch(() => undefined)
+  state.room = 3
+  hear().arrived(1)
+  t.same(sent.map(message => decodeChunkPart(message).body.toString()), ['a', 'c', 'd', 'b'])
 })
 
 t.test('waits for room, and sends in the order of asking', async t => {

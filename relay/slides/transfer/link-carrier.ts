@@ -12,8 +12,8 @@ const LOOK_INTERVAL_MILLIS = 20
 
 /** What a {@link LinkCarrier} needs of a link. */
 export interface ChunkLink {
-  /** Hands over a message of the class `bulk`. @returns A ticket by which its arrival is told; undefined when there is no room. */
-  send(message: Buffer): number | undefined
+  /** Hands over a message of the class `bulk`, an urgent one to go before others. @returns A ticket by which its arrival is told; undefined when there is no room. */
+  send(message: Buffer, isUrgent: boolean): number | undefined
   /** What bulk may take of the link in the long run. */
   readonly rate: BitsPerSecond
   /** Bytes of messages that were handed over and not sent once. */
@@ -28,6 +28,7 @@ interface Put {
   readonly slideId: SlideId
   readonly sha256: Sha256
   readonly body: Buffer
+  readonly isUrgent: boolean
   readonly outcome: PromiseWithResolvers<'stored' | 'known'>
   /** Where its next part begins; the length of the body when all were handed over. */
   offset: number
@@ -72,16 +73,16 @@ export class LinkCarrier implements ChunkCarrier {
     return this.#unanswered.bytes
   }
 
-  async put(slideId: SlideId, sha256: Sha256, body: Buffer, signal: AbortSignal): Promise<'stored' | 'known'> {
+  async put(slideId: SlideId, sha256: Sha256, body: Buffer, signal: AbortSignal, isUrgent = false): Promise<'stored' | 'known'> {
     signal.throwIfAborted()
     if (this.#closed !== undefined) throw this.#closed
     if (body.length === 0) throw new RelayFault('bad_slide', 'a chunk is empty')
-    const put: Put = { ticket: this.#takeTicket(), slideId, sha256, body, outcome: Promise.withResolvers(), offset: 0, parts: 0 }
+    const put: Put = { ticket: this.#takeTicket(), slideId, sha256, body, isUrgent, outcome: Promise.withResolvers(), offset: 0, parts: 0 }
     const abort = (): void => this.#settle(put, () => put.outcome.reject(signal.reason as Error))
     signal.addEventListener('abort', abort, { once: true })
     this.#puts.set(put.ticket, put)
     this.#unanswered.add(put.ticket, body.length)
-    this.#waiting.push(put)
+    this.#enqueue(put)
     this.#pump()
     try {
       return await put.outcome.promise
@@ -95,11 +96,17 @@ export class LinkCarrier implements ChunkCarrier {
     await this.#link[Symbol.asyncDispose]()
   }
 
+  /** An urgent one goes before those that are not, but for one of which a part was handed over. */
+  #enqueue(put: Put): void {
+    const place = put.isUrgent ? this.#waiting.findIndex(other => !other.isUrgent && other.offset === 0) : -1
+    this.#waiting.splice(place < 0 ? this.#waiting.length : place, 0, put)
+  }
+
   /** Hands over what the link has room for. */
   #pump(): void {
     for (let put = this.#waiting[0]; put !== undefined; put = this.#waiting[0]) {
-      const { ticket, slideId, sha256, body, offset } = put
-      const message = this.#link.send(encodeChunkPart({ ticket, slideId, sha256, chunk: body, offset }))
+      const { ticket, slideId, sha256, body, isUrgent, offset } = put
+      const message = this.#link.send(encodeChunkPart({ ticket, slideId, sha256, chunk: body, offset }), isUrgent)
       if (message === undefined) return
       this.#messages.set(message, put)
       put.parts++
@@ -148,7 +155,7 @@ export class LinkCarrier implements ChunkCarrier {
       const put = this.#puts.get(ticket)
       if (put === undefined) continue
       put.offset = 0
-      if (!this.#waiting.includes(put)) this.#waiting.push(put)
+      if (!this.#waiting.includes(put)) this.#enqueue(put)
     }
     this.#pump()
   }

@@ -168,7 +168,7 @@ export class SlideSender {
     const body = await slide.readChunk(level, chunk.chunk)
     const wasDoubtful = this.#plan.isDoubtful
     try {
-      await carrier.put(slide.structure.slideId, chunk.sha256, body, signal)
+      await carrier.put(slide.structure.slideId, chunk.sha256, body, signal, chunk.isUrgent)
       this.#plan.stored(chunk, clock.now())
       this.#report()
     } catch (error) {

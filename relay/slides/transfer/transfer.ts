@@ -51,6 +51,6 @@ export interface ChunkCarrier extends AsyncDisposable {
   readonly window: number
   /** Something will be put soon: opens what takes a while to open. Idempotent. */
   warm?(): void
-  /** Resolves when the chunk is durable at the far end. @throws {RelayFault} the node's refusal; `unavailable` or `timeout`, after which it may be repeated. */
-  put(slideId: SlideId, sha256: Sha256, body: Buffer, signal: AbortSignal): Promise<'stored' | 'known'>
+  /** Resolves when the chunk is durable at the far end. An urgent one goes before others where the way has an order. @throws {RelayFault} the node's refusal; `unavailable` or `timeout`, after which it may be repeated. */
+  put(slideId: SlideId, sha256: Sha256, body: Buffer, signal: AbortSignal, isUrgent?: boolean): Promise<'stored' | 'known'>
 }
