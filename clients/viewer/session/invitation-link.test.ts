@@ -15,8 +15,10 @@ t.test('refuses a link without an invitation', async t => {
   }
 })
 
-t.test("does not take a microscope's place", async t => {
-  t.throws(() => readInvitation(`http://127.0.0.1/#invitation=${token({ role: 'microscope' })}`), { code: 'wrong_role' })
+t.test("takes neither a microscope's place nor a scanner's", async t => {
+  for (const role of ['microscope', 'scanner']) {
+    t.throws(() => readInvitation(`http://127.0.0.1/#invitation=${token({ role })}`), { code: 'wrong_role' })
+  }
 })
 
 t.test('leaves an unreadable token to the node', async t => {

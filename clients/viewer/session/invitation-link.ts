@@ -11,14 +11,15 @@ export interface Invitation {
 /**
  * Reads the page's own address: `<origin>/#invitation=<token>`.
  *
- * @throws {RelayFault} `bad_message` without a token; `wrong_role` for a microscope's invitation,
- *   which must not be used here, because joining with it would replace the microscope.
+ * @throws {RelayFault} `bad_message` without a token; `wrong_role` for an invitation of another role, which
+ *   must not be used here: joining with a microscope's would replace the microscope, and a scanner is shown nothing.
  */
 export function readInvitation(address: string): Invitation {
   const url = new URL(address)
   const token = new URLSearchParams(url.hash.slice(1)).get('invitation') ?? ''
   if (token === '') throw new RelayFault('bad_message', 'the address carries no invitation')
-  if (claimedRole(token) === 'microscope') throw new RelayFault('wrong_role', 'this invitation is for a microscope')
+  const role = claimedRole(token)
+  if (role === 'microscope' || role === 'scanner') throw new RelayFault('wrong_role', `this invitation is for a ${role}`)
   const signalingUrl = new URL(SIGNALING_PATH, url.origin)
   signalingUrl.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
   return { signalingUrl: signalingUrl.href, token }
