@@ -114,6 +114,37 @@ t.test('a tile that was tampered with is refused and never called exact', async 
   await viewer.until('the refusal of a swapped tile', slide(({ truth }) => truth.kind === 'refused' && truth.level === 0))
 })
 
+t.test('a slide whose own signature is forged is never called exact, open or arriving', async t => {
+  const { sent, join } = await scene('forged')
+  for (const level of [2, 1, 0]) await sent.send(level)
+  await using viewer = await join('reader')
+  await viewer.page.route(/\/slides\/[0-9a-f-]+$/, async route => {
+    const response = await route.fetch()
+    const description = (await response.json()) as { head: string | null }
+    // Of the right form, signed by nobody.
+    const head = description.head?.replace(/[^.]+$/, signature => Buffer.from(signature).reverse().toString()) ?? null
+    await route.fulfill({ response, json: { ...description, head } })
+  })
+  const open = (slideId: typeof sent.slideId | null): Promise<void> => viewer.page.evaluate(id => (globalThis as ViewerGlobal).kenkyo.openSlide(id), slideId)
+  await open(sent.slideId)
+  await viewer.until('what is proven level by level', slide(({ truth, state }) => truth.kind === 'exact' && state === 'arriving'))
+  await sent.complete()
+  await viewer.until('the refusal, once the slide is said to be whole', slide(({ truth, state }) => truth.kind === 'forged' && state === 'complete'))
+  t.match(await viewer.page.textContent('.slide-badge'), /signature over the whole slide/)
+
+  await open(null)
+  await viewer.page.evaluate(() => {
+    const { kenkyo } = globalThis as ViewerGlobal
+    const kinds = new Set<string>()
+    Object.assign(globalThis, { kinds })
+    setInterval(() => kinds.add(kenkyo.inspect().slide?.truth.kind ?? 'none'), 5)
+  })
+  await open(sent.slideId)
+  await viewer.until('the refusal again', slide(({ truth }) => truth.kind === 'forged'))
+  t.notOk((await viewer.page.evaluate(() => [...(globalThis as typeof globalThis & { kinds: Set<string> }).kinds])).includes('exact'), 'not for a moment')
+  t.same(viewer.pageErrors, [])
+})
+
 t.test('what is not here is said, stood in for, and shown as soon as it comes', async t => {
   const { sent, open } = await scene('arriving')
   await sent.send(2)

@@ -7,6 +7,7 @@ import type { SlideViewport } from '../../../relay/wire/slide.ts'
 import { sha256, toHex } from '../../../relay/wire/tile-proof.ts'
 import type { LevelProgress } from './arrival.ts'
 import type { SlideIdentity } from './level-proofs.ts'
+import type { SlideHeads } from './slide-head-check.ts'
 import type { TileAddress } from './slide-levels.ts'
 
 /** Header of a tile's answer: its Merkle proof. */
@@ -21,12 +22,21 @@ const Description = z.object({
   key: ScannerKey,
   state: SlideState,
   levels: z.array(z.object({ level, head: z.string() })).max(SLIDE_LIMITS.levels),
+  head: z.string().nullable(),
 })
 
 const Arrived = z.object({
   state: SlideState,
   levels: z.array(z.object({ level, chunks: z.int().min(0), chunksHere: z.int().min(0) })).max(SLIDE_LIMITS.levels),
 })
+
+/** A slide as the node describes it, its signatures unchecked. */
+export interface DescribedSlide {
+  /** What they are checked against. */
+  readonly identity: SlideIdentity
+  readonly state: SlideState
+  readonly heads: SlideHeads
+}
 
 /** A tile as the node sent it, unchecked. */
 export interface FetchedTile {
@@ -52,23 +62,29 @@ export class SlideApi {
     this.#token = token
   }
 
-  /** What the slide is, and what its signatures are checked against. @throws {RelayFault} The node's code; `bad_slide` for a structure that is none. */
-  async describe(): Promise<SlideIdentity> {
-    const { structure: text, key } = await this.#json('', Description)
+  /** What the slide is. @throws {RelayFault} The node's code; `bad_slide` for a structure that is none. */
+  async describe(): Promise<DescribedSlide> {
+    const { structure: text, key, state, levels, head } = await this.#json('', Description)
     const bytes = fromBase64(text)
     try {
       const structure = SlideStructure.parse(JSON.parse(new TextDecoder().decode(bytes)))
       // Without it, tiles are shown, and said to be unverified.
       const structureSha256 = 'subtle' in crypto ? toHex(await sha256(bytes)) : ''
-      return { structure, structureSha256, key }
+      return { identity: { structure, structureSha256, key }, state, heads: { levels, head } }
     } catch (cause) {
       throw new RelayFault('bad_slide', 'the structure of the slide is none', { cause })
     }
   }
 
+  /** The signed heads of the levels that the node knows, and of the slide. */
+  async heads(): Promise<SlideHeads> {
+    const { levels, head } = await this.#json('', Description)
+    return { levels, head }
+  }
+
   /** The signed head of a level. @throws {RelayFault} `not_found` while the node has none. */
   async levelHead(wanted: number): Promise<string> {
-    const { levels } = await this.#json('', Description)
+    const { levels } = await this.heads()
     const head = levels.find(known => known.level === wanted)?.head
     if (head === undefined) throw new RelayFault('not_found', 'that level is not announced')
     return head

@@ -3,7 +3,7 @@ import { slidePhrases } from './slide-badge.ts'
 import { tellSlideTruth } from './slide-truth.ts'
 import type { TileState } from './slide-truth.ts'
 
-const phrases = (zoom: number, ...states: TileState[]) => slidePhrases(tellSlideTruth({ level: 0, zoom, standInZoom: 4, states, isRecompressed: false }))
+const phrases = (zoom: number, ...states: TileState[]) => slidePhrases(tellSlideTruth({ level: 0, zoom, standInZoom: 4, states, isRecompressed: false, head: 'proven' }))
 
 t.test('says what pixels are worth and how large they are', async t => {
   t.same(phrases(1, 'proven'), [{ key: 'exact' }, { key: 'atNative' }])

@@ -86,10 +86,10 @@ export class SlideDesk {
     if (slideId === null) return
     const api = new SlideApi(this.#origin, this.#token, slideId)
     try {
-      const identity = await api.describe()
+      const described = await api.describe()
       if (this.opening.value !== slideId) return
       const element = Object.assign(document.createElement('div'), { className: 'slide-pixels' })
-      const view = new SlideView(element, api, identity)
+      const view = new SlideView(element, api, described)
       this.fault.value = null
       this.open.value = { slideId, view, annotations: new AnnotationStore(api), element }
       this.#bind(slideId, view, element)

@@ -1,3 +1,5 @@
+import type { SlideHeadVerdict } from './slide-head-check.ts'
+
 /** What is known of one tile that should be on the screen. */
 export type TileState =
   /** Drawn; its proof leads to the signed root of its level. */
@@ -11,8 +13,8 @@ export type TileState =
   /** Under way. */
   | 'loading'
 
-/** What the badge of a slide says, from the worst to the best; the worst tile decides. */
-export type SlideTruthKind = 'none' | 'refused' | 'missing' | 'loading' | 'unverified' | 'recompressed' | 'exact'
+/** What the badge of a slide says, from the worst to the best; the worst tile decides. `forged`: the slide's own head is not its scanner's, whatever its tiles prove. */
+export type SlideTruthKind = 'none' | 'forged' | 'refused' | 'missing' | 'loading' | 'unverified' | 'recompressed' | 'exact'
 
 /** What is true of the visible part of a slide. */
 export interface SlideTruth {
@@ -36,13 +38,16 @@ export interface SlideFacts {
   readonly states: readonly TileState[]
   /** The level was made by us, or its file was converted: no scanner wrote these bytes. */
   readonly isRecompressed: boolean
+  /** Of the slide as a whole. */
+  readonly head: SlideHeadVerdict
 }
 
-function kindOf({ states, isRecompressed }: SlideFacts): SlideTruthKind {
+function kindOf({ states, isRecompressed, head }: SlideFacts): SlideTruthKind {
   if (states.length === 0) return 'none'
+  if (head === 'refused') return 'forged'
   if (states.includes('refused')) return 'refused'
   if (states.includes('missing')) return 'missing'
-  if (states.includes('loading')) return 'loading'
+  if (states.includes('loading') || head === 'checking') return 'loading'
   if (states.includes('unproven')) return 'unverified'
   return isRecompressed ? 'recompressed' : 'exact'
 }

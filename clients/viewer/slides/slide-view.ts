@@ -14,7 +14,9 @@ import type { LevelProgress } from './arrival.ts'
 import { ThrottledSender } from './latest-throttle.ts'
 import { LevelProofs } from './level-proofs.ts'
 import type { SlideIdentity } from './level-proofs.ts'
-import type { SlideApi } from './slide-api.ts'
+import type { DescribedSlide, SlideApi } from './slide-api.ts'
+import { checkSlideHead } from './slide-head-check.ts'
+import type { SlideHeads, SlideHeadVerdict } from './slide-head-check.ts'
 import { areaOnLevel, levelFor, levelScale, shapeOf, tileKey, tilesOfArea } from './slide-levels.ts'
 import type { TileAddress } from './slide-levels.ts'
 import { SlidePixels } from './slide-pixels.ts'
@@ -30,7 +32,7 @@ const RETRY_MS = 2000
 
 /** A slide's pixels cannot be steered. */
 const NO_STAGE: GestureStage = { place: undefined, micrometresPerPixel: 1, reachFor: () => undefined }
-const NO_TRUTH = tellSlideTruth({ level: 0, zoom: 1, standInZoom: null, states: [], isRecompressed: false })
+const NO_TRUTH = tellSlideTruth({ level: 0, zoom: 1, standInZoom: null, states: [], isRecompressed: false, head: 'awaited' })
 
 /** One open slide: what is seen of it, what is true of that, and what can be done with it. */
 export class SlideView implements GestureTarget {
@@ -60,6 +62,8 @@ export class SlideView implements GestureTarget {
   /** Called whenever what is seen changed. */
   onMoved: ((area: SlideArea) => void) | undefined
   readonly #api: SlideApi
+  readonly #identity: SlideIdentity
+  #head: SlideHeadVerdict = 'awaited'
   readonly #ledger = new TileLedger()
   readonly #loader: TileLoader
   readonly #pixels: SlidePixels
@@ -75,8 +79,10 @@ export class SlideView implements GestureTarget {
   #wanted: readonly TileAddress[] = []
 
   /** @param element - Is filled with the slide's pixels. */
-  constructor(element: HTMLElement, api: SlideApi, identity: SlideIdentity) {
+  constructor(element: HTMLElement, api: SlideApi, { identity, state, heads }: DescribedSlide) {
     this.structure = identity.structure
+    this.#identity = identity
+    this.state.value = state
     const { width, height } = shapeOf(this.structure, 0)
     this.image = { width, height }
     this.#api = api
@@ -95,6 +101,11 @@ export class SlideView implements GestureTarget {
     this.#look = new ThrottledSender(LOOK_INTERVAL, viewport => this.#try(api.look(viewport)))
     this.#readArrival = new ThrottledSender(ARRIVAL_INTERVAL, () => this.#try(this.#arrival()))
     this.#readArrival.offer(null)
+    if (state === 'complete') {
+      // Nothing is claimed before: this takes a few milliseconds, and no request.
+      this.#head = 'checking'
+      void this.#checkHead(Promise.resolve(heads))
+    }
     this.#retry = setInterval(() => this.#askAgain(), RETRY_MS)
   }
 
@@ -262,6 +273,7 @@ export class SlideView implements GestureTarget {
       standInZoom: coarsest > level ? zoomOf(coarsest) : null,
       states: this.#wanted.map(tile => this.#ledger.stateOf(tile, keys.has(tileKey(tile)))),
       isRecompressed: isMade || this.structure.format === 'foreign',
+      head: this.#head,
     })
     if (isSharp(truth)) {
       this.sharpMillis ??= performance.now() - this.#movedAtMs
@@ -282,6 +294,19 @@ export class SlideView implements GestureTarget {
       this.state.value = state
       this.progress.value = levels
     })
+    if (state === 'complete' && this.#head === 'awaited') await this.#checkHead(this.#api.heads())
+  }
+
+  /** Checks the slide's own head, once. What could not be had is asked for again with the next news. */
+  async #checkHead(asking: Promise<SlideHeads>): Promise<void> {
+    try {
+      this.#head = await checkSlideHead(await asking, this.#identity)
+    } catch (error) {
+      this.#head = 'awaited'
+      throw error
+    } finally {
+      this.#judgeSoon()
+    }
   }
 
   #try(asking: Promise<void>): void {
