@@ -192,6 +192,13 @@ export class Viewer implements ConnectionListener {
     if (mode === 'pyramid' || this.hasWhole.value) this.mode.value = mode
   }
 
+  /** A slide lies over the picture, or does no longer. Tiles that nobody sees are not asked for meanwhile. */
+  setCovered(isCovered: boolean): void {
+    if (this.plan.isCovered.value === isCovered) return
+    this.plan.isCovered.value = isCovered
+    this.#experience.restart(epochNow())
+  }
+
   setLanguage(language: Language): void {
     this.language.value = language
   }
@@ -338,9 +345,9 @@ export class Viewer implements ConnectionListener {
     if (!isSame) this.truth.value = now
   }
 
-  /** Nobody looks at a hidden page. */
+  /** Nobody looks at a hidden page, or at what is covered. */
   async #reportExperience(): Promise<void> {
-    if (document.hidden || this.publication.value === null) return
+    if (document.hidden || this.plan.isCovered.value || this.publication.value === null) return
     const experience = this.#experience.report(epochNow())
     if (experience === undefined) return
     this.experience.value = experience

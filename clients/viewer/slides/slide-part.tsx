@@ -27,6 +27,11 @@ export interface SlidePart {
 export function openSlidePart(viewer: Viewer, element: HTMLElement, token: string): SlidePart {
   const desk = new SlideDesk(viewer.slides, location.origin, token)
   const tools = new SlideTools(desk)
+  effect(() => {
+    // From one slide to the next nobody sees the live image either.
+    if (desk.open.value !== null) viewer.setCovered(true)
+    else if (desk.opening.value === null) viewer.setCovered(false)
+  })
   const onLanguage = (): void => viewer.setLanguage(viewer.language.value === 'ja' ? 'en' : 'ja')
   effect(() => render(<SlideScreen desk={desk} tools={tools} language={viewer.language.value} onLanguage={onLanguage} />, element))
   return {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { planPyramid } from '../../../relay/wire/pyramid.ts'
-import { demandOf, overviewSuffices } from './tile-demand.ts'
+import { coveredDemandOf, demandOf, overviewSuffices } from './tile-demand.ts'
 import type { Attention } from './tile-demand.ts'
 import { fit, settle } from './viewport.ts'
 
@@ -18,6 +18,10 @@ t.test('zoomed out, only the overview flows', async t => {
   t.same(demandOf(pyramid, view, RESTING), { renditions: ['overview'], prefetch: [] })
   t.ok(overviewSuffices(pyramid, 0.375))
   t.notOk(overviewSuffices(pyramid, 0.376))
+})
+
+t.test('a pyramid that is covered needs its overview only', async t => {
+  t.same(coveredDemandOf(pyramid), { renditions: ['overview'], prefetch: [] })
 })
 
 t.test('a canvas of exactly one tile asks for that tile and none of its neighbours', async t => {

@@ -50,6 +50,9 @@ export interface Demand {
 /** Nobody watches yet. */
 export const NO_DEMAND: Demand = { renditions: [], prefetch: [] }
 
+/** What a pyramid that nobody sees needs: the overview keeps the picture warm, for the moment it is seen again. */
+export const coveredDemandOf = (pyramid: Pyramid): Demand => ({ renditions: pyramid.renditions.filter(({ id }) => id === OVERVIEW).map(({ id }) => id), prefetch: [] })
+
 /** Whether two areas share more than a border. */
 export function overlaps(a: Rect, b: Rect): boolean {
   return a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height

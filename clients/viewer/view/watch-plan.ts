@@ -7,7 +7,7 @@ import { expectationOf, isSameExpectation, NO_EXPECTATION } from './expectation.
 import type { Expectation, ToldFlow } from './expectation.ts'
 import { MOTION, MotionEstimator } from './motion-estimator.ts'
 import type { Motion } from './motion-estimator.ts'
-import { demandOf, NO_DEMAND } from './tile-demand.ts'
+import { coveredDemandOf, demandOf, NO_DEMAND } from './tile-demand.ts'
 import type { Demand, ViewMode } from './tile-demand.ts'
 import { visibleRect } from './viewport.ts'
 import type { Point, Size, Viewport } from './viewport.ts'
@@ -26,6 +26,8 @@ export class WatchPlan {
   readonly pointer = signal<Point | undefined>(undefined)
   /** What the node last said of what flows; undefined before it has said anything. */
   readonly told = signal<ToldFlow | undefined>(undefined)
+  /** A slide lies over the canvas: nobody sees it. */
+  readonly isCovered = signal(false)
   readonly demand: ReadonlySignal<Demand>
   readonly expectation: ReadonlySignal<Expectation>
   /** The tile under the pointer, else at the centre; the overview (or `whole`) where no tile is wanted. */
@@ -37,6 +39,7 @@ export class WatchPlan {
   constructor({ pyramid, viewport, canvas, mode }: WatchedView) {
     this.demand = computed(() => {
       if (pyramid.value === undefined || viewport.value === null) return NO_DEMAND
+      if (this.isCovered.value) return coveredDemandOf(pyramid.value)
       const view = { viewport: viewport.value, canvas: canvas.value, mode: mode.value }
       return demandOf(pyramid.value, view, { pointer: this.pointer.value, motion: this.#motion.value })
     })
