@@ -2,8 +2,9 @@ import { RelayFault } from '../relay/wire/fault.ts'
 import { Consultation } from './consultation.ts'
 import type { Admission } from '../relay/access/invitation.ts'
 import type { Logger } from '../relay/runtime/log.ts'
-import type { ConsultationId } from '../relay/wire/ids.ts'
+import type { ConsultationId, MemberId } from '../relay/wire/ids.ts'
 import type { Role } from '../relay/wire/signaling.ts'
+import type { MemberColour } from '../relay/wire/slide-sharing.ts'
 import type { ConsultationHost, Notify } from './consultation.ts'
 import type { Seat } from './signaling/connection.ts'
 
@@ -45,6 +46,11 @@ export class ConsultationRegistry {
       count.microscope += microscope === undefined ? 0 : 1
     }
     return count
+  }
+
+  /** The colour by which the others know a viewer, of its latest session; undefined while it is not present. */
+  colourOf(consultationId: ConsultationId, memberId: MemberId): MemberColour | undefined {
+    return [...(this.#consultations.get(consultationId)?.viewers ?? [])].findLast(viewer => viewer.memberId === memberId)?.colour
   }
 
   /** Microscopes that publish now. */

@@ -23,6 +23,7 @@ import type { Health, HttpServerOptions } from './http-server.ts'
 import type { NodeMetrics } from './node-metrics.ts'
 import type { ConnectionHost } from './signaling/connection.ts'
 import type { Registry } from 'prom-client'
+import type { NodeSlidesOptions } from './slides/node-slides.ts'
 
 const VIEWER_DIR = fileURLToPath(new URL('../clients/viewer/dist', import.meta.url))
 
@@ -58,14 +59,14 @@ export class KenkyoNode {
     const pool = scope.adopt(await WorkerPool.open(config.workers, media, log, () => metrics.workerDeaths.inc()), it => it.close())
     const nodeLinks = scope.use(await openLinks(config))
     const slideMetrics = new SlideMetrics(registry)
-    const slides = config.slides ? scope.use(await openSlides(config, verifier, slideMetrics, log)) : undefined
+    const slides = config.slides ? scope.use(await openSlides(config, { verify: token => verifier.verify(token), colourOf: (...of) => consultations.colourOf(...of), metrics: slideMetrics, clock: systemClock, log })) : undefined
     const consultationHost = {
       leastLoaded: () => pool.leastLoaded(),
       openLink: nodeLinks.openFor.bind(nodeLinks),
       slides: slides?.news,
       chunkSink: slides?.chunkSink.bind(slides),
     }
-    const consultations = new ConsultationRegistry(consultationHost, config, log)
+    const consultations: ConsultationRegistry = new ConsultationRegistry(consultationHost, config, log)
     scope.defer(() => consultations.close(new RelayFault('unavailable', 'the node is stopping')))
     const host = connectionHost(verifier, consultations, metrics, log)
     const links = scope.adopt(new LinkObserver(nodeLinks, registry, log), it => it.close())
@@ -120,10 +121,10 @@ function openLinks({ links, linkListenIp, linkPort, linkAnnouncedHost, linksFile
   })
 }
 
-function openSlides(config: NodeConfig, verifier: InvitationVerifier, metrics: SlideMetrics, log: Logger): Promise<NodeSlides> {
+function openSlides(config: NodeConfig, options: Omit<NodeSlidesOptions, 'origin'>): Promise<NodeSlides> {
   const scheme = config.tlsCertFile === undefined ? 'http' : 'https'
   const origin = config.publicOrigin ?? `${scheme}://${config.listenHost}:${config.listenPort}`
-  return NodeSlides.open(config, { verify: token => verifier.verify(token), metrics, clock: systemClock, log, origin })
+  return NodeSlides.open(config, { ...options, origin })
 }
 
 function openHttp(

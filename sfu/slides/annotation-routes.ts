@@ -1,17 +1,23 @@
 import { z } from 'zod'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { ANNOTATION_LIMITS, SlideAnnotations } from '../../relay/wire/slide-annotations.ts'
+import { bindAuthors } from './annotation-authors.ts'
 import { parsePart, PathPart } from './slide-replies.ts'
 import type { SlideCatalogue } from '../../relay/slides/transfer/slide-catalogue.ts'
 import type { SlideStore } from '../../relay/slides/store/slide-store.ts'
-import type { ConsultationId, SlideId } from '../../relay/wire/ids.ts'
+import type { ConsultationId, MemberId, SlideId } from '../../relay/wire/ids.ts'
+import type { MemberColour } from '../../relay/wire/slide-sharing.ts'
 import type { SlideAccess } from './slide-access.ts'
 import type { FastifyInstance } from 'fastify'
+
+/** The colour of a member's session in a consultation; undefined while it has none. */
+export type ColourOf = (consultationId: ConsultationId, memberId: MemberId) => MemberColour | undefined
 
 /** What the routes of annotations stand on. */
 export interface AnnotationRoutesOptions {
   readonly access: SlideAccess
   readonly catalogue: SlideCatalogue
+  readonly colourOf: ColourOf
   readonly onStored: (consultationId: ConsultationId, slideId: SlideId, version: number) => void
 }
 
@@ -28,7 +34,7 @@ function read(store: SlideStore, slideId: SlideId): z.infer<typeof Stored> {
 }
 
 /** Routes of annotations, GeoJSON (RFC 7946) in slide micrometres; see `docs/SLIDES.md`. */
-export function addAnnotationRoutes(app: FastifyInstance, { access, catalogue, onStored }: AnnotationRoutesOptions): void {
+export function addAnnotationRoutes(app: FastifyInstance, { access, catalogue, colourOf, onStored }: AnnotationRoutesOptions): void {
   /** Slides whose annotations are being stored: what was compared must still hold when it is written. */
   const storing = new Set<SlideId>()
   const { store } = catalogue
@@ -42,12 +48,17 @@ export function addAnnotationRoutes(app: FastifyInstance, { access, catalogue, o
   app.put('/:id/annotations', { bodyLimit: ANNOTATION_LIMITS.bytes, onRequest: async request => {
     await access.grant(request, 'viewer')
   } }, async (request, reply) => {
-    const { slideId, consultationId } = (await access.grant(request, 'viewer')).slide(catalogue, parsePart(SlidePath, request.params).id)
-    const annotations = parsePart(SlideAnnotations, request.body)
+    const grant = await access.grant(request, 'viewer')
+    const { slideId, consultationId } = grant.slide(catalogue, parsePart(SlidePath, request.params).id)
+    const wanted = parsePart(SlideAnnotations, request.body)
     const match = request.headers['if-match']
     if (match === undefined) throw new RelayFault('bad_message', 'if-match is needed')
-    const version = read(store, slideId).version
+    const { version, annotations: before } = read(store, slideId)
     if (match !== etagOf(version) || storing.has(slideId)) return reply.code(412).header('etag', etagOf(version)).send({ code: 'conflict' })
+    const { memberId } = grant
+    const bound = bindAuthors(before, wanted, { memberId, colour: colourOf(consultationId, memberId) })
+    // Names of authors come on top of what was sent.
+    const annotations = parsePart(SlideAnnotations, bound)
     storing.add(slideId)
     try {
       await store.putDocument(slideId, DOCUMENT, Buffer.from(JSON.stringify({ version: version + 1, annotations })))

@@ -23,6 +23,7 @@ import type { StowedSeries } from '../../relay/slides/dicomweb/stow-folder.ts'
 import type { SlideStore } from '../../relay/slides/store/slide-store.ts'
 import type { NodeConfig } from '../config.ts'
 import type { SlideNews } from '../slide-sharing.ts'
+import type { ColourOf } from './annotation-routes.ts'
 import type { ChunkSink } from './link-receiver.ts'
 import type { SlideMetrics } from './slide-metrics.ts'
 import type { StowTimes } from './stow-imports.ts'
@@ -44,6 +45,8 @@ const STOW_LIMITS = { series: 64, instancesPerSeries: 64 }
 /** What the slides of a node are made from. */
 export interface NodeSlidesOptions {
   readonly verify: (token: string) => Promise<Admission>
+  /** Without it, annotations have no colour. */
+  readonly colourOf?: ColourOf | undefined
   readonly metrics: SlideMetrics
   readonly clock: Clock
   readonly log: Logger
@@ -138,9 +141,9 @@ export class NodeSlides implements AsyncDisposable {
 
   /** Adds the routes below `/slides` and `/dicomweb`, and those of uploads, to a server. */
   addTo(app: FastifyInstance): void {
-    const { metrics, clock, log, origin } = this.#options
+    const { metrics, clock, log, origin, colourOf = () => undefined } = this.#options
     const routes = slideRoutes({
-      access: this.#access, catalogue: this.#catalogue, receiver: this.#receiver, tiles: this.#tiles, wanted: this.#wanted, metrics, clock, log,
+      access: this.#access, catalogue: this.#catalogue, receiver: this.#receiver, tiles: this.#tiles, wanted: this.#wanted, metrics, clock, log, colourOf,
       onAnnotationsStored: (consultationId, slideId, version) => this.#board.annotationsChanged(consultationId, slideId, version),
     })
     void app.register(routes, { prefix: '/slides' })

@@ -10,6 +10,7 @@ import type { FastifyInstance, FastifyPluginCallback } from 'fastify'
 
 /** What the routes of slides stand on. */
 export interface SlideRoutesOptions extends ScannerRoutesOptions, ViewerRoutesOptions {
+  readonly colourOf: AnnotationRoutesOptions['colourOf']
   readonly onAnnotationsStored: AnnotationRoutesOptions['onStored']
   readonly log: Logger
 }
@@ -21,7 +22,7 @@ export function slideRoutes(options: SlideRoutesOptions): FastifyPluginCallback 
     addParsers(app)
     addScannerRoutes(app, options)
     addViewerRoutes(app, options)
-    addAnnotationRoutes(app, { access: options.access, catalogue: options.catalogue, onStored: options.onAnnotationsStored })
+    addAnnotationRoutes(app, { access: options.access, catalogue: options.catalogue, colourOf: options.colourOf, onStored: options.onAnnotationsStored })
     done()
   }
 }

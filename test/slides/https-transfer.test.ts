@@ -238,17 +238,36 @@ t.test('annotations are kept, and nobody writes over what he has not seen', asyn
   const put = (body: unknown, match?: string): Promise<Response> =>
     get(path, viewer, { method: 'PUT', body: JSON.stringify(body), headers: { 'content-type': 'application/geo+json', ...(match === undefined ? {} : { 'if-match': match }) } })
   const collection = { type: 'FeatureCollection', features: [feature] }
+  const kept = { ...feature, properties: { ...feature.properties, author: 'someone' } }
   t.equal((await put(collection)).status, 400, 'without if-match')
   const stored = await put(collection, '"0"')
   t.same([stored.status, stored.headers.get('etag')], [204, '"1"'])
   t.equal((await put({ ...collection, features: [] }, '"0"')).status, 412)
   const both = await Promise.all([put(collection, '"1"'), put(collection, '"1"')])
   t.same(both.map(({ status }) => status).toSorted(), [204, 412])
-  t.same(await (await get(path, viewer)).json(), collection)
+  t.same(await (await get(path, viewer)).json(), { ...collection, features: [kept] })
   const open = [[0, 0], [1, 0], [1, 1], [0, 1]]
   for (const geometry of [{ type: 'Polygon', coordinates: [open] }, { type: 'Point', coordinates: [1e12, 0] }, { type: 'Circle', coordinates: [0, 0] }, null]) {
     t.equal((await put({ type: 'FeatureCollection', features: [{ ...feature, geometry }] }, '"2"')).status, 400, JSON.stringify(geometry))
   }
+})
+
+t.test('an annotation is its author\'s, whatever it says of itself', async t => {
+  const { origin, invite, get } = await openNode(t)
+  const { structure, prepare } = generatedSlide({ isSmall: true })
+  await new SlideSender({ ...openTransfer(t, origin, await invite('scanner')), slide: prepare() }).run(signal)
+  const [alice, bob] = [await invite('viewer', 'case-1', 'alice'), await invite('viewer', 'case-1', 'bob')]
+  const path = `/slides/${structure.slideId}/annotations`
+  const put = (token: string, features: readonly object[], match: string): Promise<Response> =>
+    get(path, token, { method: 'PUT', body: JSON.stringify({ type: 'FeatureCollection', features }), headers: { 'content-type': 'application/geo+json', 'if-match': match } })
+  const claimed = { type: 'Feature', id: crypto.randomUUID(), geometry: { type: 'Point', coordinates: [1, 1] }, properties: { author: 'bob', colour: 3 } }
+  t.equal((await put(alice, [claimed], '"0"')).status, 204)
+  const { features: stored } = (await (await get(path, bob)).json()) as { features: (typeof claimed)[] }
+  t.same(stored.map(({ properties }) => properties), [{ author: 'alice' }])
+  t.same([await put(bob, [], '"1"'), await put(bob, [claimed], '"1"')].map(({ status }) => status), [403, 403], 'neither taken away nor taken over')
+  t.equal((await put(bob, [...stored, { ...claimed, id: crypto.randomUUID() }], '"1"')).status, 204)
+  const crowded = Object.fromEntries(Array.from({ length: 32 }, (_, index) => [`property${index}`, index]))
+  t.equal((await put(bob, [...stored, { ...claimed, id: crypto.randomUUID(), properties: crowded }], '"2"')).status, 400, 'the author is one property more')
 })
 
 t.test('a complete slide is served by DICOMweb, to its consultation only', async t => {
