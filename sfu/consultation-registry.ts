@@ -39,9 +39,9 @@ export class ConsultationRegistry {
 
   /** Members present, by role. */
   countSessions(): Record<Role, number> {
-    const count = { microscope: 0, viewer: 0, scanner: 0 }
+    const count = { microscope: 0, viewer: 0, technician: 0, scanner: 0 }
     for (const { viewers, scanners, microscope } of this.all()) {
-      count.viewer += viewers.size
+      for (const { role } of viewers) count[role]++
       count.scanner += scanners.size
       count.microscope += microscope === undefined ? 0 : 1
     }

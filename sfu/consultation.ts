@@ -2,6 +2,7 @@ import { systemClock } from '../relay/runtime/clock.ts'
 import { RelayFault } from '../relay/wire/fault.ts'
 import { checkStageTarget } from '../relay/wire/stage.ts'
 import { captureOnNodeClock, nodeTimeMillis } from './capture-clock.ts'
+import { MembersDesk } from './instruments/members-desk.ts'
 import { MediaRoom } from './media-room.ts'
 import { MicroscopeSession } from './microscope-session.ts'
 import { PublishedMedia } from './published-media.ts'
@@ -45,7 +46,7 @@ export interface ConsultationOptions {
   readonly maxViewers: number
 }
 
-/** The room of one live case: one microscope, many viewers, and scanners that send its slides. Owns its media room and its sessions. */
+/** The room of one live case: one microscope, many viewers, technicians among them, and scanners that send its slides. Owns its media room and its sessions. */
 export class Consultation {
   readonly id: ConsultationId
   readonly #host: ConsultationHost
@@ -53,8 +54,11 @@ export class Consultation {
   readonly #log: Logger
   readonly #viewers = new Set<ViewerSession>()
   readonly #scanners = new Set<ScannerSession>()
+  /** Viewers that have to do with slides: a technician has not. */
+  readonly #readers = new Set<ViewerSession>()
   /** What viewers show each other on slides. */
   readonly sharing: SlideSharing
+  readonly #members = new MembersDesk()
   #microscope: MicroscopeSession | undefined
   #room: Promise<MediaRoom> | undefined
   #published: PublishedMedia | undefined
@@ -67,10 +71,10 @@ export class Consultation {
     this.#options = options
     this.#log = log.child({ consultationId: id })
     this.#onEmpty = onEmpty
-    this.sharing = new SlideSharing(id, host.slides, this.#viewers, systemClock)
+    this.sharing = new SlideSharing(id, host.slides, this.#readers, systemClock)
   }
 
-  /** Viewers that are present. */
+  /** Viewers that are present, technicians among them. */
   get viewers(): ReadonlySet<ViewerSession> {
     return this.#viewers
   }
@@ -101,6 +105,7 @@ export class Consultation {
   admit(admission: Admission, notify: Notify): Session {
     switch (admission.role) {
       case 'viewer':
+      case 'technician':
         return this.admitViewer(admission, notify)
       case 'microscope':
         return this.admitMicroscope(admission, notify)
@@ -114,9 +119,15 @@ export class Consultation {
     if (this.#viewers.size >= this.#options.maxViewers) throw new RelayFault('overloaded', 'this consultation is full')
     const session = new ViewerSession(admission, this, notify, nextColour([...this.#viewers].map(({ colour }) => colour)))
     this.#viewers.add(session)
-    this.sharing.welcome(session)
+    this.#members.joined(session)
+    if (session.role === 'viewer') {
+      this.#readers.add(session)
+      this.sharing.welcome(session)
+    }
     void session.closed.then(() => {
       this.#viewers.delete(session)
+      this.#readers.delete(session)
+      this.#members.left(session)
       this.sharing.left(session)
       this.#closeIfEmpty()
     })
@@ -130,7 +141,9 @@ export class Consultation {
     if (this.#scanners.size >= MAX_SCANNERS) throw new RelayFault('overloaded', 'this consultation has as many scanners as it may')
     const session = new ScannerSession(admission, { chunkSink, openLink: this.openLink.bind(this) }, notify, this.#log)
     this.#scanners.add(session)
+    this.#members.joined(session)
     void session.closed.then(() => {
+      this.#members.left(session)
       this.#scanners.delete(session)
       this.#closeIfEmpty()
     })
@@ -150,7 +163,9 @@ export class Consultation {
     const session = new MicroscopeSession(admission, this, notify, this.#log)
     this.#microscope = session
     present?.close(new RelayFault('conflict', 'the same microscope joined again'))
+    this.#members.joined(session)
     void session.closed.then(reason => {
+      this.#members.left(session)
       if (this.#microscope !== session) return
       this.#microscope = undefined
       this.#published?.close(reason)
@@ -276,6 +291,7 @@ export class Consultation {
     if (this.#viewers.size > 0 || this.#scanners.size > 0 || this.#microscope !== undefined) return
     void this.#closeRoom(new RelayFault('unavailable', 'everybody left'))
     this.sharing[Symbol.dispose]()
+    this.#members[Symbol.dispose]()
     this.#onEmpty()
   }
 

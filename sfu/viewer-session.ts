@@ -14,7 +14,7 @@ import type { Handlers } from './session.ts'
 import type { ViewerMedia } from './viewer-media.ts'
 import type { DtlsParameters } from 'mediasoup/types'
 
-/** A pathologist's stay: one receiving transport, and the renditions that flow on it. */
+/** A pathologist's stay, or a technician's, who may ask less: one receiving transport, and the renditions that flow on it. */
 export class ViewerSession extends Session {
   /** What it says of the picture at its end. */
   readonly experience = new ViewerExperience()

@@ -102,6 +102,25 @@ t.test('a microscope may not ask what viewers ask', async t => {
   for (const type of VIEWER_ONLY) t.equal(await microscope.refusal(type, WELL_FORMED[type]), 'wrong_role', type)
 })
 
+t.test('a technician may ask what viewers ask, but nothing of slides', async t => {
+  await using technician = await RawClient.open(await under.invite('technician', { member: 'hands' }))
+  t.match(await technician.ok('join', technician.joinParameters()), { memberId: 'hands', role: 'technician', colour: Number })
+  t.match(await technician.find(({ type }) => type === 'membersChanged'), { members: [{ memberId: 'hands', role: 'technician' }] })
+  for (const type of ['pointAtSlide', 'leadSlide', ...MICROSCOPE_ONLY]) t.equal(await technician.refusal(type, WELL_FORMED[type]), 'wrong_role', type)
+  t.ok(await technician.ok('createTransport'))
+  t.ok(await technician.ok('readClock'))
+})
+
+t.test('tells viewers who came and who left', async t => {
+  await using viewer = await RawClient.join(viewerLink)
+  const microscope = await RawClient.join(microscopeLink)
+  const names = (message: { type: string }): string[] => (message as unknown as { members: { memberId: string }[] }).members.map(({ memberId }) => memberId)
+  t.ok(await viewer.find(message => message.type === 'membersChanged' && names(message).includes('scope')))
+  const since = viewer.received.length
+  await microscope[Symbol.asyncDispose]()
+  t.ok(await viewer.find(message => message.type === 'membersChanged' && !names(message).includes('scope'), since))
+})
+
 t.test('refuses what is not a message at all', async t => {
   await using client = await RawClient.join(viewerLink)
   for (const frame of ['', 'null', '[]', '{', '{"type":"toString","requestId":1}', '{"type":null}', '"join"', '\u0000']) {

@@ -4,7 +4,7 @@
  */
 import type { FaultCode } from '../../relay/wire/fault.ts'
 import type { PublicationId, RenditionId, SessionId, SlideId } from '../../relay/wire/ids.ts'
-import type { Experience, SourceStatus } from '../../relay/wire/signaling.ts'
+import type { Experience, PresentMember, SourceStatus } from '../../relay/wire/signaling.ts'
 import type { SlideSummary } from '../../relay/wire/slide.ts'
 import type { Stage, StageState, StageTarget } from '../../relay/wire/stage.ts'
 import type { DrawnInstant } from './picture/draw-log.ts'
@@ -85,6 +85,8 @@ export interface Inspection {
   readonly joinSeconds: number | null
   readonly whole: PictureState['whole']
   readonly lastFault: InspectedFault | null
+  /** Who is in the consultation, in the order of joining. */
+  readonly members: readonly PresentMember[]
   /** Of the consultation, oldest first. */
   readonly slides: readonly SlideSummary[]
   /** The slide that is open; null while the live image is shown. */

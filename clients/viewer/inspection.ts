@@ -77,6 +77,7 @@ function inspect(viewer: Viewer, slides: LazySlides): Inspection {
     devicePixelRatio: viewer.devicePixelRatio.value,
     viewport: inspectViewport(viewer.viewport.value, viewer.image.value, viewer.canvas.value),
     mode: viewer.mode.value,
+    members: viewer.members.present.value,
     slides: viewer.slides.slides.value,
     slide: slides.inspect(),
     ...inspectFlow(viewer),

@@ -10,6 +10,7 @@ import type { Millis, RtpTimestamp } from '../../relay/wire/units.ts'
 import { ExperienceMeter } from './experience-meter.ts'
 import { chooseLanguage } from './i18n.ts'
 import type { Language } from './i18n.ts'
+import { MembersPart } from './instruments/members-part.ts'
 import { DrawLog } from './picture/draw-log.ts'
 import type { PictureFailure, PictureState } from './picture/messages.ts'
 import { Picture } from './picture/picture.ts'
@@ -86,6 +87,7 @@ export class Viewer implements ConnectionListener {
   readonly stage = new StageControl(async target => {
     await this.#session.askOfPublication('moveStage', { target })
   })
+  readonly members = new MembersPart()
   /** What is heard and said about slides. */
   readonly slides: SlideChannel
   readonly picture: Picture
@@ -104,7 +106,7 @@ export class Viewer implements ConnectionListener {
     })
     this.#session = new StandingSession(invitation, this, options.line)
     this.slides = new SlideChannel(this.#session, fault => this.faulted(fault))
-    this.#parts = [this.slides]
+    this.#parts = [this.members, this.slides]
     effect(() => this.#updatePicture())
     effect(() => this.#updateDemand())
   }

@@ -6,6 +6,7 @@
  */
 import { z } from 'zod'
 import { RelayFault } from './fault.ts'
+import { MEMBER_NOTIFICATIONS } from './signaling/members.ts'
 import { requestId } from './signaling/protocol.ts'
 import { PUBLICATION_NOTIFICATIONS, PUBLICATION_REQUESTS } from './signaling/publication.ts'
 import { SESSION_NOTIFICATIONS, SESSION_REQUESTS, WireFault } from './signaling/session.ts'
@@ -14,6 +15,7 @@ import { STEERING_NOTIFICATIONS, STEERING_REQUESTS } from './signaling/steering.
 import { VIEWING_NOTIFICATIONS, VIEWING_REQUESTS } from './signaling/viewing.ts'
 import type { Role } from './signaling/protocol.ts'
 
+export * from './signaling/members.ts'
 export * from './signaling/protocol.ts'
 export * from './signaling/publication.ts'
 export * from './signaling/session.ts'
@@ -57,6 +59,7 @@ export const NodeMessage = z.union([
     ...VIEWING_NOTIFICATIONS,
     ...STEERING_NOTIFICATIONS,
     ...SLIDE_NOTIFICATIONS,
+    ...MEMBER_NOTIFICATIONS,
     ...SESSION_NOTIFICATIONS,
   ]),
 ])

@@ -11,7 +11,7 @@ import type { Role } from '../../relay/wire/signaling.ts'
 const RESERVED_NAME = /^(local|other|(agent|probe|scanner)-\d+)$/
 /** Links of members without a contract of their own are called after their role; more at once than this are refused. */
 const MAX_UNNAMED = 64
-const UNNAMED = { microscope: 'agent', viewer: 'probe', scanner: 'scanner' } as const satisfies Record<Role, string>
+const UNNAMED = { microscope: 'agent', viewer: 'probe', technician: 'probe', scanner: 'scanner' } as const satisfies Record<Role, string>
 
 /** One link as it is written down: what differs from its class, and whose link it is. */
 const LinkEntry = LinkContractInput.extend({
@@ -59,7 +59,7 @@ export class LinkContracts {
    */
   find(member: MemberId, role: Role, proposed: readonly PathContract[], isOpen: (name: LinkName) => boolean): LinkContract {
     if (sharesPathName(proposed)) throw new RelayFault('bad_message', 'two paths share a name')
-    const known = role === 'viewer' ? undefined : this.#byMember.get(member)
+    const known = role === 'viewer' || role === 'technician' ? undefined : this.#byMember.get(member)
     if (known !== undefined) {
       if (isOpen(known.contract.name)) throw new RelayFault('conflict', 'this link is in use')
       return known.hasPaths ? known.contract : { ...known.contract, paths: [...proposed] }

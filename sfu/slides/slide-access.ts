@@ -9,7 +9,7 @@ import type { SlideRecord } from '../../relay/slides/store/slide-store.ts'
 import type { FastifyRequest } from 'fastify'
 
 /** Roles that have to do with slides. */
-export type SlideRole = Exclude<Role, 'microscope'>
+export type SlideRole = Exclude<Role, 'microscope' | 'technician'>
 
 /** Verified tokens that are remembered, and for how long at most. */
 const MAX_TOKENS = 1024

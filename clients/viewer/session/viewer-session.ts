@@ -16,7 +16,7 @@ import { Reception } from './reception.ts'
 import { WatchQueue } from './watch-queue.ts'
 
 /** Who a viewer is in its consultation. */
-export type Joined = Pick<ReplyData<'join'>, 'sessionId' | 'memberId' | 'colour'>
+export type Joined = Pick<ReplyData<'join'>, 'sessionId' | 'memberId' | 'role' | 'colour'>
 
 /** What a viewer hears of its session. */
 export interface SessionListener {

@@ -29,8 +29,12 @@ export const SIGNALING_LIMITS = {
 } as const
 
 /** What an invitation lets its holder be. */
-export const ROLES = ['microscope', 'viewer', 'scanner'] as const
+export const ROLES = ['microscope', 'viewer', 'technician', 'scanner'] as const
 export type Role = (typeof ROLES)[number]
+
+/** Who sees the live image: whoever reads it, and whoever stands beside the microscope with a browser. */
+export const WATCHING_ROLES = ['viewer', 'technician'] as const satisfies readonly Role[]
+export type WatchingRole = (typeof WATCHING_ROLES)[number]
 
 /** What is declared of a request: its shape, what a successful reply carries, and whose it is to ask. */
 export interface RequestDeclaration {

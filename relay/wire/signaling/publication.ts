@@ -5,7 +5,7 @@ import { MAX_RENDITIONS, PublicationId, RenditionId } from '../ids.ts'
 import { LinkContract, MAX_PATHS, PathContract } from '../link.ts'
 import { Pyramid } from '../pyramid.ts'
 import { Stage } from '../stage.ts'
-import { epochMillis, LineRate, Nothing, renditionIds, requestId } from './protocol.ts'
+import { epochMillis, LineRate, Nothing, renditionIds, requestId, ROLES } from './protocol.ts'
 import type { RequestDeclaration } from './protocol.ts'
 
 /** How the source is doing, as the capture agent sees it. */
@@ -142,7 +142,7 @@ export const PUBLICATION_REQUESTS = {
       port: z.int().min(1).max(65_535),
       contract: LinkContract,
     }),
-    askedBy: ['microscope', 'viewer', 'scanner'],
+    askedBy: ROLES,
   },
   publishLink: { schema: PublishLink, reply: z.strictObject({ publicationId: PublicationId }), askedBy: ['microscope'] },
   reportSource: { schema: ReportSource, reply: Nothing, askedBy: ['microscope'] },

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { FAULT_CODES } from '../fault.ts'
 import { ConsultationId, MemberId, SessionId } from '../ids.ts'
 import { MemberColour } from '../slide-sharing.ts'
-import { epochMillis, Nothing, requestId, ROLES } from './protocol.ts'
+import { epochMillis, Nothing, requestId, ROLES, WATCHING_ROLES } from './protocol.ts'
 import { Publication } from './publication.ts'
 import type { RequestDeclaration } from './protocol.ts'
 
@@ -44,7 +44,7 @@ export const SESSION_REQUESTS = {
       consultationId: ConsultationId,
       memberId: MemberId,
       role: z.enum(ROLES),
-      /** What others see this viewer's pointer and annotations in; null for a microscope. */
+      /** What others see this member's pointer and annotations in; null for a microscope. */
       colour: MemberColour.nullable(),
       /** What the microscope publishes now; null while there is none. */
       publication: Publication.nullable(),
@@ -52,7 +52,7 @@ export const SESSION_REQUESTS = {
     askedBy: ROLES,
   },
   leave: { schema: Leave, reply: Nothing, askedBy: ROLES },
-  readClock: { schema: ReadClock, reply: z.strictObject({ nodeTimeMillis: epochMillis }), askedBy: ['viewer'] },
+  readClock: { schema: ReadClock, reply: z.strictObject({ nodeTimeMillis: epochMillis }), askedBy: WATCHING_ROLES },
 } as const satisfies Record<string, RequestDeclaration>
 
 /** What is said of the connection itself. */

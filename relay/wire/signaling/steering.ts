@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { PublicationId } from '../ids.ts'
 import { StageState, StageTarget } from '../stage.ts'
-import { Nothing, requestId } from './protocol.ts'
+import { Nothing, requestId, WATCHING_ROLES } from './protocol.ts'
 import type { RequestDeclaration } from './protocol.ts'
 
 /** Viewer: move the stage, the focus or the objective. Where it gets to, `stageChanged` tells. */
@@ -29,7 +29,7 @@ export const StageCommanded = z.strictObject({ type: z.literal('stageCommanded')
 
 /** What whoever steers asks, and what the microscope answers. */
 export const STEERING_REQUESTS = {
-  moveStage: { schema: MoveStage, reply: Nothing, askedBy: ['viewer'] },
+  moveStage: { schema: MoveStage, reply: Nothing, askedBy: WATCHING_ROLES },
   reportStage: { schema: ReportStage, reply: Nothing, askedBy: ['microscope'] },
 } as const satisfies Record<string, RequestDeclaration>
 

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { ConsumerId, MAX_RENDITIONS, ProducerId, PublicationId, RenditionId, TransportId } from '../ids.ts'
 import { DtlsParameters, IceCandidate, IceParameters, RtpCapabilities, RtpParameters } from '../webrtc.ts'
-import { LineRate, Nothing, renditionIds, requestId } from './protocol.ts'
+import { LineRate, Nothing, renditionIds, requestId, WATCHING_ROLES } from './protocol.ts'
 import type { RequestDeclaration } from './protocol.ts'
 
 /** Viewer: make the transport that all renditions arrive on. One at a time; a second closes the first. */
@@ -113,10 +113,10 @@ export const VIEWING_REQUESTS = {
       iceCandidates: z.array(IceCandidate),
       dtlsParameters: DtlsParameters,
     }),
-    askedBy: ['viewer'],
+    askedBy: WATCHING_ROLES,
   },
-  connectTransport: { schema: ConnectTransport, reply: Nothing, askedBy: ['viewer'] },
-  restartIce: { schema: RestartIce, reply: z.strictObject({ iceParameters: IceParameters }), askedBy: ['viewer'] },
+  connectTransport: { schema: ConnectTransport, reply: Nothing, askedBy: WATCHING_ROLES },
+  restartIce: { schema: RestartIce, reply: z.strictObject({ iceParameters: IceParameters }), askedBy: WATCHING_ROLES },
   subscribe: {
     schema: Subscribe,
     reply: z.strictObject({
@@ -124,10 +124,10 @@ export const VIEWING_REQUESTS = {
       /** Renditions that this viewer's capabilities cannot decode. */
       undecodable: renditionIds,
     }),
-    askedBy: ['viewer'],
+    askedBy: WATCHING_ROLES,
   },
-  watch: { schema: Watch, reply: Flow, askedBy: ['viewer'] },
-  reportExperience: { schema: ReportExperience, reply: Nothing, askedBy: ['viewer'] },
+  watch: { schema: Watch, reply: Flow, askedBy: WATCHING_ROLES },
+  reportExperience: { schema: ReportExperience, reply: Nothing, askedBy: WATCHING_ROLES },
 } as const satisfies Record<string, RequestDeclaration>
 
 /** What is said of what flows to a viewer. */
