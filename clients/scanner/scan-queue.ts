@@ -124,7 +124,10 @@ export class ScanQueue implements Disposable {
     return { slideId: renewed, path: job.path, look: undefined, state: 'waiting', attempts: 0, fault: undefined, sent: { chunks: 0, chunksDone: 0, bytes: 0, bytesDone: 0 } }
   }
 
-  /** Writes down what became of a slide. */
+  /**
+   * Writes down what became of a slide. How much was sent is only shown, so it is not synced: that would hold up for tens
+   * of milliseconds whatever else this thread sends, and a power failure may take it back.
+   */
   update(slideId: SlideId, { state, look, attempts, fault, sent }: Partial<Omit<ScanJob, 'slideId' | 'path'>>): void {
     const set: [string, string | number | null][] = []
     if (state !== undefined) set.push(['state', state], ['fault', fault ?? null])
@@ -132,7 +135,12 @@ export class ScanQueue implements Disposable {
     if (look !== undefined) set.push(['size', look.size], ['modified_at_millis', look.modifiedAtMillis])
     if (sent !== undefined) set.push(['chunks', sent.chunks], ['chunks_done', sent.chunksDone], ['bytes', sent.bytes], ['bytes_done', sent.bytesDone])
     if (set.length === 0) return
-    this.#run(`UPDATE job SET ${set.map(([column]) => `${column} = ?`).join(', ')} WHERE slide_id = ?`, ...set.map(([, value]) => value), slideId)
+    if (sent !== undefined) this.#database.exec('PRAGMA synchronous = NORMAL')
+    try {
+      this.#run(`UPDATE job SET ${set.map(([column]) => `${column} = ?`).join(', ')} WHERE slide_id = ?`, ...set.map(([, value]) => value), slideId)
+    } finally {
+      if (sent !== undefined) this.#database.exec('PRAGMA synchronous = FULL')
+    }
   }
 
   job(slideId: SlideId): ScanJob | undefined {

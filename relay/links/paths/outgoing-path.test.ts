@@ -134,3 +134,40 @@ t.test('arrival times go on past 2^32 microseconds', async t => {
   const [[, first], [, second]] = rate.acknowledgements as [[number, number], [number, number]]
   t.ok(Math.abs(second - first - 10) < 0.01)
 })
+
+/** Sends all that the pace allows at a moment. @returns How many packets of 1250 bytes left. */
+function fill(path: OutgoingPath, now: number): number {
+  let sent = 0
+  for (; path.canSend(millis(now)); sent++) path.send(bytes(1250), true, millis(now))
+  return sent
+}
+
+t.test('what a late timer kept from leaving is made up for without a burst, as far as a queue may have bridged it', async t => {
+  const { rate, path } = open()
+  const perMilli = rate.pace / 8000 / 1250
+  fill(path, 0)
+  for (let now = 1; now <= 20; now++) fill(path, now)
+  const burst = fill(path, 26)
+  t.ok(burst <= 2.5 * perMilli + 2, 'no more leaves at once')
+  let sent = burst
+  for (let now = 27; now <= 60; now++) {
+    const step = fill(path, now)
+    t.ok(step <= 1.25 * perMilli + 1)
+    sent += step
+  }
+  t.ok(Math.abs(sent - 40 * perMilli) <= 2, 'on the whole it is what the pace allows')
+  const late = fill(path, 160)
+  let after = late
+  for (let now = 161; now <= 260; now++) after += fill(path, now)
+  t.ok(after <= (100 + 2.5 + 6) * perMilli + 2, 'what was missed for longer is given up')
+})
+
+t.test('nothing is made up for while nothing waited', async t => {
+  const { rate, path } = open()
+  const perMilli = rate.pace / 8000 / 1250
+  fill(path, 0)
+  path.ranDry()
+  let sent = 0
+  for (let now = 100; now < 150; now++) sent += fill(path, now)
+  t.ok(sent <= (49 + 2.5) * perMilli + 2)
+})

@@ -12,6 +12,12 @@ const WINDOW = 1 << 16
 /** So much of a path's pace may leave at once after a timer that came late. */
 const MAX_BURST = millis(2.5)
 const MIN_BURST_BYTES = 3200
+/**
+ * What a later timer still kept from leaving is made up for, up to so much: no more than the queue at the bottleneck
+ * that ran out meanwhile. It leaves at so much more than the pace, so that no burst comes of it.
+ */
+const MAX_ARREARS = millis(6)
+const CATCH_UP = 0.25
 /** A datagram that others overtook by so many is reported lost. @see RFC 9002 section 6.1.1 */
 const REORDERING = 3
 /** The shortest round trip is looked for in so long. */
@@ -34,6 +40,10 @@ export class OutgoingPath {
   #next = 1
   #reported = 0
   #credit = 0
+  /** Bytes that the pace allowed, and a late timer did not send. */
+  #arrears = 0
+  /** Whether nothing waits to be sent. */
+  #isDry = true
   #accruedAt: Millis | undefined
   #hasIdled = true
   #smoothed: number | undefined
@@ -146,6 +156,8 @@ export class OutgoingPath {
   /** Everything that waited was sent: the path was not the limit. */
   ranDry(): void {
     this.#hasIdled = true
+    this.#isDry = true
+    this.#arrears = 0
   }
 
   /**
@@ -161,6 +173,7 @@ export class OutgoingPath {
     this.#sizes[slot] = size
     this.#accrue(now)
     this.#credit -= size
+    this.#isDry = false
     this.#sentBytes += size
     this.#window.bytes += size
     if (isTraffic) this.#rate.sent(size, now)
@@ -248,8 +261,12 @@ export class OutgoingPath {
     const elapsed = now - (this.#accruedAt ?? now)
     if (elapsed <= 0 && this.#accruedAt !== undefined) return
     this.#accruedAt = now
-    this.#credit = Math.min(this.#credit + elapsed * (this.#rate.pace / 8000), this.#burst())
-    if (elapsed === 0) this.#credit = this.#burst()
+    const [burst, earned] = [this.#burst(), elapsed * (this.#rate.pace / 8000)]
+    const made = Math.min(this.#arrears, CATCH_UP * earned)
+    const credit = this.#credit + earned + made
+    this.#credit = elapsed === 0 ? burst : Math.min(credit, burst)
+    const arrears = this.#arrears - made + Math.max(0, credit - burst)
+    this.#arrears = this.#isDry ? 0 : Math.min(arrears, (this.#rate.pace / 8000) * MAX_ARREARS)
     this.ledger.accrue(this.#rate.pace, now)
   }
 }

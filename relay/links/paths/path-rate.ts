@@ -30,6 +30,8 @@ const KNOWN_MARGIN = 1.05
 /** Of what was delivered, so much is taken for possible when less than that is asked for. */
 const IDLE_ALLOWANCE = 2
 const BUSY_ALLOWANCE = 1.5
+/** So much where a queue stood before and delays wander: one that grows is noticed late there. */
+const RESTLESS_ALLOWANCE = 1.1
 /** Queue that a growth step may build before it is heard of. */
 const GROWTH_QUEUE = millis(8)
 /** Beside others that fill the queue, it may grow to here before less is sent. */
@@ -297,7 +299,9 @@ export class PathRate implements RateControl {
     if (this.#isLossy() && now - this.#lossAnsweredAt > this.#roundTrip + 200) {
       this.#lossAnsweredAt = now
       // A queue that stands and overflows shows what the path carries; loss alone may still be chance.
-      this.#setRate(Math.max(this.#isFull(now) ? 0 : 0.85 * this.#rate, Math.min(this.#rate, window.delivered / (1 - this.#usualLoss))))
+      const deliverable = window.delivered / (1 - this.#usualLoss)
+      this.#ceiling = deliverable
+      this.#setRate(Math.max(this.#isFull(now) ? 0 : 0.85 * this.#rate, Math.min(this.#rate, deliverable)))
     }
     if (this.#queue < 2 * this.#target) this.#usualLoss = Math.min(MOST_USUAL_LOSS, this.#usualLoss + (lossRatio - this.#usualLoss) * 0.01)
   }
@@ -345,7 +349,8 @@ export class PathRate implements RateControl {
     const heard = this.#ceiling > 0 ? this.#hearing : this.#roundTrip + 30 + Math.min(50, this.#memory)
     const most = Math.min(4, (2000 * (GROWTH_QUEUE + Math.min(8, 2 * this.#usual.deviation))) / heard ** 2)
     const growth = most * Math.min(1, Math.max(0, (now - this.#lowSince) / heard - 1) / (isNear ? 8 : 2)) ** 2
-    this.#setRate(Math.max(this.#rate, Math.min(this.#rate * Math.exp((growth * elapsed) / 1000), BUSY_ALLOWANCE * this.#deliverable())))
+    const allowance = this.#ceiling > 0 && this.#usual.isRestless ? RESTLESS_ALLOWANCE : BUSY_ALLOWANCE
+    this.#setRate(Math.max(this.#rate, Math.min(this.#rate * Math.exp((growth * elapsed) / 1000), allowance * this.#deliverable())))
   }
 
   /** As a TCP of its round trip would: a little more all the time, and less when the queue overflows or grows too long. */
