@@ -10,6 +10,7 @@ import { demand } from './scenarios/demand.ts'
 import { detail } from './scenarios/detail.ts'
 import { firstView } from './scenarios/first-view.ts'
 import { glass } from './scenarios/glass.ts'
+import { largeSlide } from './scenarios/large-slide.ts'
 import { line } from './scenarios/line.ts'
 import { live } from './scenarios/live.ts'
 import { narrow } from './scenarios/narrow.ts'
@@ -23,7 +24,7 @@ import { slides } from './scenarios/slides.ts'
 import { tilesService } from './scenarios/tiles-service.ts'
 import type { Scenario } from './scenarios/scenario.ts'
 
-const SCENARIOS: readonly Scenario[] = [line, live, picture, demand, detail, glass, narrow, repair, paths, sharing, slides, firstView, observed, networks, tilesService]
+const SCENARIOS: readonly Scenario[] = [line, live, picture, demand, detail, glass, narrow, repair, paths, sharing, slides, firstView, largeSlide, observed, networks, tilesService]
 
 const stop = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {

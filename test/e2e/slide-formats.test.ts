@@ -5,7 +5,7 @@ import { t } from 'tap'
 import { BrowserViewer } from '../../bench/chromium.ts'
 import { hasJpeg2000Encoder, jpeg2000Pixel, writeJpeg2000Slide } from '../harness/jpeg2000-slide.ts'
 import { NodeUnderTest } from '../harness/node-under-test.ts'
-import { TestSlide } from '../harness/test-slide.ts'
+import { TestSlide, vastColour } from '../harness/test-slide.ts'
 import type { InspectedSlide } from '../../clients/viewer/slides/inspected-slide.ts'
 import type { Inspection, KenkyoHandle } from '../../clients/viewer/inspect.ts'
 
@@ -21,9 +21,9 @@ const slide = (predicate: (slide: InspectedSlide) => boolean) => (inspection: In
 const view = (viewer: BrowserViewer, to: { x: number; y: number; scale: number }): Promise<void> =>
   viewer.page.evaluate(target => (globalThis as ViewerGlobal).kenkyo.viewSlide(target), to)
 
-/** Sends the slide in a file, and opens it in a browser. */
-async function openFile(consultation: string, path: string): Promise<BrowserViewer> {
-  await using sent = await TestSlide.ofFile(await under.invite('scanner', { consultation, member: 'scanner' }), path)
+/** Sends a slide, and opens it in a browser. */
+async function open(consultation: string, make: (link: string) => Promise<TestSlide>): Promise<BrowserViewer> {
+  await using sent = await make(await under.invite('scanner', { consultation, member: 'scanner' }))
   await sent.sendAll()
   const viewer = await BrowserViewer.open(await under.invite('viewer', { consultation, member: 'reader' }), WINDOW)
   viewer.page.on('console', message => {
@@ -57,7 +57,8 @@ async function difference(viewer: BrowserViewer, side: number, expected: (x: num
 }
 
 t.test('a slide of JPEG 2000 tiles is decoded to the last bit, and called bit-exact', { skip: (await hasJpeg2000Encoder()) ? false : 'OpenJPEG is not installed (Debian package libopenjp2-tools)' }, async t => {
-  await using viewer = await openFile('jpeg2000', await writeJpeg2000Slide(t.testdir()))
+  const file = await writeJpeg2000Slide(t.testdir())
+  await using viewer = await open('jpeg2000', link => TestSlide.ofFile(link, file))
   await viewer.until('the whole slide', slide(({ truth }) => truth.kind === 'exact'))
   // Four tiles meet there.
   const corner = { x: 3 * 128 - 64, y: 2 * 128 - 64 }
@@ -70,6 +71,7 @@ t.test('a slide of JPEG 2000 tiles is decoded to the last bit, and called bit-ex
 
   // One pixel of the coarse level to one of the screen; YCbCr is rounded twice on its way.
   await viewer.page.setViewportSize({ width: 200, height: 160 })
+  await viewer.until('the smaller window', slide(({ viewport }) => Math.round(viewport.width * viewport.scale) === 200))
   await view(viewer, { x: 3 * 128, y: 3 * 105, scale: 1 / 3 })
   await viewer.until('the coarse level', slide(({ truth }) => truth.kind === 'exact' && truth.level === 1 && Math.abs(truth.zoom - 1) < 1e-9))
   const coarse = await difference(viewer, 64, (x, y) => jpeg2000Pixel(1, 128 + x, 105 + y), 2)
@@ -78,7 +80,7 @@ t.test('a slide of JPEG 2000 tiles is decoded to the last bit, and called bit-ex
 })
 
 t.test('a real slide of Aperio opens, zooms, and is bit-exact in its own colours', { skip: existsSync(REAL_SLIDE) ? false : 'the real slide is not here' }, async t => {
-  await using viewer = await openFile('real', REAL_SLIDE)
+  await using viewer = await open('real', link => TestSlide.ofFile(link, REAL_SLIDE))
   const { slide: whole } = await viewer.until('the whole slide', slide(({ truth }) => truth.kind === 'exact'))
   t.match(whole, { state: 'complete', image: { width: 2220, height: 2967 }, fault: null })
   const [x, y, side] = [1180, 1420, 140]
@@ -88,5 +90,22 @@ t.test('a real slide of Aperio opens, zooms, and is bit-exact in its own colours
   const data = await sharp(REAL_SLIDE, { page: 0 }).extract({ left: x, top: y, width: side, height: side }).removeAlpha().raw().toBuffer()
   const off = await difference(viewer, side, (column, row) => data.subarray(3 * (row * side + column)), 3)
   t.ok(off <= 3, `${off} off`)
+  t.same(viewer.pageErrors, [])
+})
+
+t.test('a slide of 100,000 by 80,000 pixels opens, zooms and is verified to its last corner', async t => {
+  await using viewer = await open('vast', link => TestSlide.vast(link))
+  await viewer.until('the whole slide', slide(({ truth }) => truth.kind === 'exact' && truth.level === 4))
+  for (const [level, column, row] of [[0, 0, 0], [0, 200, 150], [0, 201, 157], [0, 389, 311], [1, 96, 77], [2, 12, 9]] as const) {
+    const reduction = 4 ** level
+    // The corner of a tile to the centre of the window, one pixel of the level to one of the screen.
+    const at = { x: Math.max(column * 256, WINDOW.width / 2), y: Math.max(row * 256, WINDOW.height / 2) }
+    await view(viewer, { x: at.x * reduction, y: at.y * reduction, scale: 1 / reduction })
+    const { slide: seen } = await viewer.until(`level ${level}, tile ${column}/${row}`, slide(({ truth }) => truth.kind === 'exact' && truth.level === level))
+    t.match(seen, { truth: { zoom: 1, standInZoom: null, tiles: { unproven: 0, refused: 0, missing: 0 } }, fault: null })
+    const colourAt = (x: number, y: number): readonly number[] => vastColour({ column: Math.floor((at.x + x) / 256), row: Math.floor((at.y + y) / 256) }) ?? [0xf4, 0xf4, 0xf4]
+    const off = await difference(viewer, 40, colourAt, 3)
+    t.ok(off <= 3, `level ${level}, tile ${column}/${row}: ${off} off`)
+  }
   t.same(viewer.pageErrors, [])
 })

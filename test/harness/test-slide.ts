@@ -40,6 +40,12 @@ function pixelsOf(level: number, { column, row }: TilePosition): Buffer {
   return pixels
 }
 
+/** The colour of a tile of {@link TestSlide.vast}; undefined for one that is left out. */
+export function vastColour({ column, row }: TilePosition): readonly [number, number, number] | undefined {
+  if (((column >> 3) + 3 * (row >> 3)) % 4 !== 0) return undefined
+  return [120 + 16 * (column % 8), 60 + 16 * (row % 8), 120 + 8 * ((column >> 3) % 16)]
+}
+
 /** A slide, drawn in memory or from a file, and a scanner that sends what the test tells it to. */
 export class TestSlide implements AsyncDisposable {
   readonly structure: SlideStructure
@@ -82,6 +88,27 @@ export class TestSlide implements AsyncDisposable {
   static async ofFile(link: string, path: string, pseudonym = 'TEST-FILE'): Promise<TestSlide> {
     const slide = await DeidentifiedSlide.open(await openTiffSlide(path), { slideId: SlideId.parse(randomUUID()), pseudonym })
     return TestSlide.#prepare(slide.structure, slide, link)
+  }
+
+  /**
+   * 100,000×80,000 pixels in five levels. Of the fine levels most tiles are left out, as formats may; the others share few
+   * pictures, so that it costs little to send. @see vastColour
+   */
+  static async vast(link: string): Promise<TestSlide> {
+    const levels = [1, 4, 16, 64, 256].map((reduction): SlideLevel => (
+      { width: Math.ceil(100_000 / reduction), height: Math.ceil(80_000 / reduction), tileWidth: TILE, tileHeight: TILE, isMade: false, encoding: { compression: 'jpeg', photometric: 'ycbcr', tables: '' } }))
+    const structure: SlideStructure = { version: 1, slideId: SlideId.parse(randomUUID()), format: 'tiff', pseudonym: 'TEST-VAST', micronsPerPixel: { x: 0.25, y: 0.25 }, objectivePower: 40, removed: [], levels }
+    const pictures = new Map<string, Promise<Buffer>>()
+    const draw = (background: string): Promise<Buffer> => sharp({ create: { width: TILE, height: TILE, channels: 3, background } }).jpeg({ quality: 90 }).toBuffer()
+    const readTile = async (_level: number, position: TilePosition): Promise<Buffer> => {
+      const colour = vastColour(position)
+      if (colour === undefined) return Buffer.alloc(0)
+      const name = `rgb(${colour.join(',')})`
+      const picture = pictures.get(name) ?? draw(name)
+      pictures.set(name, picture)
+      return picture
+    }
+    return TestSlide.#prepare(structure, { readTile, [Symbol.asyncDispose]: () => Promise.resolve() }, link)
   }
 
   static async #prepare(structure: SlideStructure, tiles: CleanTiles, link: string): Promise<TestSlide> {
