@@ -18,7 +18,7 @@ export function App(props: { readonly viewer: Viewer; readonly state: InterfaceS
   const failure = viewer.failure.value
   document.documentElement.lang = viewer.language.value
   return (
-    <div class={state.isDimmed.value ? 'chrome dimmed' : 'chrome'}>
+    <div class={state.isDimmed.value ? 'chrome dimmed' : 'chrome'} inert={viewer.plan.isCovered.value}>
       <WithheldOutline viewer={viewer} />
       <div class="tidings">
         <Badge viewer={viewer} />

@@ -114,6 +114,16 @@ function Together({ desk, language }: SlideScreenProperties): JSX.Element {
   )
 }
 
+/** Keys and gestures, one a line. */
+function SlideHelp({ language }: { readonly language: Language }): JSX.Element {
+  const lines = [text(language, 'helpWheel'), text(language, 'helpDrag'), text(language, 'helpDouble'), ...slideText(language, 'help').split(' · ')]
+  return (
+    <ul class="sheet slide-help">
+      {lines.map(line => <li key={line}>{line}</li>)}
+    </ul>
+  )
+}
+
 /** Everything about slides: the list alone over the live image, or a slide in its place. */
 export function SlideScreen(props: SlideScreenProperties): JSX.Element {
   const { desk, tools, language } = props
@@ -132,7 +142,7 @@ export function SlideScreen(props: SlideScreenProperties): JSX.Element {
           <Toolbar {...props} open={open} />
           <ScaleBar view={open.view} language={language} />
           <Together {...props} />
-          {tools.isHelpOpen.value && <p class="sheet slide-help">{text(language, 'helpWheel')} · {text(language, 'helpDrag')} · {text(language, 'helpDouble')} · {slideText(language, 'help')}</p>}
+          {tools.isHelpOpen.value && <SlideHelp language={language} />}
         </>
       )}
       {tools.isDrawerOpen.value && <SlideDrawer desk={desk} language={language} />}
