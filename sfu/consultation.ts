@@ -21,6 +21,7 @@ import type { IngestedMedia, PublishedSubject } from './published-media.ts'
 import type { Session } from './session.ts'
 import type { SlideNews } from './slide-sharing.ts'
 import type { ChunkSink } from './slides/link-receiver.ts'
+import type { StillDesk, StillScene } from './stills/still-desk.ts'
 import type { MediaWorker } from './worker-pool.ts'
 
 /** How a session reaches its member. */
@@ -34,6 +35,8 @@ export interface ConsultationHost {
   openLink(member: MemberId, role: Role, paths: readonly PathContract[]): OpenedLink
   /** Without it there are no slides. */
   readonly slides?: SlideNews | undefined
+  /** Without it no stills are kept. */
+  readonly stills?: { desk(scene: StillScene): StillDesk; closed(id: ConsultationId, desk: StillDesk): void } | undefined
   /** Where chunks of a scanner go. Without it no scanner is admitted. */
   readonly chunkSink?: ((admission: Admission) => ChunkSink) | undefined
 }
@@ -59,6 +62,8 @@ export class Consultation {
   /** What viewers show each other on slides. */
   readonly sharing: SlideSharing
   readonly #members = new MembersDesk()
+  /** Where stills are asked for; undefined where none are kept. */
+  readonly stills: StillDesk | undefined
   #microscope: MicroscopeSession | undefined
   #room: Promise<MediaRoom> | undefined
   #published: PublishedMedia | undefined
@@ -72,6 +77,7 @@ export class Consultation {
     this.#log = log.child({ consultationId: id })
     this.#onEmpty = onEmpty
     this.sharing = new SlideSharing(id, host.slides, this.#readers, systemClock)
+    this.stills = host.stills?.desk(this)
   }
 
   /** Viewers that are present, technicians among them. */
@@ -124,6 +130,7 @@ export class Consultation {
       this.#readers.add(session)
       this.sharing.welcome(session)
     }
+    void this.stills?.welcome(session)
     void session.closed.then(() => {
       this.#viewers.delete(session)
       this.#readers.delete(session)
@@ -168,6 +175,7 @@ export class Consultation {
       this.#members.left(session)
       if (this.#microscope !== session) return
       this.#microscope = undefined
+      this.stills?.microscopeLeft()
       this.#published?.close(reason)
       this.#closeIfEmpty()
     })
@@ -292,6 +300,7 @@ export class Consultation {
     void this.#closeRoom(new RelayFault('unavailable', 'everybody left'))
     this.sharing[Symbol.dispose]()
     this.#members[Symbol.dispose]()
+    if (this.stills !== undefined) this.#host.stills?.closed(this.id, this.stills)
     this.#onEmpty()
   }
 

@@ -35,6 +35,8 @@ export interface HttpServerOptions {
   readonly links?: { addTo(app: FastifyInstance): void } | undefined
   /** The routes of slides. */
   readonly slides?: { addTo(app: FastifyInstance): void } | undefined
+  /** The routes of stills. */
+  readonly stills?: { addTo(app: FastifyInstance): void } | undefined
   readonly log: Logger
 }
 
@@ -79,7 +81,7 @@ async function createFastify({ tls }: HttpServerOptions): Promise<FastifyInstanc
   }
 }
 
-/** The node's HTTP side: the viewer, `/healthz`, `/metrics`, `/links` and `/slides`. Signaling is attached to {@link server}. */
+/** The node's HTTP side: the viewer, `/healthz`, `/metrics`, `/links`, `/slides` and `/stills`. Signaling is attached to {@link server}. */
 export class HttpServer {
   readonly #app: FastifyInstance
   /** Where it listens: scheme, host and port. */
@@ -123,7 +125,7 @@ export class HttpServer {
   }
 }
 
-function addRoutes(app: FastifyInstance, { metrics, health, links, slides, viewerDir, log }: HttpServerOptions): void {
+function addRoutes(app: FastifyInstance, { metrics, health, links, slides, stills, viewerDir, log }: HttpServerOptions): void {
   app.get('/healthz', (_request, reply) => {
     const now = health()
     return reply.code(now.status === 'failing' ? 503 : 200).header('cache-control', 'no-store').send(now)
@@ -133,6 +135,7 @@ function addRoutes(app: FastifyInstance, { metrics, health, links, slides, viewe
   })
   links?.addTo(app)
   slides?.addTo(app)
+  stills?.addTo(app)
   if (existsSync(viewerDir)) {
     // File names carry a hash of their content, except the page that names them.
     void app.register(fastifyStatic, { root: viewerDir, maxAge: '1d', setHeaders: (response, path) => {

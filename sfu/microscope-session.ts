@@ -6,6 +6,7 @@ import { openLinkIngest } from './links/link-ingest.ts'
 import { openSdpIngest } from './sdp-ingest.ts'
 import { Session } from './session.ts'
 import { TokenBucket } from './signaling/token-bucket.ts'
+import { stillSourceHandlers } from './stills/still-handlers.ts'
 import type { Admission } from '../relay/access/invitation.ts'
 import type { Logger } from '../relay/runtime/log.ts'
 import type { PublicationId } from '../relay/wire/ids.ts'
@@ -65,6 +66,7 @@ export class MicroscopeSession extends Session {
       this.#consultation.reportCapture(rtpTimestamp(request.rtpTimestamp), request.capturedAtMillis)
       return {}
     },
+    ...stillSourceHandlers(() => this.#consultation.stills),
   }
 
   protected override release(): void {

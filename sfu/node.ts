@@ -13,6 +13,7 @@ import { createNodeMetrics } from './node-metrics.ts'
 import { NodeSlides } from './slides/node-slides.ts'
 import { SlideMetrics } from './slides/slide-metrics.ts'
 import { SignalingServer } from './signaling/server.ts'
+import { NodeStills } from './stills/node-stills.ts'
 import { StatsCollector } from './stats-collector.ts'
 import { WorkerPool } from './worker-pool.ts'
 import type { InvitationTerms } from '../relay/access/invitation.ts'
@@ -60,10 +61,12 @@ export class KenkyoNode {
     const nodeLinks = scope.use(await openLinks(config))
     const slideMetrics = new SlideMetrics(registry)
     const slides = config.slides ? scope.use(await openSlides(config, { verify: token => verifier.verify(token), colourOf: (...of) => consultations.colourOf(...of), metrics: slideMetrics, clock: systemClock, log })) : undefined
+    const stills = config.stillsQuotaBytes > 0 ? scope.use(await openStills(config, verifier, log)) : undefined
     const consultationHost = {
       leastLoaded: () => pool.leastLoaded(),
       openLink: nodeLinks.openFor.bind(nodeLinks),
       slides: slides?.news,
+      stills,
       chunkSink: slides?.chunkSink.bind(slides),
     }
     const consultations: ConsultationRegistry = new ConsultationRegistry(consultationHost, config, log)
@@ -79,6 +82,7 @@ export class KenkyoNode {
       },
       links: links.pages,
       slides,
+      stills,
     }
     const http = scope.adopt(await openHttp(config, pages, log), it => it.close())
     scope.adopt(new SignalingServer(http.server, host), it => it.close())
@@ -127,9 +131,13 @@ function openSlides(config: NodeConfig, options: Omit<NodeSlidesOptions, 'origin
   return NodeSlides.open(config, { ...options, origin })
 }
 
+function openStills({ stateDir, stillsQuotaBytes: quotaBytes }: NodeConfig, verifier: InvitationVerifier, log: Logger): Promise<NodeStills> {
+  return NodeStills.open({ stateDir, quotaBytes, verify: token => verifier.verify(token), clock: systemClock, log })
+}
+
 function openHttp(
   config: NodeConfig,
-  pages: Pick<HttpServerOptions, 'health' | 'metrics' | 'links' | 'slides'>,
+  pages: Pick<HttpServerOptions, 'health' | 'metrics' | 'links' | 'slides' | 'stills'>,
   log: Logger,
 ): Promise<HttpServer> {
   const { tlsCertFile: certFile, tlsKeyFile: keyFile } = config

@@ -2,6 +2,7 @@ import { RelayFault } from '../relay/wire/fault.ts'
 import { systemClock } from '../relay/runtime/clock.ts'
 import { nodeTimeMillis } from './capture-clock.ts'
 import { Session } from './session.ts'
+import { stillHandlers } from './stills/still-handlers.ts'
 import { ViewerExperience } from './viewer-experience.ts'
 import type { Admission } from '../relay/access/invitation.ts'
 import type { PublicationId, TransportId } from '../relay/wire/ids.ts'
@@ -66,6 +67,7 @@ export class ViewerSession extends Session {
       this.#consultation.sharing.lead(this, lead)
       return {}
     },
+    ...stillHandlers(() => this.#consultation.stills, this),
   }
 
   protected override release(): void {

@@ -23,6 +23,10 @@ export type PublicationId = z.infer<typeof PublicationId>
 export const SlideId = z.uuid().brand('SlideId')
 export type SlideId = z.infer<typeof SlideId>
 
+/** One frame of the live image that somebody kept. */
+export const StillId = z.uuid().brand('StillId')
+export type StillId = z.infer<typeof StillId>
+
 /** SHA-256 in lower-case hexadecimal: the name of a chunk. @see FIPS 180-4 */
 export const Sha256 = z
   .string()

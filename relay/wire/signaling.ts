@@ -12,6 +12,7 @@ import { PUBLICATION_NOTIFICATIONS, PUBLICATION_REQUESTS } from './signaling/pub
 import { SESSION_NOTIFICATIONS, SESSION_REQUESTS, WireFault } from './signaling/session.ts'
 import { SLIDE_NOTIFICATIONS, SLIDE_REQUESTS } from './signaling/slides.ts'
 import { STEERING_NOTIFICATIONS, STEERING_REQUESTS } from './signaling/steering.ts'
+import { STILL_NOTIFICATIONS, STILL_REQUESTS } from './signaling/stills.ts'
 import { VIEWING_NOTIFICATIONS, VIEWING_REQUESTS } from './signaling/viewing.ts'
 import type { Role } from './signaling/protocol.ts'
 
@@ -21,6 +22,7 @@ export * from './signaling/publication.ts'
 export * from './signaling/session.ts'
 export * from './signaling/slides.ts'
 export * from './signaling/steering.ts'
+export * from './signaling/stills.ts'
 export * from './signaling/viewing.ts'
 
 /** Everything a client may ask, by type. */
@@ -30,6 +32,7 @@ export const REQUESTS = {
   ...PUBLICATION_REQUESTS,
   ...STEERING_REQUESTS,
   ...SLIDE_REQUESTS,
+  ...STILL_REQUESTS,
 } as const
 export type RequestType = keyof typeof REQUESTS
 const schemas = Object.values(REQUESTS).map(({ schema }) => schema)
@@ -60,6 +63,7 @@ export const NodeMessage = z.union([
     ...STEERING_NOTIFICATIONS,
     ...SLIDE_NOTIFICATIONS,
     ...MEMBER_NOTIFICATIONS,
+    ...STILL_NOTIFICATIONS,
     ...SESSION_NOTIFICATIONS,
   ]),
 ])

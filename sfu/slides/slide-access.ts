@@ -8,8 +8,8 @@ import type { SlideCatalogue } from '../../relay/slides/transfer/slide-catalogue
 import type { SlideRecord } from '../../relay/slides/store/slide-store.ts'
 import type { FastifyRequest } from 'fastify'
 
-/** Roles that have to do with slides. */
-export type SlideRole = Exclude<Role, 'microscope' | 'technician'>
+/** Roles that have to do with slides, or stills. */
+export type SlideRole = Role
 
 /** Verified tokens that are remembered, and for how long at most. */
 const MAX_TOKENS = 1024
