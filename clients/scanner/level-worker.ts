@@ -7,7 +7,7 @@ import { RelayFault, toFault } from '../../relay/wire/fault.ts'
 import type { FaultCode } from '../../relay/wire/fault.ts'
 import type { SlideId } from '../../relay/wire/ids.ts'
 
-/** A level that the thread is to read. The file was opened before, and its made levels are there. */
+/** A level that the thread is to read. The file was opened before, and a level that has to be made was. */
 export interface LevelRequest {
   readonly id: number
   readonly path: string

@@ -68,7 +68,7 @@ export class NodePipeline implements SlidePipeline {
     await using slide = new SlidePreparation({
       structure, tiles: clean, key, cache: files.levels(slideId),
       build: ({ level, shape, onTiles, signal: stop }) =>
-        thread === undefined || tilesOf(shape) < LARGE_TILES ? undefined : thread.build({ path: job.path, directory, slideId, level }, onTiles, stop),
+        thread === undefined || tilesOf(shape) < LARGE_TILES ? undefined : this.#buildOn(thread, clean, { path: job.path, directory, slideId, level }, onTiles, stop),
       onProgress: (done, all) => {
         ;[tiles.done, tiles.all] = [done, all]
         report()
@@ -100,6 +100,12 @@ export class NodePipeline implements SlidePipeline {
     if (pseudonymList !== undefined) await notePseudonym(pseudonymList, { pseudonym, caseNumber })
     scope.move()
     return clean
+  }
+
+  async #buildOn(thread: LevelThread, clean: DeidentifiedSlide, request: Parameters<LevelThread['build']>[0], onTiles: (count: number) => void, signal: AbortSignal): Promise<Buffer> {
+    // The thread finds what was made, and makes nothing.
+    if (clean.structure.levels[request.level]?.isMade === true) await clean.readTile(request.level, { column: 0, row: 0 })
+    return thread.build(request, onTiles, signal)
   }
 
   /** That of an earlier run, which heads were signed for and the node was told. @throws {OutdatedPreparation}. */

@@ -50,6 +50,8 @@ t.test('makes a level that shows the same picture, four times smaller, also wher
     await using slide = await makePyramid(original, { directory, onProgress: (done, all) => progress.push(done / all) })
     t.same(slide.levels.map(({ width, height, isMade }) => [width, height, isMade]), [[2500, 700, false], [625, 175, true]])
     t.same([slide.objectivePower, slide.withheld], [20, ['Software']])
+    await slide.readTile(0, 0, 0)
+    t.same(progress, [], 'nothing is made before it is read')
     const made = slide.levels[1]!
     let worst = 0
     for (let row = 0; row < rowsOf(made); row++) for (let column = 0; column < columnsOf(made); column++) {
@@ -75,24 +77,46 @@ t.test('an abort leaves nothing behind and closes the original', async t => {
   const original = rampSlide(level(5000, 2100, 256))
   const directory = t.testdir()
   const abort = new AbortController()
-  await t.rejects(makePyramid(original, { directory, signal: abort.signal, onProgress: () => abort.abort(new Error('enough')) }), { message: 'enough' })
+  {
+    await using slide = await makePyramid(original, { directory, signal: abort.signal, onProgress: () => abort.abort(new Error('enough')) })
+    await t.rejects(slide.readTile(1, 0, 0), { message: 'enough' })
+    await t.rejects(slide.readTile(1, 0, 0), { message: 'enough' }, 'again')
+  }
+  t.same(await readdir(directory), [])
+  t.ok(original.isClosed)
+})
+
+t.test('closing a slide ends the making of its levels', async t => {
+  const original = rampSlide(level(5000, 2100, 256))
+  const directory = t.testdir()
+  const begun = Promise.withResolvers<undefined>()
+  const slide = await makePyramid(original, { directory, onProgress: () => begun.resolve(undefined) })
+  const read = t.rejects(slide.readTile(1, 0, 0), { code: 'unavailable' })
+  await begun.promise
+  await slide[Symbol.asyncDispose]()
+  await read
   t.same(await readdir(directory), [])
   t.ok(original.isClosed)
 })
 
 t.test('a file of made tiles that is cut off is made anew', async t => {
   const directory = t.testdir()
-  await (await makePyramid(rampSlide(level(2500, 700, 256)), { directory }))[Symbol.asyncDispose]()
+  {
+    await using slide = await makePyramid(rampSlide(level(2500, 700, 256)), { directory })
+    await slide.readTile(1, 0, 0)
+  }
   const path = join(directory, 'made-levels')
   const whole = await readFile(path)
   await writeFile(path, whole.subarray(0, whole.length - 5))
   const original = rampSlide(level(2500, 700, 256))
   await using slide = await makePyramid(original, { directory })
+  await slide.readTile(1, 0, 0)
   t.ok(original.reads > 0 && slide.levels.length === 2)
   t.same(await readFile(path), whole)
 })
 
 t.test('a tile that cannot be decoded is a bad slide', async t => {
   const original = { ...rampSlide(level(2500, 700)), readTile: async () => Buffer.from('ffd8ffc0000b080100010001011100ffda0008010100003f00ffd9', 'hex') }
-  await t.rejects(makePyramid(original, { directory: t.testdir() }), { code: 'bad_slide' })
+  await using slide = await makePyramid(original, { directory: t.testdir() })
+  await t.rejects(slide.readTile(1, 0, 0), { code: 'bad_slide' })
 })

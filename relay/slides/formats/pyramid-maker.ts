@@ -23,32 +23,29 @@ const JPEG_QUALITY = 90
 /** Shrunk tiles kept for the next tile beside and below, in bytes. */
 const KEPT_BYTES = 48 * 1024 * 1024
 
+/** Tiles that are being made besides the one that is written next, so that no processor waits for another. */
+const AHEAD = 4
+
 type ReadTile = (column: number, row: number) => Promise<Buffer>
 
 /**
  * A slide without gaps between its levels: those the file lacks are made (JPEG, quality 90, 4:2:0, tiles of 256 pixels),
- * tile by tile, with some 50 MB of memory whatever the size of the slide. A slide that lacks none is returned as it is.
+ * tile by tile, with some 50 MB of memory whatever the size of the slide. All are made when the first tile of one is
+ * read, which waits for that; levels of the file can be read meanwhile. A slide that lacks none is returned as it is.
+ *
+ * Reading a tile of a level that has to be made throws {@link RelayFault} `bad_slide` when a tile cannot be decoded,
+ * `storage_full`, or the signal's reason when it is aborted.
  *
  * @param reader - Taken over, also when this fails.
- * @throws {RelayFault} `bad_slide` when a tile cannot be decoded; `storage_full`. The signal's reason when it is aborted.
  */
-export async function makePyramid(reader: SlideReader, { directory, signal, onProgress }: MakePyramidOptions): Promise<SlideReader> {
+export async function makePyramid(reader: SlideReader, options: MakePyramidOptions): Promise<SlideReader> {
   await using scope = new AsyncDisposableStack()
   scope.use(reader)
   const plan = planPyramid(reader.levels)
   const all = plan.reduce((sum, { kind, shape }) => sum + (kind === 'made' ? tilesOf(shape) : 0), 0)
-  if (all > 0 && (await hasMade(directory, all)) === undefined) {
-    await translated(makeAll(reader, plan, { directory, signal, onProgress: done => onProgress?.(done, all) }))
-  }
-  const made = all === 0 ? undefined : scope.use(await MadeTiles.find(directory, all))
-  const slide = all === 0 ? reader : new CompletedSlide(reader, plan, made)
+  const slide = all === 0 ? reader : new CompletedSlide(reader, plan, options, await MadeTiles.find(options.directory, all))
   scope.move()
   return slide
-}
-
-async function hasMade(directory: string, tiles: number): Promise<true | undefined> {
-  await using found = await MadeTiles.find(directory, tiles)
-  return found === undefined ? undefined : true
 }
 
 /** A full disk has a code of its own. */
@@ -71,6 +68,12 @@ async function makeAll(reader: SlideReader, plan: readonly PlannedLevel[], { dir
   await using writer = await MadeTilesWriter.open(directory)
   let source: { readonly shape: SlideLevel; readonly read: ReadTile } | undefined
   let done = 0
+  const ahead: Promise<Buffer>[] = []
+  const writeNext = async (): Promise<void> => {
+    const next = await ahead.shift()
+    if (next !== undefined) await writer.write(next)
+    onProgress(++done)
+  }
   for (const level of plan) {
     const first = done
     const columns = columnsOf(level.shape)
@@ -80,10 +83,14 @@ async function makeAll(reader: SlideReader, plan: readonly PlannedLevel[], { dir
       for (let row = 0; row < rowsOf(level.shape); row++) {
         for (let column = 0; column < columns; column++) {
           signal?.throwIfAborted()
-          await writer.write(await shrinker.make(level.shape, column, row))
-          onProgress(++done)
+          const tile = shrinker.make(level.shape, column, row)
+          // Heard where it is awaited; until then it is nobody's.
+          tile.catch(() => undefined)
+          ahead.push(tile)
+          if (ahead.length > AHEAD) await writeNext()
         }
       }
+      while (ahead.length > 0) await writeNext()
     }
     source = { shape: level.shape, read: level.kind === 'kept' ? (column, row) => reader.readTile(level.index, column, row) : (column, row) => writer.read(first + row * columns + column) }
   }
@@ -172,12 +179,16 @@ class CompletedSlide implements SlideReader {
   readonly withheld: readonly string[]
   readonly #reader: SlideReader
   readonly #plan: readonly PlannedLevel[]
-  readonly #made: MadeTiles | undefined
+  readonly #options: MakePyramidOptions
+  readonly #closing = new AbortController()
+  #made: Promise<MadeTiles> | undefined
 
-  constructor(reader: SlideReader, plan: readonly PlannedLevel[], made: MadeTiles | undefined) {
+  /** @param made - What an earlier run made; this one's from here on. */
+  constructor(reader: SlideReader, plan: readonly PlannedLevel[], options: MakePyramidOptions, made: MadeTiles | undefined) {
     this.#reader = reader
     this.#plan = plan
-    this.#made = made
+    this.#options = options
+    this.#made = made && Promise.resolve(made)
     this.format = reader.format
     this.levels = plan.map(({ shape }) => shape)
     this.micronsPerPixel = reader.micronsPerPixel
@@ -194,8 +205,7 @@ class CompletedSlide implements SlideReader {
     const columns = columnsOf(planned.shape)
     if (!Number.isInteger(column) || !Number.isInteger(row) || column < 0 || row < 0 || column >= columns || row >= rowsOf(planned.shape)) throw new RelayFault('out_of_range', 'no such tile')
     const before = this.#plan.slice(0, level).reduce((sum, { kind, shape }) => sum + (kind === 'made' ? tilesOf(shape) : 0), 0)
-    if (this.#made === undefined) throw new Error('made levels have their tiles')
-    return this.#made.read(before + row * columns + column)
+    return (await this.#allMade()).read(before + row * columns + column)
   }
 
   async readTiles(level: number, positions: readonly TilePosition[]): Promise<Buffer[]> {
@@ -203,8 +213,32 @@ class CompletedSlide implements SlideReader {
     return planned?.kind === 'kept' ? readManyTiles(this.#reader, planned.index, positions) : readManyTiles({ readTile: (_, column, row) => this.readTile(level, column, row) }, level, positions)
   }
 
+  #allMade(): Promise<MadeTiles> {
+    if (this.#made === undefined) {
+      const made = this.#make()
+      this.#made = made
+      // What failed is tried again when it is read again.
+      made.catch(() => {
+        if (this.#made === made) this.#made = undefined
+      })
+    }
+    return this.#made
+  }
+
+  async #make(): Promise<MadeTiles> {
+    const { directory, onProgress, signal } = this.#options
+    const { signal: closing } = this.#closing
+    const all = this.#plan.reduce((sum, { kind, shape }) => sum + (kind === 'made' ? tilesOf(shape) : 0), 0)
+    await translated(makeAll(this.#reader, this.#plan, { directory, signal: signal === undefined ? closing : AbortSignal.any([signal, closing]), onProgress: done => onProgress?.(done, all) }))
+    const made = await MadeTiles.find(directory, all)
+    if (made === undefined) throw new Error('what was made is there')
+    return made
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#made?.[Symbol.asyncDispose]()
+    this.#closing.abort(new RelayFault('unavailable', 'the slide is closed'))
+    const made = await this.#made?.catch(() => undefined)
+    await made?.[Symbol.asyncDispose]()
     await this.#reader[Symbol.asyncDispose]()
   }
 }

@@ -27,7 +27,7 @@ export interface SlidePreparationOptions {
   readonly onProgress?: ((done: number, total: number) => void) | undefined
 }
 
-/** Reads a slide that has no names any more, level by level, the coarsest first, and proves each by a signed head. Owns the tiles. */
+/** Reads a slide that has no names any more, level by level, the coarsest first, those of the file beside those that are made, and proves each by a signed head. Owns the tiles. */
 export class SlidePreparation implements PreparedSlide {
   readonly structure: SlideStructure
   readonly structureBytes: Buffer
@@ -36,7 +36,7 @@ export class SlidePreparation implements PreparedSlide {
   readonly #structureSha: Sha256
   readonly #roots = new Map<number, Sha256>()
   #done = 0
-  /** The level that is being written to the cache. */
+  /** The levels that are being written to the cache, one after the other. */
   #keeping: Promise<void> = Promise.resolve()
 
   constructor(options: SlidePreparationOptions) {
@@ -49,18 +49,26 @@ export class SlidePreparation implements PreparedSlide {
 
   async *levels(signal: AbortSignal): AsyncGenerator<PreparedLevel> {
     this.#done = 0
-    let level = this.structure.levels.length - 1
-    let next = this.#level(level, signal)
-    while (level >= 0) {
-      const prepared = await next
+    const coarsestFirst = this.structure.levels.map((shape, level) => ({ level, isMade: shape.isMade })).reverse()
+    // Levels of the file need not wait for those that are being made.
+    const lanes = [true, false].map(isMade => coarsestFirst.filter(level => level.isMade === isMade).map(({ level }) => level))
+    const underWay = new Map<number[], Promise<{ readonly lane: number[]; readonly prepared: PreparedLevel }>>()
+    const start = (lane: number[]): void => {
+      const level = lane.shift()
+      underWay.delete(lane)
+      if (level === undefined) return
+      const next = this.#level(level, signal).then(prepared => ({ lane, prepared }))
+      // That it failed is heard when it is its turn.
+      next.catch(() => undefined)
+      underWay.set(lane, next)
+    }
+    for (const lane of lanes) start(lane)
+    while (underWay.size > 0) {
+      const { lane, prepared } = await Promise.race(underWay.values())
       signal.throwIfAborted()
-      this.#roots.set(level, Buffer.from(prepared.index.root).toString('hex') as Sha256)
-      level--
-      if (level >= 0) {
-        // The next one is read while this one leaves; that it failed is heard when it is its turn.
-        next = this.#level(level, signal)
-        next.catch(() => undefined)
-      }
+      this.#roots.set(prepared.level, Buffer.from(prepared.index.root).toString('hex') as Sha256)
+      // The next one is read while this one leaves.
+      start(lane)
       yield prepared
     }
     await this.#keeping
@@ -115,9 +123,8 @@ export class SlidePreparation implements PreparedSlide {
     const { slideId } = this.structure
     const root = Buffer.from(index.root).toString('hex') as Sha256
     const head = await this.#options.key.signLevel({ slideId, level, tiles, root, index: sha256Of(indexBytes), structure: this.#structureSha })
-    await this.#keeping
     // A level may leave before the disk has it: read again after a crash, it has the same index and head.
-    this.#keeping = this.#options.cache?.put(level, { indexBytes, head }) ?? Promise.resolve()
+    this.#keeping = this.#keeping.then(() => this.#options.cache?.put(level, { indexBytes, head }))
     this.#keeping.catch(() => undefined)
     return { level, index, indexBytes, head }
   }

@@ -18,7 +18,7 @@ export interface PreparedSlide extends AsyncDisposable {
   /** As it is sent. */
   readonly structureBytes: Buffer
   readonly key: ScannerKey
-  /** Reads levels, the coarsest first, and yields each as soon as it is known. May be called again after an abort. @throws {RelayFault} `bad_slide`. */
+  /** Reads levels, the coarsest first, and yields each as soon as it is known: one that has to be made may come after finer ones. May be called again after an abort. @throws {RelayFault} `bad_slide`. */
   levels(signal: AbortSignal): AsyncIterable<PreparedLevel>
   /** The bytes of a chunk, read again from the file. @throws {RelayFault} `bad_slide` when the file is another one by now. */
   readChunk(level: PreparedLevel, chunk: number): Promise<Buffer>
