@@ -107,6 +107,27 @@ t.test('tiles that are read in batches, or on another thread, make the same leve
   t.same(built, [1, 0])
 })
 
+t.test('levels of the file do not wait for those that are made, but for finer ones than they are made from', async t => {
+  const levels = [level(7000, 5000), level(1750, 1250), { ...level(437, 312), isMade: true }]
+  const [made, began] = [Promise.withResolvers<undefined>(), new Set<number>()]
+  const slide = new SlidePreparation({ structure: { ...structure, levels }, key, tiles: {
+    readTile: async (of, position) => {
+      began.add(of)
+      if (of === 2) await made.promise
+      return tileBytes(of, position)
+    },
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  } })
+  const ready = slide.levels(new AbortController().signal)
+  t.equal((await ready.next()).value?.level, 1)
+  t.same([...began].sort(), [1, 2])
+  made.resolve(undefined)
+  t.equal((await ready.next()).value?.level, 2)
+  t.equal((await ready.next()).value?.level, 0)
+  t.ok((await ready.next()).done)
+  t.equal((await verifySlideHead(await slide.head(), slide.key)).roots.length, 3)
+})
+
 t.test('a level that cannot be kept for later fails the slide, after it left', async t => {
   const full = new RelayFault('storage_full', 'no room')
   const tiles = { readTile: (of: number, position: TilePosition) => Promise.resolve(tileBytes(of, position)), [Symbol.asyncDispose]: () => Promise.resolve() }

@@ -27,6 +27,9 @@ export interface SlidePreparationOptions {
   readonly onProgress?: ((done: number, total: number) => void) | undefined
 }
 
+/** Levels that are made of no more tiles take some seconds. */
+const QUICKLY_MADE_TILES = 2000
+
 /** Reads a slide that has no names any more, level by level, the coarsest first, those of the file beside those that are made, and proves each by a signed head. Owns the tiles. */
 export class SlidePreparation implements PreparedSlide {
   readonly structure: SlideStructure
@@ -54,9 +57,10 @@ export class SlidePreparation implements PreparedSlide {
     const lanes = [true, false].map(isMade => coarsestFirst.filter(level => level.isMade === isMade).map(({ level }) => level))
     const underWay = new Map<number[], Promise<{ readonly lane: number[]; readonly prepared: PreparedLevel }>>()
     const start = (lane: number[]): void => {
-      const level = lane.shift()
+      const [level] = lane
       underWay.delete(lane)
-      if (level === undefined) return
+      if (level === undefined || this.#waitsForMaking(level)) return
+      lane.shift()
       const next = this.#level(level, signal).then(prepared => ({ lane, prepared }))
       // That it failed is heard when it is its turn.
       next.catch(() => undefined)
@@ -69,6 +73,7 @@ export class SlidePreparation implements PreparedSlide {
       this.#roots.set(prepared.level, Buffer.from(prepared.index.root).toString('hex') as Sha256)
       // The next one is read while this one leaves.
       start(lane)
+      for (const other of lanes) if (!underWay.has(other)) start(other)
       yield prepared
     }
     await this.#keeping
@@ -104,6 +109,18 @@ export class SlidePreparation implements PreparedSlide {
   async #level(level: number, signal: AbortSignal): Promise<PreparedLevel> {
     signal.throwIfAborted()
     return (await this.#cached(level)) ?? (await this.#prepare(level, signal))
+  }
+
+  /** Whether a level of the file is left until coarser ones are made from one that is coarser still: what is seen first would be made more slowly beside it. */
+  #waitsForMaking(level: number): boolean {
+    const { levels } = this.structure
+    if (levels[level]?.isMade === true) return false
+    return levels.some((shape, made) => {
+      if (!shape.isMade || this.#roots.has(made)) return false
+      const source = levels.findLastIndex((other, index) => index < made && !other.isMade)
+      const from = levels[source]
+      return source > level && from !== undefined && tilesOf(from) <= QUICKLY_MADE_TILES
+    })
   }
 
   async #cached(level: number): Promise<PreparedLevel | undefined> {

@@ -42,6 +42,15 @@ t.test('what viewers want need not wait for room among what they do not', async 
   t.same(places(send).slice(0, 2), ['0/50', '0/51'])
 })
 
+t.test('nor do coarse chunks that viewers want', async t => {
+  const plan = planOf()
+  plan.addLevel(1, level(1, 3))
+  t.same(places(plan.step(millis(0), 2).send), ['1/0', '1/1'])
+  plan.addLevel(2, level(2, 1, KIB))
+  plan.want(want(1, [2, 0]))
+  t.same(places(plan.step(millis(1), 2).send), ['2/0'])
+})
+
 t.test('the newest want wins, and an older one that arrives late changes nothing', async t => {
   const plan = planOf({ coarseBytes: bytes(0) })
   plan.addLevel(0, level(0, 9))

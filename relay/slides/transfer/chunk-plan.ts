@@ -257,9 +257,10 @@ export class ChunkPlan {
       coarse++
     }
     const first = firstPending(levels.slice(0, coarse))
-    const wanted = first === undefined ? this.#nextWanted() : undefined
-    const entry = first ?? wanted ?? firstPending(levels.slice(coarse))
-    return entry && { entry, isUrgent: first !== undefined || wanted !== undefined, isWanted: wanted !== undefined }
+    const entry = first ?? this.#nextWanted() ?? firstPending(levels.slice(coarse))
+    if (entry === undefined) return undefined
+    const isWanted = this.#wanted.chunks.some(({ level, chunk }) => this.#levels.get(level)?.entries[chunk] === entry)
+    return { entry, isUrgent: first !== undefined || isWanted, isWanted }
   }
 
   #nextWanted(): Entry | undefined {
