@@ -38,10 +38,11 @@ class FakeNode implements SlideDoor, ChunkCarrier {
     this.structure = structureBytes
   }
 
-  async putLevel(_slideId: SlideId, level: PreparedLevel): Promise<void> {
+  async putLevel(slideId: SlideId, level: PreparedLevel): Promise<Uint8Array> {
     const known = this.levels.get(level.level)
     if (known !== undefined && known.head !== level.head) throw new RelayFault('conflict', 'another head')
     this.levels.set(level.level, level)
+    return this.missing(slideId, level.level)
   }
 
   async missing(_slideId: SlideId, level: number): Promise<Uint8Array> {

@@ -57,8 +57,9 @@ export function addScannerRoutes(app: FastifyInstance, { access, receiver, metri
   app.put('/:id/levels/:level', { ...admitted, bodyLimit: RECEIVER_LIMITS.indexBytes }, async (request, reply) => {
     const { id, level } = parsePart(LevelPath, request.params)
     const head = parsePart(LevelHeadHeader, request.headers['kenkyo-head'])
-    await receiver.putLevel(await scanner(request), id, level, bodyOf(request), head)
-    return reply.code(204).send()
+    const grant = await scanner(request)
+    await receiver.putLevel(grant, id, level, bodyOf(request), head)
+    return reply.type('application/octet-stream').send(Buffer.from(receiver.missing(grant, id, level)))
   })
 
   app.get('/:id/levels/:level/missing', async (request, reply) => {

@@ -31,9 +31,9 @@ export class HttpDoor implements SlideDoor, Disposable {
     await this.#send({ method: 'POST', path: '/slides', headers: JSON_BODY, body }, signal)
   }
 
-  async putLevel(slideId: SlideId, { level, head, indexBytes }: PreparedLevel, signal: AbortSignal): Promise<void> {
+  async putLevel(slideId: SlideId, { level, head, indexBytes }: PreparedLevel, signal: AbortSignal): Promise<Uint8Array> {
     const headers = { 'content-type': 'application/octet-stream', 'kenkyo-head': head }
-    await this.#send({ method: 'PUT', path: `/slides/${slideId}/levels/${level}`, headers, body: indexBytes }, signal)
+    return this.#send({ method: 'PUT', path: `/slides/${slideId}/levels/${level}`, headers, body: indexBytes }, signal)
   }
 
   missing(slideId: SlideId, level: number, signal: AbortSignal): Promise<Uint8Array> {

@@ -21,8 +21,9 @@ export class LocalTransfer implements SlideDoor, ChunkCarrier {
     await this.#receiver.announce(this.#source, structureBytes, key)
   }
 
-  putLevel(slideId: SlideId, { level, indexBytes, head }: PreparedLevel): Promise<void> {
-    return this.#receiver.putLevel(this.#source, slideId, level, indexBytes, head)
+  async putLevel(slideId: SlideId, { level, indexBytes, head }: PreparedLevel): Promise<Uint8Array> {
+    await this.#receiver.putLevel(this.#source, slideId, level, indexBytes, head)
+    return this.missing(slideId, level)
   }
 
   async missing(slideId: SlideId, level: number): Promise<Uint8Array> {

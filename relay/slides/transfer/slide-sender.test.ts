@@ -31,17 +31,21 @@ function farEnd(fail: (call: string) => void = () => undefined) {
     calls.push(name)
     fail(name)
   }
+  const missing = (level: number): Uint8Array => {
+    const bitmap = new Uint8Array(Math.ceil(names.get(level)!.length / 8))
+    for (const [chunk, name] of names.get(level)!.entries()) if (!here.has(name)) bitmap[chunk >> 3]! |= 1 << (chunk & 7)
+    return bitmap
+  }
   const door: SlideDoor = {
     announce: () => call('announce'),
     putLevel: async (_id, { level, index }) => {
       await call('putLevel')
       names.set(level, [...index.entries()].map(({ sha256 }) => sha256))
+      return missing(level)
     },
     missing: async (_id, level) => {
       await call('missing')
-      const bitmap = new Uint8Array(Math.ceil(names.get(level)!.length / 8))
-      for (const [chunk, name] of names.get(level)!.entries()) if (!here.has(name)) bitmap[chunk >> 3]! |= 1 << (chunk & 7)
-      return bitmap
+      return missing(level)
     },
     wanted: (_id, _after, aborted) => new Promise((_resolve, reject) => aborted.addEventListener('abort', () => reject(aborted.reason as Error), { once: true })),
     complete: () => call('complete'),

@@ -117,8 +117,7 @@ export class SlideSender {
     const { slideId } = slide.structure
     for await (const level of slide.levels(signal)) {
       await announced
-      await this.#persist(() => door.putLevel(slideId, level, signal), signal)
-      const missing = await this.#persist(() => door.missing(slideId, level.level, signal), signal)
+      const missing = await this.#persist(() => door.putLevel(slideId, level, signal), signal)
       this.#levels.set(level.level, level)
       this.#plan.addLevel(level.level, [...level.index.entries()])
       this.#plan.learnMissing(level.level, missing)

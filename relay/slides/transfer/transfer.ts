@@ -36,7 +36,8 @@ export interface WantedChunks {
 /** What a sender asks of the node besides chunks. All may be repeated. */
 export interface SlideDoor {
   announce(slide: Pick<PreparedSlide, 'structureBytes' | 'key'>, signal: AbortSignal): Promise<void>
-  putLevel(slideId: SlideId, level: PreparedLevel, signal: AbortSignal): Promise<void>
+  /** @returns As {@link missing}. */
+  putLevel(slideId: SlideId, level: PreparedLevel, signal: AbortSignal): Promise<Uint8Array>
   /** One bit per chunk of the level, bit 0 of byte 0 first; set: missing. */
   missing(slideId: SlideId, level: number, signal: AbortSignal): Promise<Uint8Array>
   /** Waits until something other than `after` is wanted, some seconds at most. */
