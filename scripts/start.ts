@@ -1,7 +1,8 @@
 /**
  * `npm start`: a node on this machine and a demo microscope that streams real 8K to it.
  *
- * Arguments go to the capture agent: `npm start -- --source pattern` shows the test card instead.
+ * Arguments go to the capture agent: `npm start -- --source pattern` shows the test card instead,
+ * `npm start -- --slide FILE` a whole slide under a simulated microscope.
  */
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -82,6 +83,8 @@ async function main(args: readonly string[], stop: AbortSignal): Promise<void> {
   const log = createLogger({ level: config.logLevel, program: 'node' })
   const captureArgs = args.some(arg => /^--source(=|$)/.test(arg))
     ? args
+    : args.some(arg => /^--slide(=|$)/.test(arg))
+    ? ['--source', 'slide', ...args]
     : ['--source', 'recording', '--loop', '--input', await demoRecording({ onProgress: say, signal: stop }), ...args]
   await using node = await openNode(config, log)
   const invite = (role: 'viewer' | 'microscope', lifetimeSeconds: number): Promise<string> =>

@@ -66,4 +66,6 @@ export interface SourcePlan {
   readonly stage?: StageControl
   /** @throws {RelayFault} when it cannot start now. */
   open(onFrame: (frame: EncodedFrame) => void, signal: AbortSignal): Promise<FrameSource>
+  /** Gives back what the plan holds. After its last source has ended. */
+  close?(): Promise<void>
 }

@@ -29,6 +29,8 @@ Examples:
     kenkyo capture --invitation-file invitation.txt --source file --input scan.ts --loop
   A simulated microscope that viewers can steer:
     kenkyo capture --invitation-file invitation.txt --source stage
+  A whole slide under a simulated microscope; or, by its id, one of the node's store:
+    kenkyo capture --invitation-file invitation.txt --source slide --slide biopsy.svs
   A 4K camera, encoded by an NVIDIA card:
     kenkyo capture --invitation-file invitation.txt --source device --input /dev/video0 \\
       --input-options '-f v4l2 -input_format nv12 -video_size 3840x2160 -framerate 30' \\
@@ -43,7 +45,7 @@ driver): use fewer, larger tiles there (--columns 3 --rows 2).`
 function withSourceOptions(command: Command): Command {
   return command
     .option('--config <file>', 'JSON file with any of these settings, in camelCase')
-    .option('--source <kind>', 'pattern (test card), file, device, recording or stage (a simulated microscope that can be steered) (default pattern)')
+    .option('--source <kind>', 'pattern (test card), file, device, recording, stage (a simulated microscope that can be steered) or slide (the same with a whole slide) (default pattern)')
     .option('--input <input>', 'path of the file or recording; what ffmpeg takes after -i, for a device')
     .option('--input-options <words>', 'ffmpeg options before -i, for a file or device')
     .option('--width <pixels>', 'width of the test card, simulated or device image (default 7680)')
@@ -62,6 +64,7 @@ function withSourceOptions(command: Command): Command {
     .option('--preset <name>', "the encoder's preset (default superfast, for libx264)")
     .option('--threads <n>', 'threads per encoder (default 1)')
     .option('--specimen <kind>', 'what lies on the stage: tissue or calibration (default tissue)')
+    .option('--slide <slide>', "whole slide on the stage: a file, or the id of one in the node's store")
     .option('--spare-encoders <n>', 'encoders of each kind that a stage keeps started for tiles that come into view (default 4)')
     .option('--loop', 'begin a file or recording again at its end, for ever')
     .option('--ffmpeg <path>', "ffmpeg to run (default: ffmpeg-static's, else the system's)")
@@ -87,7 +90,9 @@ async function runAgent(settings: AgentSettings): Promise<void> {
   const log = createLogger({ level: settings.logLevel, program: 'capture' })
   const signal = stopSignal()
   const address = await findInvitation(settings)
-  const plan = await planSource(settings, { clock: systemClock, log })
+  const plan = await planSource(settings, { clock: systemClock, log, node: address })
+  await using scope = new AsyncDisposableStack()
+  scope.defer(async () => plan.close?.())
   const { pyramid } = plan
   log.info(
     { source: plan.kind, width: pyramid.width, height: pyramid.height, framesPerSecond: pyramid.framesPerSecond, columns: pyramid.columns, rows: pyramid.rows },

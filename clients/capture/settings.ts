@@ -15,7 +15,7 @@ const words = z.string().transform(text => text.split(/\s+/).filter(word => word
 
 /** What every way of running the capture agent shares: the source, and how it is encoded. */
 export const SourceSettings = z.strictObject({
-  source: z.enum(['pattern', 'file', 'device', 'recording', 'stage']).default('pattern'),
+  source: z.enum(['pattern', 'file', 'device', 'recording', 'stage', 'slide']).default('pattern'),
   /** A path, for `file` and `recording`; what ffmpeg's `-i` takes, for `device`. */
   input: z.string().min(1).optional(),
   /** Options before `-i`, for `file` and `device`. */
@@ -42,6 +42,8 @@ export const SourceSettings = z.strictObject({
   threads: numeric(z.int().min(0).max(64)).default(1),
   /** What lies under the simulated microscope. */
   specimen: z.enum(['tissue', 'calibration']).default('tissue'),
+  /** A whole slide to put under it, for `slide`: a path, or the id of one in the node's store. */
+  slide: z.string().min(1).optional(),
   /** Encoders of each kind that a simulated microscope keeps started for tiles that come into view. */
   spareEncoders: numeric(z.int().min(0).max(16)).default(4),
   loop: flag().default(false),
@@ -79,7 +81,10 @@ export const RecordSettings = SourceSettings.extend({
 export type RecordSettings = z.infer<typeof RecordSettings>
 
 /** The frame rate that was asked for, or that a source has without: what software encodes of a viewport, or what screens show. */
-export const declaredRate = ({ framesPerSecond, source }: SourceSettings): number => framesPerSecond ?? (source === 'stage' ? 15 : 30)
+export const declaredRate = ({ framesPerSecond, source }: SourceSettings): number => framesPerSecond ?? (isSimulated(source) ? 15 : 30)
+
+/** Whether a source is a simulated microscope, which makes only what is watched. */
+export const isSimulated = (source: SourceSettings['source']): boolean => source === 'stage' || source === 'slide'
 
 /** The encoder's share of the settings. */
 export const encoderSettings = (settings: SourceSettings): EncoderSettings => ({
@@ -96,10 +101,11 @@ export const encoderSettings = (settings: SourceSettings): EncoderSettings => ({
  */
 export function refuseContradictions(settings: SourceSettings): void {
   const mistakes: string[] = []
-  const isDrawn = settings.source === 'pattern' || settings.source === 'stage'
-  if (isDrawn && settings.input !== undefined) mistakes.push(`--input: the ${settings.source} source takes none`)
-  if (!isDrawn && settings.input === undefined) mistakes.push(`--input: the ${settings.source} source needs one`)
-  if (settings.source === 'stage' && settings.whole !== 'none') mistakes.push('--whole: the stage source has no such stream')
-  if (settings.source === 'stage' && 'output' in settings) mistakes.push('--source: the stage source makes only what is watched, and cannot be recorded')
+  const takesInput = settings.source !== 'pattern' && !isSimulated(settings.source)
+  if (!takesInput && settings.input !== undefined) mistakes.push(`--input: the ${settings.source} source takes none`)
+  if (takesInput && settings.input === undefined) mistakes.push(`--input: the ${settings.source} source needs one`)
+  if ((settings.source === 'slide') !== (settings.slide !== undefined)) mistakes.push('--slide: goes with the slide source, which needs one')
+  if (isSimulated(settings.source) && settings.whole !== 'none') mistakes.push(`--whole: the ${settings.source} source has no such stream`)
+  if (isSimulated(settings.source) && 'output' in settings) mistakes.push(`--source: the ${settings.source} source makes only what is watched, and cannot be recorded`)
   if (mistakes.length > 0) throw new RelayFault('bad_config', mistakes.join('\n'))
 }

@@ -2,30 +2,30 @@ import { millis } from '../../relay/wire/units.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { CELL_HEIGHT, CELL_WIDTH } from './calibration-layout.ts'
 import { drawCalibrationSlide } from './calibration-slide.ts'
+import { objectivesOf } from './optics.ts'
 import { SimulatedStage } from './simulated-stage.ts'
 import { Specimen } from './specimen.ts'
 import { drawTissueSlide } from './tissue-slide.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
 import type { Logger } from '../../relay/runtime/log.ts'
-import type { Rendition } from '../../relay/wire/pyramid.ts'
 import type { Stage } from '../../relay/wire/stage.ts'
-import type { SpecimenView } from './specimen.ts'
-import type { StagePlace } from './stage-model.ts'
+import type { Optics } from './optics.ts'
+import type { VisibleSpecimen } from './specimen.ts'
 
 /** Micrometres of the slide per pixel of the specimen at its full resolution. */
 export const SPECIMEN_MICROMETRES_PER_PIXEL = 0.25
 
-/** The turret: how often the specimen's resolution is halved for each objective, and how far from the best focus it still looks sharp. */
-const TURRET = [
-  { name: '5x', level: 2, depthMicrometres: 24 },
-  { name: '10x', level: 1, depthMicrometres: 8 },
-  { name: '20x', level: 0, depthMicrometres: 2 },
-  { name: '40x', level: -1, depthMicrometres: 1 },
-] as const
+const OPTICS: Optics = {
+  micrometresPerPixel: SPECIMEN_MICROMETRES_PER_PIXEL,
+  turret: [
+    { name: '5x', level: 2, depthMicrometres: 24 },
+    { name: '10x', level: 1, depthMicrometres: 8 },
+    { name: '20x', level: 0, depthMicrometres: 2 },
+    { name: '40x', level: -1, depthMicrometres: 1 },
+  ],
+}
 const START_OBJECTIVE = '20x'
 const FOCUS_TRAVEL = 100
-/** The greatest defocus, in halvings of the resolution; with the coarsest objective it ends at the coarsest level. */
-const MOST_BLUR = 3
 /** An overview of the coarsest objective must not be coarser than the slide is kept in. */
 const MOST_OVERVIEW_SHRINK = 8
 /** The slide is larger than the image by this. */
@@ -34,9 +34,10 @@ const SLIDE_MARGIN = 1.25
 const TISSUE_PERIODS = 10
 const PROGRESS_INTERVAL = millis(2000)
 
-/** What {@link openMicroscope} makes. */
+/** A specimen under a stage, seen through objectives. */
 export interface SimulatedMicroscope {
-  readonly specimen: Specimen
+  readonly specimen: VisibleSpecimen
+  readonly optics: Optics
   readonly stage: SimulatedStage
 }
 
@@ -63,9 +64,8 @@ export async function openMicroscope(options: MicroscopeOptions): Promise<Simula
     y: { min: 0, max: periods * height * SPECIMEN_MICROMETRES_PER_PIXEL },
     focus: { min: -FOCUS_TRAVEL, max: FOCUS_TRAVEL },
   }
-  const objectives = TURRET.map(({ name, level }) => ({ name, micrometresPerPixel: SPECIMEN_MICROMETRES_PER_PIXEL * 2 ** level }))
   const start = { x: travel.x.max / 2, y: travel.y.max / 2, focus: 0, objective: START_OBJECTIVE }
-  return { specimen: new Specimen(slide), stage: new SimulatedStage({ objectives, travel, start }) }
+  return { specimen: new Specimen(slide), optics: OPTICS, stage: new SimulatedStage({ objectives: objectivesOf(OPTICS), travel, start }) }
 }
 
 function progressLogger({ clock, log }: MicroscopeOptions): (share: number) => void {
@@ -90,30 +90,4 @@ export function overviewShrink(width: number, height: number, most: number): num
     throw new RelayFault('bad_config', `a simulated image of ${width}x${height} has no overview of a ${shrink}th of its size: use multiples of ${2 * shrink}`)
   }
   return shrink
-}
-
-/** How many halvings of the resolution a defocus costs under an objective. */
-export function blurOf({ focus, objective }: Pick<StagePlace, 'focus' | 'objective'>): number {
-  const { depthMicrometres } = turretEntry(objective)
-  const depths = Math.abs(focus) / depthMicrometres
-  return depths <= 1 ? 0 : Math.min(MOST_BLUR, Math.ceil(Math.log2(depths)))
-}
-
-/**
- * What of the specimen a rendition shows while the stage is at a place. Renditions of less than full
- * resolution stand at the nearest of their own pixels, up to half of one off.
- */
-export function viewOf(place: StagePlace, image: { readonly width: number; readonly height: number }, { region, width, height }: Rendition): SpecimenView {
-  const { level } = turretEntry(place.objective)
-  const micrometresPerPixel = SPECIMEN_MICROMETRES_PER_PIXEL * 2 ** level
-  const shrink = 2 ** Math.round(Math.log2(region.width / width))
-  const x = Math.round(place.x / micrometresPerPixel) - image.width / 2 + region.x
-  const y = Math.round(place.y / micrometresPerPixel) - image.height / 2 + region.y
-  return { level: level + Math.log2(shrink), x: Math.round(x / shrink), y: Math.round(y / shrink), width, height, detail: level + blurOf(place) }
-}
-
-function turretEntry(name: string): (typeof TURRET)[number] {
-  const entry = TURRET.find(candidate => candidate.name === name)
-  if (entry === undefined) throw new Error(`there is no ${name} objective`)
-  return entry
 }

@@ -1,5 +1,5 @@
 import { planPyramid } from '../../relay/wire/pyramid.ts'
-import { MAX_GRID } from '../../relay/wire/ids.ts'
+import { MAX_GRID, SlideId } from '../../relay/wire/ids.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { renditionBitrate } from './encoder-arguments.ts'
 import { findFfmpeg } from './ffmpeg-binaries.ts'
@@ -10,20 +10,27 @@ import { probeVideo } from './probe.ts'
 import { loadRecording } from './recording.ts'
 import { RecordingSource } from './recording-source.ts'
 import { openMicroscope, overviewShrink } from './simulated-microscope.ts'
+import { openSlideMicroscope } from './slide/slide-microscope.ts'
 import { StageSource } from './stage-source.ts'
 import { declaredRate, encoderSettings } from './settings.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
 import type { Logger } from '../../relay/runtime/log.ts'
+import type { NodeAddress } from '../../relay/runtime/invitation-link.ts'
 import type { Pyramid } from '../../relay/wire/pyramid.ts'
 import type { SourcePlan } from './encoded-frame.ts'
 import type { FfmpegBinaries } from './ffmpeg-binaries.ts'
 import type { EncoderInput } from './ffmpeg-encoder.ts'
 import type { SourceSettings } from './settings.ts'
+import type { SimulatedMicroscope } from './simulated-microscope.ts'
+import type { SlidePlace } from './slide/block-worker.ts'
+import type { SlideMicroscope } from './slide/slide-microscope.ts'
 
 /** What sources stand on. */
 export interface SourceContext {
   readonly clock: Clock
   readonly log: Logger
+  /** The node that slides are fetched from, where there is one. */
+  readonly node?: Pick<NodeAddress, 'origin' | 'invitation'> | undefined
 }
 
 /** The size a tile is made near to, in pixels: an HD viewport touches few of them, and HD decoders are everywhere. */
@@ -77,6 +84,8 @@ export async function planSource(settings: SourceSettings, context: SourceContex
       return planRecording(settings, context)
     case 'stage':
       return planStage(settings, context)
+    case 'slide':
+      return planSlide(settings, context)
     default:
       return settings.source satisfies never
   }
@@ -146,12 +155,31 @@ async function planRecording(settings: SourceSettings, { clock }: SourceContext)
   }
 }
 
-async function planStage(settings: SourceSettings, { clock, log }: SourceContext): Promise<SourcePlan> {
-  const { width, height, specimen: kind, spareEncoders } = settings
+async function planStage(settings: SourceSettings, context: SourceContext): Promise<SourcePlan> {
+  const { clock, log } = context
+  const { width, height, specimen: kind } = settings
+  return planMicroscope(settings, context, () => openMicroscope({ width, height, kind, log, clock }))
+}
+
+async function planSlide(settings: SourceSettings, context: SourceContext): Promise<SourcePlan> {
+  let opened: SlideMicroscope | undefined
+  const plan = await planMicroscope(settings, context, async () => (opened = await openSlideMicroscope(slidePlace(settings.slide ?? '', context), context.log)))
+  return { ...plan, close: async () => opened?.[Symbol.asyncDispose]() }
+}
+
+function slidePlace(slide: string, { node }: SourceContext): SlidePlace {
+  const slideId = SlideId.safeParse(slide)
+  if (!slideId.success) return { kind: 'file', path: slide }
+  if (node === undefined) throw new RelayFault('bad_config', '--slide: a slide of the store needs a node')
+  return { kind: 'node', origin: node.origin, invitation: node.invitation, slideId: slideId.data }
+}
+
+async function planMicroscope(settings: SourceSettings, { clock, log }: SourceContext, open: () => Promise<SimulatedMicroscope>): Promise<SourcePlan> {
+  const { width, height, source: kind, spareEncoders } = settings
   const overviewWidth = width / overviewShrink(width, height, settings.overviewWidth)
   const pyramid = pyramidFor({ ...settings, overviewWidth }, width, height, declaredRate(settings))
   const { ffmpeg: ffmpegPath } = await findFfmpeg(settings)
-  const { specimen, stage } = await openMicroscope({ width, height, kind, log, clock })
-  const options = { pyramid, specimen, stage, settings: encoderSettings(settings), spareEncoders, ffmpegPath, clock, log }
-  return { kind: 'stage', pyramid, stage, open: (onFrame, signal) => StageSource.open(options, onFrame, signal) }
+  const microscope = await open()
+  const options = { pyramid, microscope, settings: encoderSettings(settings), spareEncoders, ffmpegPath, clock, log }
+  return { kind, pyramid, stage: microscope.stage, open: (onFrame, signal) => StageSource.open(options, onFrame, signal) }
 }

@@ -21,13 +21,26 @@ export interface SpecimenView {
   readonly detail: number
 }
 
+/** What lies under an objective. */
+export interface VisibleSpecimen {
+  /**
+   * Gets ready to draw these views, where that takes time.
+   *
+   * @returns Whether {@link draw} shows all of them in full detail now; it may be called in any case.
+   */
+  prepare?(views: readonly SpecimenView[]): boolean
+  /** Draws a view into `target` as one I420 picture. Never waits. */
+  draw(view: SpecimenView, target: Uint8Array): void
+}
+
 /** Levels that a slide is kept in, besides the full one. */
 export const COARSEST_LEVEL = 5
 
 /** Sizes of slides are multiples of this, so that chroma can be halved down to the coarsest level. */
 export const SLIDE_MULTIPLE = 2 ** (COARSEST_LEVEL + 1)
 
-interface Plane {
+/** Pixels of one component, rows from the top. */
+export interface Plane {
   readonly width: number
   readonly height: number
   readonly pixels: Uint8Array
@@ -56,7 +69,7 @@ const planesOf = ({ width, height, luma, cb, cr }: I420Picture): readonly Plane[
  * interpolation: a defocus has as many strengths as there are levels, and costs no convolution.
  * Chroma of a view at an odd position is half a pixel off.
  */
-export class Specimen {
+export class Specimen implements VisibleSpecimen {
   readonly width: number
   readonly height: number
   readonly #levels: readonly (readonly Plane[])[]
@@ -89,7 +102,8 @@ export class Specimen {
   }
 }
 
-interface PlaneWindow {
+/** A rectangle of a plane. */
+export interface PlaneWindow {
   readonly x: number
   readonly y: number
   readonly width: number
@@ -130,7 +144,7 @@ function copyWrapped(plane: Plane, window: PlaneWindow, target: Uint8Array): voi
  * The centre of enlarged pixel X lies at (2X + 1 - f) / 2f pixels of the plane, f being 2^doublings;
  * whole part and fraction of that are bits of one integer.
  */
-function enlarge(plane: Plane, window: PlaneWindow, doublings: number, target: Uint8Array): void {
+export function enlarge(plane: Plane, window: PlaneWindow, doublings: number, target: Uint8Array): void {
   const factor = 1 << doublings
   const bits = doublings + 1
   const mask = 2 * factor - 1

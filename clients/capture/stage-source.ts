@@ -5,7 +5,7 @@ import { millis, VIDEO_CLOCK_RATE } from '../../relay/wire/units.ts'
 import { EncoderRoster } from './encoder-roster.ts'
 import { LoopbackSocket } from './loopback-socket.ts'
 import { RTP_HEADER_BYTES } from './rtp-packet.ts'
-import { viewOf } from './simulated-microscope.ts'
+import { viewOf } from './optics.ts'
 import { TileEncoderPool } from './tile-encoder-pool.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
 import type { Logger } from '../../relay/runtime/log.ts'
@@ -15,16 +15,14 @@ import type { Demand } from '../../relay/wire/signaling.ts'
 import type { Millis } from '../../relay/wire/units.ts'
 import type { EncodedFrame, FrameSource, SourceEnd } from './encoded-frame.ts'
 import type { EncoderSettings } from './encoder-arguments.ts'
-import type { SimulatedStage } from './simulated-stage.ts'
-import type { Specimen } from './specimen.ts'
+import type { SimulatedMicroscope } from './simulated-microscope.ts'
 import type { StagePlace } from './stage-model.ts'
 import type { TileEncoder } from './tile-encoder.ts'
 
 /** What {@link StageSource} needs. */
 export interface StageSourceOptions {
   readonly pyramid: Pyramid
-  readonly specimen: Specimen
-  readonly stage: SimulatedStage
+  readonly microscope: SimulatedMicroscope
   readonly settings: EncoderSettings
   readonly spareEncoders: number
   readonly ffmpegPath: string
@@ -102,7 +100,7 @@ export class StageSource implements FrameSource {
     signal.throwIfAborted()
     const source = new StageSource(options, socket.port, onFrame, scope)
     socket.onDatagram = datagram => source.#receive(datagram)
-    options.stage.restart()
+    options.microscope.stage.restart()
     source.#closeWith(signal)
     source.#look()
     return source
@@ -194,7 +192,7 @@ export class StageSource implements FrameSource {
   }
 
   #takeImage(now: Millis): void {
-    const { stage } = this.#options
+    const { pyramid, microscope: { optics, specimen, stage } } = this.#options
     const place = stage.advance(now)
     const encoders = [...this.#serving.values()]
     const isHeldUp = encoders.some(({ mould, isStarting, busySince }) =>
@@ -209,7 +207,9 @@ export class StageSource implements FrameSource {
     }
     this.#firstImageAt ??= now
     const mediaTicks = Math.round(((now - this.#firstImageAt) * VIDEO_CLOCK_RATE) / 1000)
-    stage.report(mediaTicks)
+    // An image that shows its place more coarsely than the objective would is not yet the image that is waited for.
+    const isSharp = specimen.prepare?.(taking.map(({ rendition }) => viewOf(place, pyramid, rendition, optics))) ?? true
+    stage.report(isSharp ? mediaTicks : undefined)
     this.#isDrawing = true
     void this.#draw(taking, place, mediaTicks).then(() => {
       this.#isDrawing = false
@@ -232,10 +232,10 @@ export class StageSource implements FrameSource {
   }
 
   #encode(encoder: TileEncoder, place: StagePlace, mediaTicks: number): void {
-    const { pyramid, specimen, clock } = this.#options
+    const { pyramid, microscope: { optics, specimen }, clock } = this.#options
     const now = clock.now()
     const { rendition, mould } = encoder
-    const view = viewOf(place, pyramid, rendition)
+    const view = viewOf(place, pyramid, rendition, optics)
     encoder.encode(picture => specimen.draw(view, picture), mediaTicks, now)
     if (mould.cadence === 'key') this.#keyDue.set(rendition.id, millis(now + KEY_INTERVAL))
   }

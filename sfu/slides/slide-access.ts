@@ -8,7 +8,7 @@ import type { SlideCatalogue } from '../../relay/slides/transfer/slide-catalogue
 import type { SlideRecord } from '../../relay/slides/store/slide-store.ts'
 import type { FastifyRequest } from 'fastify'
 
-/** Roles that have to do with slides, or stills. */
+/** Roles that have to do with slides, or stills. A microscope may show a slide of its consultation, see `reader` in `viewer-routes.ts`. */
 export type SlideRole = Role
 
 /** Verified tokens that are remembered, and for how long at most. */
@@ -19,7 +19,7 @@ const MAX_TOKEN_CHARACTERS = 4096
 
 let mint: (admission: Admission, role: SlideRole) => SlideGrant
 
-/** Proof that a request comes from an invited scanner or viewer. Only {@link SlideAccess} can make one. */
+/** Proof that a request comes from somebody invited who has to do with slides. Only {@link SlideAccess} can make one. */
 export class SlideGrant {
   readonly #consultationId: ConsultationId
   readonly memberId: MemberId

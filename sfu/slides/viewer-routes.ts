@@ -37,6 +37,8 @@ const TilePath = z.object({ id: PathPart.slideId, level: PathPart.level, column:
 export function addViewerRoutes(app: FastifyInstance, options: ViewerRoutesOptions): void {
   const { access, catalogue, wanted, clock } = options
   const viewer = (request: FastifyRequest): Promise<SlideGrant> => access.grant(request, 'viewer', 'scanner')
+  // A virtual microscope shows the slide that it is told of: it may read one, not look around.
+  const reader = (request: FastifyRequest): Promise<SlideGrant> => access.grant(request, 'viewer', 'scanner', 'microscope')
   const admitted = async (request: FastifyRequest): Promise<void> => {
     await viewer(request)
   }
@@ -48,7 +50,7 @@ export function addViewerRoutes(app: FastifyInstance, options: ViewerRoutesOptio
   })
 
   app.get('/:id', async request => {
-    const { slideId, structureBytes, key, state } = (await viewer(request)).slide(catalogue, parsePart(SlidePath, request.params).id)
+    const { slideId, structureBytes, key, state } = (await reader(request)).slide(catalogue, parsePart(SlidePath, request.params).id)
     const levels = catalogue.store.levels(slideId).map(level => {
       const { head, indexSha256 } = catalogue.level(slideId, level)
       return { level, head, index: indexSha256 }
@@ -71,14 +73,14 @@ export function addViewerRoutes(app: FastifyInstance, options: ViewerRoutesOptio
     return reply.code(204).send()
   })
 
-  app.get('/:id/tiles/:level/:column/:row', (request, reply) => sendTile(request, reply, options, viewer))
+  app.get('/:id/tiles/:level/:column/:row', (request, reply) => sendTile(request, reply, options, reader))
 }
 
-async function sendTile(request: FastifyRequest, reply: FastifyReply, { catalogue, tiles, metrics, clock }: ViewerRoutesOptions, viewer: (request: FastifyRequest) => Promise<SlideGrant>): Promise<FastifyReply> {
+async function sendTile(request: FastifyRequest, reply: FastifyReply, { catalogue, tiles, metrics, clock }: ViewerRoutesOptions, reader: (request: FastifyRequest) => Promise<SlideGrant>): Promise<FastifyReply> {
   const began = clock.now()
   const observe = (outcome: string): void => metrics.tiles.observe({ outcome }, (clock.now() - began) / 1000)
   try {
-    const grant = await viewer(request)
+    const grant = await reader(request)
     const { id, level, column, row } = parsePart(TilePath, request.params)
     const { slideId } = grant.slide(catalogue, id)
     const { shape, root } = catalogue.level(slideId, level)
