@@ -63,7 +63,12 @@ async function run(flags: Readonly<Record<string, unknown>>, { isQuick, say, sig
   say('sending it')
   await using scanner = await startScan({ node, leaf: 'scanner', files: [path], carrier: 'https', stateDir: join(root, 'scanner') })
   const arrived = viewer.until('the slide to be complete', ({ slides }) => slides[0]?.state === 'complete', ARRIVAL_PATIENCE_SECONDS)
-  const { slides: [summary] } = await Promise.race([arrived, scanner.failed])
+  // It ends when all is sent, which the viewer may hear a moment later.
+  const ended = scanner.exited.then(({ code }) => {
+    if (code !== 0) throw new RelayFault('unavailable', `the scanner ended with code ${code ?? '?'}: ${scanner.lastErrorLines.join(' ')}`)
+    return arrived
+  })
+  const { slides: [summary] } = await Promise.race([arrived, ended])
   if (summary === undefined) throw new RelayFault('unavailable', 'the viewer heard of no slide')
   say('looking at it')
   await viewer.page.evaluate(slideId => (globalThis as ViewerGlobal).kenkyo.openSlide(slideId), summary.slideId)

@@ -96,7 +96,7 @@ t.test('a real slide of Aperio opens, zooms, and is bit-exact in its own colours
 t.test('a slide of 100,000 by 80,000 pixels opens, zooms and is verified to its last corner', async t => {
   await using viewer = await open('vast', link => TestSlide.vast(link))
   await viewer.until('the whole slide', slide(({ truth }) => truth.kind === 'exact' && truth.level === 4))
-  for (const [level, column, row] of [[0, 0, 0], [0, 200, 150], [0, 201, 157], [0, 389, 311], [1, 96, 77], [2, 12, 9]] as const) {
+  for (const [level, column, row] of [[0, 0, 0], [0, 200, 150], [0, 217, 157], [0, 389, 311], [1, 96, 64], [2, 12, 9]] as const) {
     const reduction = 4 ** level
     // The corner of a tile to the centre of the window, one pixel of the level to one of the screen.
     const at = { x: Math.max(column * 256, WINDOW.width / 2), y: Math.max(row * 256, WINDOW.height / 2) }

@@ -42,7 +42,7 @@ function pixelsOf(level: number, { column, row }: TilePosition): Buffer {
 
 /** The colour of a tile of {@link TestSlide.vast}; undefined for one that is left out. */
 export function vastColour({ column, row }: TilePosition): readonly [number, number, number] | undefined {
-  if (((column >> 3) + 3 * (row >> 3)) % 4 !== 0) return undefined
+  if (((column >> 3) + 3 * (row >> 3)) % 12 !== 0) return undefined
   return [120 + 16 * (column % 8), 60 + 16 * (row % 8), 120 + 8 * ((column >> 3) % 16)]
 }
 
