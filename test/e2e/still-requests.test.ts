@@ -16,7 +16,7 @@ const planes = Buffer.alloc((width * height * 3) / 2, 128)
 for (let pixel = 0; pixel < width * height; pixel++) planes[pixel] = 16 + (pixel % 200)
 planes.fill(90, width * height, width * height + 1000)
 const sha256 = createHash('sha256').update(planes).digest('hex')
-const EXACT = { origin: 'exact', width, height, missing: [], place: null }
+const EXACT: object = { origin: 'exact', width, height, missing: [], place: null }
 
 const tokenOf = (link: string): string => new URLSearchParams(new URL(link).hash.slice(1)).get('invitation') ?? ''
 const stillsOf = (message: RawMessage): StillSummary[] => (message as never as { stills: StillSummary[] }).stills
