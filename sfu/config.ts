@@ -48,6 +48,8 @@ export const NodeConfig = z
     slideUploads: flag().default(false),
     /** Bytes that stills may take together; 0: none are kept. */
     stillsQuotaBytes: numeric(z.int().min(0)).default(50_000_000_000),
+    /** Whether slides may be uploaded as DICOM, with names in them, by STOW-RS. */
+    slideStow: flag().default(false),
     maxConsultations: numeric(z.int().min(1).max(1000)).default(64),
     maxViewersPerConsultation: numeric(z.int().min(1).max(1000)).default(64),
     /** How often media statistics are read from the workers, in seconds. */

@@ -54,6 +54,7 @@ export function nodeCommand(): Command {
     .option('--slides-quota-bytes <n>', 'how much they may take together (default 1,000,000,000,000)')
     .option('--stills-quota-bytes <n>', 'how much kept frames may take together; 0: none are kept (default 50,000,000,000)')
     .option('--slide-uploads <bool>', 'whether slides may be uploaded as files, with names in them, by tus (default false)')
+    .option('--slide-stow <bool>', 'the same for DICOM by STOW-RS (default false)')
     .option('--max-consultations <n>', 'consultations at once (default 64)')
     .option('--max-viewers-per-consultation <n>', 'viewers in one consultation (default 64)')
     .option('--stats-interval-seconds <s>', 'how often media statistics are read (default 2)')

@@ -80,12 +80,15 @@ export class NodeSlides implements AsyncDisposable {
   }
 
   /** @throws {RelayFault} `storage_full`, `conflict` when another process uses the folder. */
-  static async open({ stateDir, slidesDir, slidesQuotaBytes, slideUploads }: Pick<NodeConfig, 'stateDir' | 'slidesDir' | 'slidesQuotaBytes' | 'slideUploads'>, options: NodeSlidesOptions): Promise<NodeSlides> {
+  static async open({ stateDir, slidesDir, slidesQuotaBytes, slideUploads, slideStow }: Pick<NodeConfig, 'stateDir' | 'slidesDir' | 'slidesQuotaBytes' | 'slideUploads' | 'slideStow'>, options: NodeSlidesOptions): Promise<NodeSlides> {
     await using scope = new AsyncDisposableStack()
     const directory = slidesDir ?? join(stateDir, 'slides')
     const slides = scope.use(new NodeSlides(await FileSlideStore.open({ directory, quotaBytes: slidesQuotaBytes, log: options.log }), options))
-    await slides.openStow(`${directory}-stowed`, slidesQuotaBytes)
+    // What an earlier run took in has names in it: nobody would delete it where nothing is taken in any more.
+    if (slideStow) await slides.openStow(`${directory}-stowed`, slidesQuotaBytes)
+    else await rm(`${directory}-stowed`, { recursive: true, force: true })
     if (slideUploads) await slides.openUploads(`${directory}-uploads`, slidesQuotaBytes)
+    else await rm(`${directory}-uploads`, { recursive: true, force: true })
     scope.move()
     return slides
   }
@@ -93,7 +96,9 @@ export class NodeSlides implements AsyncDisposable {
   /** Lets scanners upload files by tus. To be called before {@link addTo}. @param directory - Of files with names in them; beside the store's, never in it. */
   async openUploads(directory: string, maxBytes: number): Promise<void> {
     const { verify, clock, log } = this.#options
-    const work = { receiver: this.#receiver, directory: join(directory, 'made'), clock }
+    const made = join(directory, 'made')
+    await rm(made, { recursive: true, force: true })
+    const work = { receiver: this.#receiver, directory: made, clock }
     this.#uploads = await TusRoutes.open({
       directory, maxBytes: bytes(maxBytes), maxUploads: MAX_UPLOADS, expiry: UPLOAD_EXPIRY, log,
       authorise: async token => {

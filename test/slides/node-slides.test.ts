@@ -1,5 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { exportJWK, generateKeyPair } from 'jose'
@@ -90,6 +90,24 @@ t.test('a file that is uploaded by tus becomes a slide without names, where that
   t.match(JSON.parse(text), { slides: [{ slideId: state.slideId, state: 'complete' }] })
   t.notMatch(text, /YAMADA/)
   t.not((await fetch(`${node.node.origin}/uploads`, { method: 'POST', headers: { ...viewer, 'tus-resumable': '1.0.0', 'upload-length': '5' } })).status, 201)
+})
+
+t.test('nothing with names in it is taken in by default, and what an earlier run took in is deleted', async t => {
+  const slidesDir = await mkdtemp(join(tmpdir(), 'kenkyo-slides-'))
+  const left = [`${slidesDir}-stowed`, `${slidesDir}-uploads`]
+  t.teardown(async () => {
+    for (const directory of [slidesDir, ...left]) await rm(directory, { recursive: true, force: true })
+  })
+  const statusOf = async (node: NodeUnderTest, path: string, headers: Record<string, string>): Promise<number> => {
+    const authorization = `Bearer ${tokenOf(await node.invite('scanner'))}`
+    return (await fetch(`${node.node.origin}${path}`, { method: 'POST', headers: { authorization, ...headers } })).status
+  }
+  for (const isOn of [true, false]) {
+    await using node = await NodeUnderTest.open({ links: false, slidesDir, slideUploads: isOn, slideStow: isOn })
+    t.equal(await statusOf(node, '/uploads', { 'tus-resumable': '1.0.0', 'upload-length': '5' }), isOn ? 201 : 404)
+    t.equal((await statusOf(node, '/dicomweb/studies', { 'content-type': 'multipart/related; type="application/dicom"; boundary=b' })) === 404, !isOn)
+    t.same(left.map(directory => existsSync(directory)), [isOn, isOn])
+  }
 })
 
 t.test('without slides there are no routes, and no scanner is admitted', async t => {

@@ -111,6 +111,19 @@ t.test('of a file that says more, date and model are kept where a policy allows 
   }
 })
 
+t.test('what is kept is not listed as removed, and the time of day is', async t => {
+  const listed = async (file: SlideReader, keep: string[]): Promise<string[]> => {
+    await using slide = await DeidentifiedSlide.open(file, { slideId, pseudonym, policy, keep })
+    return slide.structure.removed.map(({ place, action }) => `${place} ${action}`).filter(line => /Date|Time|Model|ScannerType/.test(line))
+  }
+  t.same(await listed(await aperioFile(), []), ['ImageDescription: Date removed', 'ImageDescription: ScannerType removed', 'ImageDescription: Time removed'])
+  t.same(await listed(await aperioFile(), ['scan date']), ['ImageDescription: ScannerType removed', 'ImageDescription: Time removed'])
+  t.same(await listed(await aperioFile(), ['scan date', 'scanner model']), ['ImageDescription: Time removed'])
+  const directory = t.testdir()
+  t.same(await listed(await dicomFileIn(directory), []), ['(0008,002A) AcquisitionDateTime replaced', '(0008,1090) ManufacturerModelName removed'])
+  t.same(await listed(await dicomFileIn(directory), ['scan date', 'scanner model']), ['(0008,002A) AcquisitionDateTime replaced'])
+})
+
 t.test('of a file that says them, date and model are not kept without a policy, nor a model that it does not name', async t => {
   for (const file of [await aperioFile(), await dicomFileIn(t.testdir())]) {
     await using reader = file

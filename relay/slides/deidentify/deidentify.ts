@@ -30,6 +30,13 @@ const MAX_MEASURE = 1000
 /** From here on, numbers of unknown tags are not told one by one. */
 const MAX_UNKNOWN_TAGS = 64
 
+/** Where values stand that may be kept whole. With DICOM's AcquisitionDateTime the time of day stays behind, so that it is listed all the same. */
+const KEPT_PLACES: Readonly<Record<string, keyof NonNullable<SlideStructure['kept']>>> = {
+  'ImageDescription: Date': 'scanDate',
+  'ImageDescription: ScannerType': 'scannerModel',
+  '(0008,1090) ManufacturerModelName': 'scannerModel',
+}
+
 /**
  * What may be said of a slide outside of its facility. It is made anew from fields that are known to name nobody;
  * whatever else the file says is not copied but listed by its place.
@@ -47,6 +54,8 @@ export function deidentify(reader: SlideReader, { slideId, pseudonym, policy, ke
   for (const withheld of reader.withheld.filter(place => !pictures.has(place))) {
     const attribute = dicomRemoval(withheld)
     const place = attribute?.place ?? placeName(withheld)
+    const keptAs = Object.hasOwn(KEPT_PLACES, place) ? KEPT_PLACES[place] : undefined
+    if (keptAs !== undefined && kept[keptAs] !== undefined) continue
     if (place.startsWith('unknown tag ')) unknownTags.add(place)
     removals.add(unknownTags.size > MAX_UNKNOWN_TAGS && place.startsWith('unknown tag ') ? 'unknown tag' : place, attribute?.action ?? 'removed')
   }

@@ -38,11 +38,20 @@ async function writeWhole(path: string, text: string): Promise<void> {
   await rename(`${path}.draft`, path)
 }
 
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    // A disk that lost power may have left nothing of it.
+    return undefined
+  }
+}
+
 function ignoreMissing(error: unknown): void {
   if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
 }
 
-/** Uploads that arrived whole, on their way into the store: one after the other, and again after a crash. The file is deleted however it ends. */
+/** Uploads that arrived whole, on their way into the store: one after the other, and again after a crash. The file is deleted however it ends, and by the next start where the program ended first. */
 export class TusImports {
   readonly #directory: string
   readonly #arriving: string
@@ -70,14 +79,24 @@ export class TusImports {
     for (const name of await readdir(directory)) {
       const id = /^([0-9a-f]{32})\.state$/.exec(name)?.[1]
       if (id === undefined) continue
-      const state = ImportState.safeParse(JSON.parse(await readFile(join(directory, name), 'utf8')))
+      const state = ImportState.safeParse(parsed(await readFile(join(directory, name), 'utf8')))
       if (!state.success) continue
       imports.#states.set(id, state.data)
       if (state.data.state !== 'importing') continue
       await rename(join(arriving, id), imports.#fileOf(id)).catch(ignoreMissing)
       imports.#enqueue(id, state.data)
     }
+    await imports.#sweep()
     return imports
+  }
+
+  /** Deletes what a crash left of uploads that have ended: they hold names. */
+  async #sweep(): Promise<void> {
+    for (const name of await readdir(this.#directory)) {
+      const id = /^([0-9a-f]{32})\.(?:state|slide)$/.exec(name)?.[1]
+      const state = id === undefined ? undefined : this.#states.get(id)
+      if (state === undefined || (name.endsWith('.slide') && state.state !== 'importing')) await rm(join(this.#directory, name), { recursive: true, force: true })
+    }
   }
 
   state(id: string): ImportState | undefined {
@@ -132,9 +151,11 @@ export class TusImports {
 
   async #import(id: string, { owner, size, arrivedAtMillis }: ImportState): Promise<void> {
     const ended = await this.#importSlide(this.#fileOf(id), owner).then(
-      (slideId): Pick<ImportState, 'state' | 'slideId'> => ({ state: 'imported', slideId }),
+      (slideId): Pick<ImportState, 'state' | 'slideId' | 'code'> => ({ state: 'imported', slideId }),
       (error: unknown): Pick<ImportState, 'state' | 'code'> => ({ state: 'failed', code: this.#codeOf(error) }),
     )
+    // The program is ending: it begins anew after the next start.
+    if (ended.code === 'unavailable') return
     const state: ImportState = { ...ended, owner, size, arrivedAtMillis }
     this.#states.set(id, state)
     await this.#keep(id, state)

@@ -181,3 +181,33 @@ t.test('what was whole when the program ended becomes a slide when it starts aga
   t.same(imported.map(({ body }) => body.toString()).sort(), ['II1', 'II2', 'II3'])
   t.same(readdirSync(join(directory, 'arriving')), [])
 })
+
+t.test('what a crash leaves of files with names in them is deleted at the next start', async t => {
+  const directory = t.testdir()
+  for (const folder of ['arriving', 'whole']) mkdirSync(join(directory, folder))
+  const [ended, unknown, orphan] = ['a'.repeat(32), 'b'.repeat(32), 'c'.repeat(32)]
+  const state = { state: 'imported', owner: { memberId: 'scanner-1', consultationId: 'case-1' }, size: 4, arrivedAtMillis: Date.now(), slideId: SLIDE_ID }
+  writeFileSync(join(directory, 'whole', `${ended}.state`), JSON.stringify(state))
+  writeFileSync(join(directory, 'whole', `${ended}.slide`), 'II-1')
+  writeFileSync(join(directory, 'whole', `${unknown}.slide`), 'II-2')
+  writeFileSync(join(directory, 'whole', `${unknown}.state`), '{"state":')
+  writeFileSync(join(directory, 'whole', `${unknown}.state.draft`), '')
+  writeFileSync(join(directory, 'arriving', orphan), 'II-3')
+  const { routes, imported, endpoint } = await openRoutes(t, { directory })
+  await routes.settled()
+  t.same([readdirSync(join(directory, 'arriving')), readdirSync(join(directory, 'whole'))], [[], [`${ended}.state`]])
+  t.same(imported, [])
+  t.match(await read(`${endpoint}/${ended}`), { status: 200, body: { state: 'imported' } })
+})
+
+t.test('an import that the end of the program stops begins anew after the next start', async t => {
+  const directory = t.testdir()
+  const first = await openRoutes(t, { directory, importSlide: () => Promise.reject(new RelayFault('unavailable', 'the node is stopping')) })
+  const body = slide(1000)
+  const url = new URL(await upload(first.endpoint, body)).pathname
+  await first.routes.settled()
+  const second = await openRoutes(t, { directory })
+  await second.routes.settled()
+  t.ok(second.imported[0]?.body.equals(body))
+  t.match(await read(new URL(url, second.endpoint).href), { status: 200, body: { state: 'imported' } })
+})

@@ -91,8 +91,8 @@ export class TusRoutes implements AsyncDisposable {
     await mkdir(arriving, { recursive: true, mode: 0o700 })
     const imports = await TusImports.open(join(options.directory, 'whole'), arriving, options.importSlide, options.log)
     const names = new Set(await readdir(arriving))
-    // Of uploads that were taken over just before a crash.
-    for (const name of names) if (name.endsWith('.json') && !names.has(name.slice(0, -5))) await rm(join(arriving, name), { force: true })
+    // Notes of uploads that were taken over just before a crash, and files that nobody can go on with.
+    for (const name of names) if (!names.has(name.endsWith('.json') ? name.slice(0, -5) : `${name}.json`)) await rm(join(arriving, name), { force: true })
     const routes = new TusRoutes(options, imports)
     for (const id of await routes.#unfinished()) await routes.#finishIfWhole(id)
     return routes
