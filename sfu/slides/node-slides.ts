@@ -15,6 +15,7 @@ import { SlideAccess } from './slide-access.ts'
 import { SlideNewsBoard } from './slide-news-board.ts'
 import { importSlide } from './slide-import.ts'
 import { slideRoutes } from './slide-routes.ts'
+import { StoreVerification } from './store-verification.ts'
 import { StowImports } from './stow-imports.ts'
 import type { Admission } from '../../relay/access/invitation.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
@@ -28,6 +29,9 @@ import type { ChunkSink } from './link-receiver.ts'
 import type { SlideMetrics } from './slide-metrics.ts'
 import type { StowTimes } from './stow-imports.ts'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+
+/** Until the first verification of the store, and from one to the next. */
+const VERIFY_INTERVAL = millis(7 * 24 * 3_600_000)
 
 /** Where DICOMweb is served. */
 export const DICOMWEB_PATH = '/dicomweb'
@@ -65,6 +69,7 @@ export class NodeSlides implements AsyncDisposable {
   readonly #catalogue: SlideCatalogue
   readonly #receiver: SlideReceiver
   readonly #closing = new AbortController()
+  readonly #verification: StoreVerification
   #uploads: TusRoutes | undefined
   #stow: { readonly folder: StowFolder; readonly imports: StowImports } | undefined
 
@@ -73,6 +78,7 @@ export class NodeSlides implements AsyncDisposable {
     this.store = store
     this.#options = options
     this.#tiles = new TileService(store)
+    this.#verification = new StoreVerification({ store, interval: VERIFY_INTERVAL, metrics: options.metrics, clock: options.clock, log: options.log })
     this.#access = new SlideAccess(options.verify)
     this.#catalogue = new SlideCatalogue(store, this.#tiles)
     this.#board = new SlideNewsBoard(this.#catalogue)
@@ -83,7 +89,7 @@ export class NodeSlides implements AsyncDisposable {
   static async open({ stateDir, slidesDir, slidesQuotaBytes, slideUploads, slideStow }: Pick<NodeConfig, 'stateDir' | 'slidesDir' | 'slidesQuotaBytes' | 'slideUploads' | 'slideStow'>, options: NodeSlidesOptions): Promise<NodeSlides> {
     await using scope = new AsyncDisposableStack()
     const directory = slidesDir ?? join(stateDir, 'slides')
-    const slides = scope.use(new NodeSlides(await FileSlideStore.open({ directory, quotaBytes: slidesQuotaBytes, log: options.log }), options))
+    const slides = scope.use(new NodeSlides(await FileSlideStore.open({ directory, quotaBytes: slidesQuotaBytes, log: options.log, onCommit: batch => options.metrics.committed(batch) }), options))
     // What an earlier run took in has names in it: nobody would delete it where nothing is taken in any more.
     if (slideStow) await slides.openStow(`${directory}-stowed`, slidesQuotaBytes)
     else await rm(`${directory}-stowed`, { recursive: true, force: true })
@@ -168,6 +174,7 @@ export class NodeSlides implements AsyncDisposable {
     this.#closing.abort(new RelayFault('unavailable', 'the node is stopping'))
     await this.#uploads?.[Symbol.asyncDispose]()
     await this.#stow?.imports[Symbol.asyncDispose]()
+    await this.#verification[Symbol.asyncDispose]()
     this.#board[Symbol.dispose]()
     this.#access[Symbol.dispose]()
     this.#tiles[Symbol.dispose]()

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram } from 'prom-client'
+import type { CommittedBatch } from '../../relay/slides/store/chunk-committer.ts'
 import type { SlideStore } from '../../relay/slides/store/slide-store.ts'
 import type { Registry } from 'prom-client'
 
@@ -7,6 +8,10 @@ export class SlideMetrics {
   readonly chunks
   readonly arrivedBytes
   readonly tiles
+  readonly #commitChunks
+  readonly #commitSeconds
+  readonly verified
+  readonly defects
   readonly #storedBytes
   readonly #storedChunks
   readonly #quotaBytes
@@ -21,9 +26,23 @@ export class SlideMetrics {
       name: 'kenkyo_slide_tile_duration_seconds', help: 'From a tile request routed to its bytes handed over for sending, by ok or fault code.',
       labelNames: ['outcome'] as const, buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1], registers,
     })
+    this.#commitChunks = new Histogram({
+      name: 'kenkyo_slide_commit_chunks', help: 'Chunks that one commit to the disk took together.', buckets: [1, 2, 4, 8, 16, 32, 64, 128], registers,
+    })
+    this.#commitSeconds = new Histogram({
+      name: 'kenkyo_slide_commit_duration_seconds', help: 'From the turn of a commit to its chunks being durable and findable.', buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5], registers,
+    })
+    this.verified = new Counter({ name: 'kenkyo_slide_verified_chunks_total', help: 'Chunks that verification passes have read again and compared with their names.', registers })
+    this.defects = new Counter({ name: 'kenkyo_slide_defects_total', help: 'Chunks that verification passes found missing or damaged; each counts as not here from then on.', labelNames: ['defect'] as const, registers })
     this.#storedBytes = new Gauge({ name: 'kenkyo_slide_bytes', help: 'Bytes of chunks in the store.', registers })
     this.#storedChunks = new Gauge({ name: 'kenkyo_slide_chunks', help: 'Distinct chunks in the store.', registers })
     this.#quotaBytes = new Gauge({ name: 'kenkyo_slide_quota_bytes', help: 'Bytes that the store may hold.', registers })
+  }
+
+  /** Takes a group commit of the store. */
+  committed({ chunks, duration }: CommittedBatch): void {
+    this.#commitChunks.observe(chunks)
+    this.#commitSeconds.observe(duration / 1000)
   }
 
   /** Takes the gauges that are true at the moment of a scrape. */

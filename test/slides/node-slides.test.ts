@@ -48,6 +48,7 @@ t.test('a running node takes a slide, tells its viewers, counts it, and has it s
     await send(node.node.origin, tokenOf(scanner))
     await viewer.find(({ type, slides }) => type === 'slidesChanged' && (slides as { state: string }[])[0]?.state === 'complete')
     t.ok((await node.metric('kenkyo_slide_chunks_total', { outcome: 'stored' })) > 0)
+    t.ok((await node.metric('kenkyo_slide_commit_chunks_sum')) === (await node.metric('kenkyo_slide_chunks_total', { outcome: 'stored' })), 'every chunk was in one commit')
     t.ok((await node.metric('kenkyo_slide_bytes')) >= (await node.metric('kenkyo_slide_arrived_bytes_total')))
     t.match(await read(node), [{ state: 'complete' }])
   }

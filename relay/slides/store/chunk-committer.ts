@@ -6,6 +6,7 @@ import { toStorageFault } from './storage-fault.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { ChunkPlace, MetadataOperation, OperationResult } from './metadata-operations.ts'
 import type { PackWriter } from './pack-writer.ts'
+import type { Millis } from '../../wire/units.ts'
 
 /** A chunk on its way to the disk. */
 export interface ChunkWrite {
@@ -16,6 +17,14 @@ export interface ChunkWrite {
   readonly body: Buffer
 }
 
+/** One group commit that reached the disk. */
+export interface CommittedBatch {
+  readonly chunks: number
+  readonly bytes: number
+  /** From the append's turn to the row on the disk, in milliseconds. */
+  readonly duration: Millis
+}
+
 /** What a committer works with. */
 export interface CommitterOptions {
   readonly directory: string
@@ -24,6 +33,8 @@ export interface CommitterOptions {
   readonly clock: Clock
   /** Room on the disk that new chunks leave free, for metadata, deletion and moves. In bytes. */
   readonly reserveBytes: number
+  /** Must not throw. */
+  readonly onCommit?: ((batch: CommittedBatch) => void) | undefined
 }
 
 const LIMITS = { count: 128, bytes: 32 * 1024 * 1024, age: millis(2) }
@@ -101,6 +112,7 @@ export class ChunkCommitter implements AsyncDisposable {
     try {
       let committed: Promise<OperationResult> | undefined
       const turn = await this.#takeTurn()
+      const began = this.#options.clock.now()
       try {
         accepted = await this.#withRoom(batch)
         if (accepted.length > 0) {
@@ -115,6 +127,7 @@ export class ChunkCommitter implements AsyncDisposable {
         this.#pump()
       }
       const { taken = [] } = (await committed) ?? {}
+      if (accepted.length > 0) this.#options.onCommit?.({ chunks: accepted.length, bytes: accepted.reduce((sum, { body }) => sum + body.length, 0), duration: millis(this.#options.clock.now() - began) })
       for (const [at, { resolve }] of accepted.entries()) resolve(taken[at] === true)
     } catch (error) {
       for (const { reject } of accepted) reject(toStorageFault(error))

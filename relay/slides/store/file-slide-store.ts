@@ -18,6 +18,7 @@ import type { Clock } from '../../runtime/clock.ts'
 import type { ConsultationId, MemberId, Sha256, SlideId } from '../../wire/ids.ts'
 import type { ChunkListener, IndexedLength, LevelRecord, SlideRecord, SlideStore, StoreDefect, StoreUsage } from './slide-store.ts'
 import type { MetadataOperation, OperationResult } from './metadata-operations.ts'
+import type { CommittedBatch } from './chunk-committer.ts'
 import type { ChunkRow, PackRow } from './metadata-reader.ts'
 import type { PackFileSystem } from './pack-writer.ts'
 
@@ -32,6 +33,8 @@ export interface FileSlideStoreOptions {
   readonly reserveBytes?: number
   readonly clock?: Clock
   readonly fileSystem?: PackFileSystem
+  /** Told of each group commit of chunks. Must not throw. */
+  readonly onCommit?: (batch: CommittedBatch) => void
 }
 
 /** A pack is rewritten when less than this share of it is referred to. */
@@ -76,6 +79,7 @@ export class FileSlideStore implements SlideStore {
       commit: operation => this.#change(operation),
       clock: options.clock ?? systemClock,
       reserveBytes: options.reserveBytes ?? DEFAULT_RESERVE_BYTES,
+      onCommit: options.onCommit,
     })
   }
 
