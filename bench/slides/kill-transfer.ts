@@ -168,9 +168,12 @@ export async function killTransfers(options: KillTransferOptions): Promise<Trans
   await using scope = new AsyncDisposableStack()
   let scanning = victims.startScanner()
   scope.defer(() => kill(scanning.process))
+  let sending: SlideId | undefined
   for (let done = 0; ;) {
     const { ended } = scanning
-    const slideId = await Promise.race([scanning.slideId, ended.then(() => undefined)]).catch(() => undefined)
+    const said = await Promise.race([scanning.slideId, ended.then(() => undefined)]).catch(() => undefined)
+    // One that was killed after the last acknowledgement leaves nothing to do to the next, which then names no slide.
+    const slideId = (sending = said ?? sending)
     const end = done < count ? await Promise.race([ended, delay(random() * LONGEST_LIFE_MILLIS).then(() => 'alive' as const)]) : await ended
     if (end !== 'alive') {
       if (end !== 0 || slideId === undefined) throw new Error(`the scanner ended by itself with ${end}`)
@@ -180,6 +183,7 @@ export async function killTransfers(options: KillTransferOptions): Promise<Trans
       tiles += compared.tiles
       slides++
       await rm(victims.scannerDirectory, { recursive: true, force: true })
+      sending = undefined
       if (done >= count) break
       await victims.startNode()
       scanning = victims.startScanner()
