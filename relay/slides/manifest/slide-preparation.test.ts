@@ -107,29 +107,32 @@ t.test('tiles that are read in batches, or on another thread, make the same leve
   t.same(built, [1, 0])
 })
 
-t.test('levels of the file do not wait for those that are made, but for finer ones than they are made from', async t => {
-  const levels = [level(7000, 5000), level(1750, 1250), { ...level(437, 312), isMade: true }]
-  const [made, began] = [Promise.withResolvers<undefined>(), new Set<number>()]
-  const slide = new SlidePreparation({ structure: { ...structure, levels }, key, tiles: {
-    readTile: async (of, position) => {
-      began.add(of)
-      if (of === 2) await made.promise
-      return tileBytes(of, position)
-    },
-    [Symbol.asyncDispose]: () => Promise.resolve(),
-  } })
-  const ready = slide.levels(new AbortController().signal)
-  const next = async (): Promise<number | undefined> => {
-    const result = await ready.next()
-    return result.done === true ? undefined : result.value.level
+t.test('levels of the file wait for a coarser one that is soon made, and for no other', async t => {
+  for (const [side, order, first] of [[5000, [2, 1, 0], [2]], [12_000, [1, 0, 2], [1, 2]]] as const) {
+    const levels = [level(60_000, 300), level(side, side), { ...level(437, 312), isMade: true }]
+    const [made, began] = [Promise.withResolvers<undefined>(), new Set<number>()]
+    const slide = new SlidePreparation({ structure: { ...structure, levels }, key, tiles: {
+      readTile: async (of, position) => {
+        began.add(of)
+        if (of === 2) await made.promise
+        return tileBytes(of, position)
+      },
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    } })
+    const seen: number[] = []
+    const ready = (async () => {
+      for await (const prepared of slide.levels(new AbortController().signal)) {
+        seen.push(prepared.level)
+        if (prepared.level === 0) made.resolve(undefined)
+      }
+    })()
+    await new Promise(setImmediate)
+    t.same([...began].toSorted((a, b) => a - b), first)
+    if (order[0] === 2) made.resolve(undefined)
+    await ready
+    t.same(seen, order)
+    t.equal((await verifySlideHead(await slide.head(), slide.key)).roots.length, 3)
   }
-  t.equal(await next(), 1)
-  t.same([...began].toSorted((a, b) => a - b), [1, 2])
-  made.resolve(undefined)
-  t.equal(await next(), 2)
-  t.equal(await next(), 0)
-  t.equal(await next(), undefined)
-  t.equal((await verifySlideHead(await slide.head(), slide.key)).roots.length, 3)
 })
 
 t.test('a level that cannot be kept for later fails the slide, after it left', async t => {

@@ -111,7 +111,7 @@ export class SlidePreparation implements PreparedSlide {
     return (await this.#cached(level)) ?? (await this.#prepare(level, signal))
   }
 
-  /** Whether a level of the file is left until coarser ones are made from one that is coarser still: what is seen first would be made more slowly beside it. */
+  /** Whether a level of the file is left until a coarser one is made, which does not take long: what is seen first would be made and sent more slowly beside it. */
   #waitsForMaking(level: number): boolean {
     const { levels } = this.structure
     if (levels[level]?.isMade === true) return false
@@ -119,7 +119,7 @@ export class SlidePreparation implements PreparedSlide {
       if (!shape.isMade || this.#roots.has(made)) return false
       const source = levels.findLastIndex((other, index) => index < made && !other.isMade)
       const from = levels[source]
-      return source > level && from !== undefined && tilesOf(from) <= QUICKLY_MADE_TILES
+      return source >= level && from !== undefined && tilesOf(from) <= QUICKLY_MADE_TILES
     })
   }
 
