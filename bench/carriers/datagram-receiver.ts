@@ -2,7 +2,7 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { parseRtp } from '../../clients/capture/rtp-packet.ts'
+import { parseRtp } from '../../relay/recordings/rtp-packet.ts'
 import { systemClock } from '../../relay/runtime/clock.ts'
 import { RenditionId } from '../../relay/wire/ids.ts'
 import { millis } from '../../relay/wire/units.ts'

@@ -5,7 +5,7 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { FramePump } from '../../clients/capture/frame-pump.ts'
-import { serializeRtp } from '../../clients/capture/rtp-packet.ts'
+import { serializeRtp } from '../../relay/recordings/rtp-packet.ts'
 import { SentLog } from '../../clients/capture/sent-log.ts'
 import { SourceSettings } from '../../clients/capture/settings.ts'
 import { planSource } from '../../clients/capture/source-plan.ts'

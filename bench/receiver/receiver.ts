@@ -1,6 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { WebSocket } from 'ws'
-import { isRtcp } from '../../clients/capture/rtp-packet.ts'
+import { isRtcp } from '../../relay/recordings/rtp-packet.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { SignalingClient } from '../../relay/wire/signaling-client.ts'
 import { PROTOCOL_VERSION } from '../../relay/wire/signaling.ts'

@@ -1,4 +1,4 @@
-import { parseRtp } from '../../clients/capture/rtp-packet.ts'
+import { parseRtp } from '../../relay/recordings/rtp-packet.ts'
 import { millis } from '../../relay/wire/units.ts'
 import { LossRepair } from './loss-repair.ts'
 import { ReceptionStatistics } from './reception-statistics.ts'

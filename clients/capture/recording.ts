@@ -7,7 +7,7 @@ import { MAX_GRID, RenditionId } from '../../relay/wire/ids.ts'
 import { Pyramid } from '../../relay/wire/pyramid.ts'
 import { VIDEO_CLOCK_RATE } from '../../relay/wire/units.ts'
 import { RtpIngest } from './rtp-ingest.ts'
-import { readRtpdump } from './rtpdump.ts'
+import { readRtpdump } from '../../relay/recordings/rtpdump.ts'
 import type { EncodedFrame } from './encoded-frame.ts'
 
 /** The file in a recording's directory that describes the others. */

@@ -2,7 +2,7 @@ import t from 'tap'
 import { OVERVIEW, tileId } from '../../relay/wire/ids.ts'
 import { rtpTimestamp } from '../../relay/wire/units.ts'
 import { RtpIngest } from './rtp-ingest.ts'
-import { parseRtp, serializeRtp } from './rtp-packet.ts'
+import { parseRtp, serializeRtp } from '../../relay/recordings/rtp-packet.ts'
 import type { EncodedFrame } from './encoded-frame.ts'
 
 /** One-octet NAL units: an IDR slice and an inter slice. */

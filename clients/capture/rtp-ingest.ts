@@ -1,12 +1,12 @@
 import { rtpElapsed } from '../../relay/wire/rtp-clock.ts'
-import { isKeyFrame, markInterPredicted } from './key-frame.ts'
+import { isKeyFrame, markInterPredicted } from '../../relay/recordings/key-frame.ts'
 import { KeyFrameGate } from './key-frame-gate.ts'
-import { isRtcp, parseRtp } from './rtp-packet.ts'
+import { isRtcp, parseRtp } from '../../relay/recordings/rtp-packet.ts'
 import type { RenditionId } from '../../relay/wire/ids.ts'
 import type { RenditionCodec } from '../../relay/wire/pyramid.ts'
 import type { RtpTimestamp } from '../../relay/wire/units.ts'
 import type { EncodedFrame } from './encoded-frame.ts'
-import type { RtpPacket } from './rtp-packet.ts'
+import type { RtpPacket } from '../../relay/recordings/rtp-packet.ts'
 
 /** One RTP stream that is expected. */
 export interface IngestTrack {

@@ -1,5 +1,5 @@
 import { epochMillis, MeasurementLog } from './measurement-log.ts'
-import { RTP_HEADER_BYTES } from './rtp-packet.ts'
+import { RTP_HEADER_BYTES } from '../../relay/recordings/rtp-packet.ts'
 import type { RenditionId } from '../../relay/wire/ids.ts'
 import type { RtpTimestamp } from '../../relay/wire/units.ts'
 import type { PacedPacket } from './pacer.ts'

@@ -1,5 +1,5 @@
-import { rtpTimestamp } from '../../relay/wire/units.ts'
-import type { RtpTimestamp } from '../../relay/wire/units.ts'
+import { rtpTimestamp } from '../wire/units.ts'
+import type { RtpTimestamp } from '../wire/units.ts'
 
 /** Size of an RTP header without contributing sources or extensions, in bytes. @see RFC 3550 section 5.1 */
 export const RTP_HEADER_BYTES = 12

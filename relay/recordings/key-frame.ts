@@ -1,4 +1,4 @@
-import type { RenditionCodec } from '../../relay/wire/pyramid.ts'
+import type { RenditionCodec } from '../wire/pyramid.ts'
 
 /** NAL unit types. @see ITU-T H.264 table 7-1; RFC 6184 section 5.2 */
 const NAL_IDR = 5
