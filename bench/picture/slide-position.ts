@@ -9,7 +9,7 @@ export interface LumaPicture {
 
 /** Where on the slide a picture was found. */
 export interface FoundPosition {
-  /** Of the picture's upper left corner, in pixels of the slide's finest level. */
+  /** Of the picture's upper left corner, in pixels of the picture. */
   readonly x: number
   readonly y: number
   /** Normalised cross-correlation of the picture with the slide there; 1 is the same but for brightness and contrast. */
@@ -22,7 +22,7 @@ const REACH = 256
 /** Then exactly, around what was found. */
 const FINE_REACH = 12
 /** A wrong place correlates less, the right one more, whatever the encoder did. */
-const LEAST_CORRELATION = 0.6
+const LEAST_CORRELATION = 0.9
 /** Below this standard deviation a picture is empty glass, which is the same everywhere. */
 const LEAST_CONTRAST = 8
 const GLASS = 255
@@ -72,25 +72,31 @@ export class ReferenceSlide {
     return picture
   }
 
-  /** Finds a picture of the finest level near where it should be. Undefined when it is not there, or nothing can be told from it. */
-  async find(picture: LumaPicture, expected: { readonly x: number; readonly y: number }): Promise<FoundPosition | undefined> {
+  /**
+   * Finds a picture near where it should be. Undefined when it is not there, or nothing can be told from it.
+   *
+   * @param scale - Pixels of the slide's finest level that one of the picture stands for, in each direction.
+   */
+  async find(picture: LumaPicture, expected: { readonly x: number; readonly y: number }, scale = 1): Promise<FoundPosition | undefined> {
     if (!isTelling(picture)) return undefined
     const { width, height } = picture
     const [left, top] = [expected.x - REACH, expected.y - REACH]
-    const around = await this.cut(left, top, width + 2 * REACH, height + 2 * REACH)
-    const rough = bestMatch(shrink(picture), shrink(around), { x: 0, y: 0, reach: 2 * REACH / COARSE })
+    const around = shrink(await this.cut(left * scale, top * scale, (width + 2 * REACH) * scale, (height + 2 * REACH) * scale), scale)
+    const rough = bestMatch(shrink(picture, COARSE), shrink(around, COARSE), { x: 0, y: 0, reach: 2 * REACH / COARSE })
     const fine = bestMatch(picture, around, { x: rough.x * COARSE - FINE_REACH, y: rough.y * COARSE - FINE_REACH, reach: 2 * FINE_REACH })
     return fine.correlation < LEAST_CORRELATION ? undefined : { x: left + fine.x, y: top + fine.y, correlation: fine.correlation }
   }
 }
 
-/** Means of 8 by 8. */
-function shrink({ width, height, luma }: LumaPicture): LumaPicture {
-  const small: LumaPicture = { width: Math.floor(width / COARSE), height: Math.floor(height / COARSE), luma: new Float32Array(Math.floor(width / COARSE) * Math.floor(height / COARSE)) }
-  for (let y = 0; y < small.height * COARSE; y++) {
-    for (let x = 0; x < small.width * COARSE; x++) {
-      const at = Math.floor(y / COARSE) * small.width + Math.floor(x / COARSE)
-      small.luma[at] = (small.luma[at] ?? 0) + (luma[y * width + x] ?? 0) / COARSE ** 2
+/** Means of so many by so many pixels. */
+function shrink(picture: LumaPicture, factor: number): LumaPicture {
+  if (factor === 1) return picture
+  const { width, height, luma } = picture
+  const small: LumaPicture = { width: Math.floor(width / factor), height: Math.floor(height / factor), luma: new Float32Array(Math.floor(width / factor) * Math.floor(height / factor)) }
+  for (let y = 0; y < small.height * factor; y++) {
+    for (let x = 0; x < small.width * factor; x++) {
+      const at = Math.floor(y / factor) * small.width + Math.floor(x / factor)
+      small.luma[at] = (small.luma[at] ?? 0) + (luma[y * width + x] ?? 0) / factor ** 2
     }
   }
   return small
