@@ -21,10 +21,11 @@ import { picture } from './scenarios/picture.ts'
 import { repair } from './scenarios/repair.ts'
 import { sharing } from './scenarios/sharing.ts'
 import { slides } from './scenarios/slides.ts'
+import { stage } from './scenarios/stage.ts'
 import { tilesService } from './scenarios/tiles-service.ts'
 import type { Scenario } from './scenarios/scenario.ts'
 
-const SCENARIOS: readonly Scenario[] = [line, live, picture, demand, detail, glass, narrow, repair, paths, sharing, slides, firstView, largeSlide, observed, networks, tilesService]
+const SCENARIOS: readonly Scenario[] = [line, live, picture, demand, detail, glass, narrow, repair, paths, sharing, slides, firstView, largeSlide, observed, networks, tilesService, stage]
 
 const stop = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {

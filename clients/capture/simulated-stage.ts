@@ -40,6 +40,11 @@ export class SimulatedStage implements StageControl {
     this.#reported = { ...this.#reported, mediaTicks: undefined }
   }
 
+  /** Where it is going. */
+  get goal(): StagePlace {
+    return this.#model.goal
+  }
+
   /** Lets time pass; the place is where an image that is taken now is taken. */
   advance(now: Millis): StagePlace {
     return this.#model.step(now)

@@ -26,9 +26,10 @@ export interface VisibleSpecimen {
   /**
    * Gets ready to draw these views, where that takes time.
    *
-   * @returns Whether {@link draw} shows all of them in full detail now; it may be called in any case.
+   * @param soon - Views that will be drawn once the stage is where it is going.
+   * @returns Whether {@link draw} shows all of `views` in full detail now; it may be called in any case.
    */
-  prepare?(views: readonly SpecimenView[]): boolean
+  prepare?(views: readonly SpecimenView[], soon?: readonly SpecimenView[]): boolean
   /** Draws a view into `target` as one I420 picture. Never waits. */
   draw(view: SpecimenView, target: Uint8Array): void
 }

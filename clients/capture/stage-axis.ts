@@ -33,6 +33,11 @@ export class StageAxis {
     return this.#position
   }
 
+  /** Where it is going, in micrometres. */
+  get target(): number {
+    return this.#target
+  }
+
   get isMoving(): boolean {
     return this.#position !== this.#target
   }

@@ -65,6 +65,7 @@ t.test('everything holds while the objective changes, and then stands on the pix
   t.match(model.step(millis(500)), { x: 1000.25, isMoving: false })
   model.command({ objective: '10x', y: 2000 })
   t.match(model.step(millis(790)), { x: 1000.25, y: 1000, objective: '20x', isMoving: true })
+  t.match(model.goal, { x: 1000.5, y: 2000, objective: '10x' }, 'where it is going is known')
   t.match(model.step(millis(801)), { objective: '10x', isMoving: true })
   t.match(model.step(millis(2000)), { x: 1000.5, y: 2000, objective: '10x', isMoving: false })
   model.command({ objective: '20x' })

@@ -84,6 +84,11 @@ export class StageModel {
     return { x, y, focus: this.#focus.position, objective: this.#objective.name, isMoving }
   }
 
+  /** Where it will be when it has done what it was told. */
+  get goal(): StagePlace {
+    return { ...this.#toPixel(this.#aim), focus: this.#focus.target, objective: (this.#change?.to ?? this.#objective).name, isMoving: false }
+  }
+
   #turnTo(objective: Objective): void {
     const current = this.#change?.to ?? this.#objective
     if (objective.name === current.name) return

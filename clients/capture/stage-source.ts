@@ -16,6 +16,7 @@ import type { Millis } from '../../relay/wire/units.ts'
 import type { EncodedFrame, FrameSource, SourceEnd } from './encoded-frame.ts'
 import type { EncoderSettings } from './encoder-arguments.ts'
 import type { SimulatedMicroscope } from './simulated-microscope.ts'
+import type { SpecimenView } from './specimen.ts'
 import type { StagePlace } from './stage-model.ts'
 import type { TileEncoder } from './tile-encoder.ts'
 
@@ -208,7 +209,8 @@ export class StageSource implements FrameSource {
     this.#firstImageAt ??= now
     const mediaTicks = Math.round(((now - this.#firstImageAt) * VIDEO_CLOCK_RATE) / 1000)
     // An image that shows its place more coarsely than the objective would is not yet the image that is waited for.
-    const isSharp = specimen.prepare?.(taking.map(({ rendition }) => viewOf(place, pyramid, rendition, optics))) ?? true
+    const viewsAt = (at: StagePlace): SpecimenView[] => taking.map(({ rendition }) => viewOf(at, pyramid, rendition, optics))
+    const isSharp = specimen.prepare?.(viewsAt(place), place.isMoving ? viewsAt(stage.goal) : []) ?? true
     stage.report(isSharp ? mediaTicks : undefined)
     this.#isDrawing = true
     void this.#draw(taking, place, mediaTicks).then(() => {

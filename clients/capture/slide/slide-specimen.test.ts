@@ -73,6 +73,15 @@ t.test('asks for what is in view, its middle first, then for what is around it, 
   t.notOk(wanted.at(-1)?.map(blockKey).includes('0/2/1'))
 })
 
+t.test('asks first for what the stage is going to, and calls sharp only what it shows', async t => {
+  const { specimen, wanted } = open()
+  const passing = view({ x: 10, y: 10, width: 100, height: 100 })
+  t.notOk(specimen.prepare([passing], [view({ x: 600, y: 400, width: 100, height: 100 })]))
+  t.same(wanted[0]?.slice(0, 2).map(blockKey), ['0/2/1', '0/0/0'])
+  specimen.add({ level: 0, column: 2, row: 1 }, blockOf({ level: 0, column: 2, row: 1 }))
+  t.notOk(specimen.prepare([passing], []))
+})
+
 t.test('a defocus is drawn from a coarser level, and stays in place', async t => {
   const { specimen, draw } = open()
   const blurred = view({ x: 304, y: 200, detail: 2 })

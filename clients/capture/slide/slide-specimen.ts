@@ -58,22 +58,12 @@ export class SlideSpecimen implements VisibleSpecimen {
     else this.#kept.set(blockKey(address), block)
   }
 
-  prepare(views: readonly SpecimenView[]): boolean {
-    const seen = new Set<string>()
-    const missing: BlockAddress[] = []
-    const look = (blocks: readonly BlockAddress[]): void => {
-      for (const block of blocks) {
-        const key = blockKey(block)
-        if (seen.has(key)) continue
-        seen.add(key)
-        if (this.#block(key) === undefined) missing.push(block)
-      }
-    }
-    for (const view of views) look(blocksOfView(view, this.#extent))
-    const inView = missing.length
-    for (const view of views) look(blocksOfView(view, this.#extent, AROUND))
-    this.#want(missing.slice(0, MOST_WANTED))
-    return inView === 0
+  prepare(views: readonly SpecimenView[], soon: readonly SpecimenView[] = []): boolean {
+    const inView = this.#missing(views, 0)
+    // What is only passed by may stay coarse.
+    const wanted = [this.#missing(soon, 0), inView, this.#missing(soon.length > 0 ? soon : views, AROUND)]
+    this.#want([...new Map(wanted.flatMap(missing => [...missing])).values()].slice(0, MOST_WANTED))
+    return inView.size === 0
   }
 
   draw(view: SpecimenView, target: Uint8Array): void {
@@ -94,6 +84,18 @@ export class SlideSpecimen implements VisibleSpecimen {
   get foundation(): BlockAddress[] {
     const levels = Array.from({ length: this.#extent.coarsest - this.#pinnedFrom + 1 }, (_, index) => this.#extent.coarsest - index)
     return levels.flatMap(level => blocksOfLevel(this.#extent, level))
+  }
+
+  /** Blocks of these views that are not here, by name. */
+  #missing(views: readonly SpecimenView[], around: number): ReadonlyMap<string, BlockAddress> {
+    const missing = new Map<string, BlockAddress>()
+    for (const view of views) {
+      for (const block of blocksOfView(view, this.#extent, around)) {
+        const key = blockKey(block)
+        if (!missing.has(key) && this.#block(key) === undefined) missing.set(key, block)
+      }
+    }
+    return missing
   }
 
   #want(blocks: readonly BlockAddress[]): void {
