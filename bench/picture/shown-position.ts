@@ -24,7 +24,7 @@ export interface ShownPosition extends FoundPosition {
  */
 export async function readShownPosition(viewer: BrowserViewer, reference: ReferenceSlide, expected: { readonly x: number; readonly y: number }, notBefore: number, scale = 1): Promise<ShownPosition | undefined> {
   const { image, canvas } = await viewer.inspect()
-  if (image === null || canvas === null) return undefined
+  if (image === null) return undefined
   const area = { x: Math.round((canvas.width - PATCH) / 2), y: Math.round((canvas.height - PATCH) / 2), width: PATCH, height: PATCH }
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const { data, drawnViewport, shown, truth, width, height } = await viewer.capturePixels(area)
