@@ -96,6 +96,11 @@ export class LocalNode implements AsyncDisposable {
     }
   }
 
+  /** The files of its certificate; undefined on loopback. */
+  get certificateFiles(): { readonly certFile: string; readonly keyFile: string } | undefined {
+    return this.#inNetwork?.certificate
+  }
+
   /** An invitation link to the one consultation of this node. */
   async invite(role: Role, member: string): Promise<string> {
     const token = await this.#issuer.issue({

@@ -5,6 +5,11 @@ import { stateDirectory } from '../relay/runtime/directories.ts'
 
 const port = numeric(z.int().min(0).max(65_535))
 
+/** @see RFC 7065 section 3.1; `transport=udp` makes no sense with TLS */
+const TURN_URL = /^(turn:(\[[0-9a-f:.]+\]|[\w.-]+)(:\d{1,5})?(\?transport=(udp|tcp))?|turns:(\[[0-9a-f:.]+\]|[\w.-]+)(:\d{1,5})?(\?transport=tcp)?)$/i
+const portOf = (url: string): number => Number(/:(\d{1,5})(\?|$)/.exec(url)?.[1] ?? 1)
+const TurnUrl = z.string().max(256).regex(TURN_URL, 'expected turn:host[:port][?transport=udp|tcp] or turns:host[:port][?transport=tcp]').refine(url => portOf(url) >= 1 && portOf(url) <= 65_535, 'expected a port from 1 to 65535')
+
 const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
 
 /** The settings of a node. `docs/CONFIG.md` explains each. */
@@ -50,6 +55,10 @@ export const NodeConfig = z
     stillsQuotaBytes: numeric(z.int().min(0)).default(50_000_000_000),
     /** Whether slides may be uploaded as DICOM, with names in them, by STOW-RS. */
     slideStow: flag().default(false),
+    /** Relays for members whom nothing else reaches, separated by commas. */
+    turnUrls: z.string().transform(text => text.split(',').map(url => url.trim())).pipe(z.array(TurnUrl).min(1).max(8)).optional(),
+    /** File with the secret that the relays share with this node. */
+    turnSecretFile: z.string().min(1).optional(),
     maxConsultations: numeric(z.int().min(1).max(1000)).default(64),
     maxViewersPerConsultation: numeric(z.int().min(1).max(1000)).default(64),
     /** How often media statistics are read from the workers, in seconds. */
@@ -73,6 +82,9 @@ export function configContradictions(config: NodeConfig): string[] {
   }
   if (config.rtcBasePort + config.workers - 1 > 65_535) {
     mistakes.push('rtcBasePort: leaves no room for one port per worker')
+  }
+  if ((config.turnUrls === undefined) !== (config.turnSecretFile === undefined)) {
+    mistakes.push('turnUrls and turnSecretFile: give both or neither')
   }
   return mistakes
 }

@@ -16,12 +16,14 @@ import type { PathContract } from '../relay/wire/link.ts'
 import type { Notification, Publication, Role, SourceStatus } from '../relay/wire/signaling.ts'
 import type { StageState, StageTarget } from '../relay/wire/stage.ts'
 import type { RtpTimestamp } from '../relay/wire/units.ts'
+import type { IceServer } from '../relay/wire/webrtc.ts'
 import type { OpenedLink } from './links/node-links.ts'
 import type { IngestedMedia, PublishedSubject } from './published-media.ts'
 import type { Session } from './session.ts'
 import type { SlideNews } from './slide-sharing.ts'
 import type { ChunkSink } from './slides/link-receiver.ts'
 import type { StillDesk, StillScene } from './stills/still-desk.ts'
+import type { RelayUser } from './turn/turn-relays.ts'
 import type { MediaWorker } from './worker-pool.ts'
 
 /** How a session reaches its member. */
@@ -37,6 +39,8 @@ export interface ConsultationHost {
   readonly slides?: SlideNews | undefined
   /** Without it no stills are kept. */
   readonly stills?: { desk(scene: StillScene): StillDesk; closed(id: ConsultationId, desk: StillDesk): void } | undefined
+  /** Relays that a member may use. */
+  readonly relays: { iceServersFor(user: RelayUser, nowMillis: number): IceServer[] }
   /** Where chunks of a scanner go. Without it no scanner is admitted. */
   readonly chunkSink?: ((admission: Admission) => ChunkSink) | undefined
 }
@@ -180,6 +184,11 @@ export class Consultation {
       this.#closeIfEmpty()
     })
     return session
+  }
+
+  /** Relays that this member may use, with credentials; none where there are none. */
+  iceServersFor({ memberId, validUntilMillis }: Session): IceServer[] {
+    return this.#host.relays.iceServersFor({ consultationId: this.id, memberId, validUntilMillis }, Date.now())
   }
 
   /** A link for a member. @throws {RelayFault} `unavailable`, `overloaded`, `conflict` or `bad_message`. */

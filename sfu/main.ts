@@ -49,6 +49,8 @@ export function nodeCommand(): Command {
     .option('--tls-cert-file <file>', 'TLS certificate chain, PEM; without it the node listens on loopback only')
     .option('--tls-key-file <file>', 'its private key, PEM')
     .option('--workers <n>', 'media workers (default: one per core)')
+    .option('--turn-urls <urls>', 'TURN relays for members whom nothing else reaches, separated by commas')
+    .option('--turn-secret-file <file>', 'the secret that they share with this node')
     .option('--slides <bool>', 'whether whole slides are taken and shown (default true)')
     .option('--slides-dir <path>', 'where slides are kept (default: slides in the state folder)')
     .option('--slides-quota-bytes <n>', 'how much they may take together (default 1,000,000,000,000)')

@@ -48,6 +48,7 @@ export class MicroscopeSession extends Session {
   }
 
   protected override readonly handlers: Handlers<'microscope'> = {
+    readIceServers: () => ({ iceServers: this.#consultation.iceServersFor(this) }),
     publish: request => this.#publish(request),
     openLink: request => this.#openLink(request),
     publishLink: request => this.#publishLink(request),

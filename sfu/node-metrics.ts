@@ -102,6 +102,10 @@ export function createNodeMetrics(registry: Registry) {
       name: 'kenkyo_viewer_native_pixel_ratio',
       help: 'Part of the visible image of which viewers show all the detail that their zoom has room for; the smallest over viewers.', labelNames: ['link'] as const, registers,
     }),
+    viewerMediaPaths: new Gauge({
+      name: 'kenkyo_viewer_media_paths', help: 'Viewers by the way that media comes to them, as they report it: from the node itself, or over a relay.',
+      labelNames: ['media_path'] as const, registers,
+    }),
     transportEstimate: new Gauge({
       name: 'kenkyo_transport_outgoing_estimate_bytes_per_second', help: 'Smallest available outgoing rate that the congestion controller reports over transports.',
       labelNames: perRole, registers,

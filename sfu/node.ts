@@ -15,6 +15,7 @@ import { SlideMetrics } from './slides/slide-metrics.ts'
 import { SignalingServer } from './signaling/server.ts'
 import { NodeStills } from './stills/node-stills.ts'
 import { StatsCollector } from './stats-collector.ts'
+import { TurnRelays } from './turn/turn-relays.ts'
 import { WorkerPool } from './worker-pool.ts'
 import type { InvitationTerms } from '../relay/access/invitation.ts'
 import type { Logger } from '../relay/runtime/log.ts'
@@ -63,6 +64,7 @@ export class KenkyoNode {
     const slides = config.slides ? scope.use(await openSlides(config, { verify: token => verifier.verify(token), colourOf: (...of) => consultations.colourOf(...of), metrics: slideMetrics, clock: systemClock, log })) : undefined
     const stills = config.stillsQuotaBytes > 0 ? scope.use(await openStills(config, verifier, log)) : undefined
     const consultationHost = {
+      relays: TurnRelays.open(config.turnUrls, config.turnSecretFile),
       leastLoaded: () => pool.leastLoaded(),
       openLink: nodeLinks.openFor.bind(nodeLinks),
       slides: slides?.news,

@@ -52,6 +52,11 @@ export abstract class Session {
     return handler(request)
   }
 
+  /** When the invitation ends, in milliseconds since the epoch. */
+  get validUntilMillis(): number {
+    return this.#admission.validUntilMillis
+  }
+
   /** By request type; each subclass has those of its roles. */
   protected abstract readonly handlers: object
 

@@ -3,8 +3,8 @@ import { readReceiveBufferErrors } from './kernel-counters.ts'
 import { LOCAL_LINK } from './node-metrics.ts'
 import type { Logger } from '../relay/runtime/log.ts'
 import type { RenditionId } from '../relay/wire/ids.ts'
-import { WITHHELD_CAUSES } from '../relay/wire/signaling.ts'
-import type { Role } from '../relay/wire/signaling.ts'
+import { MEDIA_PATHS, WITHHELD_CAUSES } from '../relay/wire/signaling.ts'
+import type { MediaPath, Role } from '../relay/wire/signaling.ts'
 import type { Consultation } from './consultation.ts'
 import type { NodeMetrics } from './node-metrics.ts'
 import type { PublishedMedia } from './published-media.ts'
@@ -143,8 +143,9 @@ export class StatsCollector {
 
   /** What viewers say of the picture, by the link that it comes by. */
   #showExperience(): void {
-    const { viewerFrameRate, viewerFreezes, viewerLongestFreeze, viewerCaptureToGlass, viewerNativePixels } = this.#metrics
+    const { viewerFrameRate, viewerFreezes, viewerLongestFreeze, viewerCaptureToGlass, viewerNativePixels, viewerMediaPaths } = this.#metrics
     const now = systemClock.now()
+    const byMediaPath = new Map<MediaPath, number>(MEDIA_PATHS.map(path => [path, 0]))
     const worst = new Map<string, { framesPerSecond: number; nativePixelRatio: number; longestFreezeMillis: number }>()
     for (const { published, viewers } of this.#consultations()) {
       for (const { experience } of viewers) {
@@ -154,6 +155,7 @@ export class StatsCollector {
         }
         const latest = published && experience.latest(published.publicationId, now)
         if (latest === undefined) continue
+        if (latest.mediaPath !== undefined) byMediaPath.set(latest.mediaPath, (byMediaPath.get(latest.mediaPath) ?? 0) + 1)
         const known = worst.get(latest.link)
         worst.set(latest.link, {
           framesPerSecond: Math.min(latest.framesPerSecond, known?.framesPerSecond ?? Infinity),
@@ -162,6 +164,7 @@ export class StatsCollector {
         })
       }
     }
+    for (const [path, count] of byMediaPath) viewerMediaPaths.set({ media_path: path }, count)
     for (const gauge of [viewerFrameRate, viewerLongestFreeze, viewerNativePixels]) gauge.reset()
     for (const [link, { framesPerSecond, nativePixelRatio, longestFreezeMillis }] of worst) {
       viewerFrameRate.set({ link }, framesPerSecond)

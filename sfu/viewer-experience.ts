@@ -1,7 +1,7 @@
 import { DropOldestQueue } from '../relay/runtime/bounded-queue.ts'
 import { millis } from '../relay/wire/units.ts'
 import type { PublicationId } from '../relay/wire/ids.ts'
-import type { Experience } from '../relay/wire/signaling.ts'
+import type { Experience, MediaPath } from '../relay/wire/signaling.ts'
 import type { Millis } from '../relay/wire/units.ts'
 
 /** A viewer that has said nothing for this long is not known to see anything: three reports are missing. */
@@ -13,6 +13,7 @@ const MAX_UNCOUNTED = 32
 
 /** One viewer's report, and the link that its picture came by. */
 export interface ReportedExperience extends Experience {
+  readonly mediaPath?: MediaPath | undefined
   readonly publicationId: PublicationId
   readonly link: string
 }

@@ -44,9 +44,9 @@ export class ViewerMedia implements FlowViewer {
   }
 
   /** The parameters a browser needs to build its half. */
-  describe(): ReplyData<'createTransport'> {
+  describe(): Omit<ReplyData<'createTransport'>, 'iceServers'> {
     const { id, iceParameters, iceCandidates, dtlsParameters } = this.transport
-    return { transportId: id, routerRtpCapabilities: this.#router.rtpCapabilities, iceParameters, iceCandidates, dtlsParameters } as ReplyData<'createTransport'>
+    return { transportId: id, routerRtpCapabilities: this.#router.rtpCapabilities, iceParameters, iceCandidates, dtlsParameters } as ReturnType<ViewerMedia['describe']>
   }
 
   /** @throws {RelayFault} `wrong_state` the second time. */

@@ -94,7 +94,7 @@ export class ViewerSession extends Session {
       throw new RelayFault('wrong_state', 'the session is closed')
     }
     this.#media = media
-    return media.describe()
+    return { ...media.describe(), iceServers: this.#consultation.iceServersFor(this) }
   }
 
   async #subscribe(request: RequestOf<'subscribe'>): Promise<ReplyData<'subscribe'>> {

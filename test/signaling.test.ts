@@ -59,6 +59,7 @@ const WELL_FORMED: Record<string, object> = {
   restartIce: { transportId: UNKNOWN },
   subscribe: { transportId: UNKNOWN, publicationId: UNKNOWN, rtpCapabilities: RTP_CAPABILITIES },
   watch: { publicationId: UNKNOWN, renditions: ['overview'], prefetch: [] },
+  readIceServers: {},
   publish: publishParameters(),
   openLink: { paths: [{ name: 'main' }] },
   publishLink: { pyramid: SMALL_PYRAMID, tracks: [{ flow: 1, ssrc: 1, renditionId: 'overview' }], stage: null },
@@ -74,7 +75,7 @@ const WELL_FORMED: Record<string, object> = {
   leave: {},
 }
 const VIEWER_ONLY = ['createTransport', 'connectTransport', 'restartIce', 'subscribe', 'watch', 'moveStage', 'readClock', 'reportExperience', 'pointAtSlide', 'leadSlide']
-const MICROSCOPE_ONLY = ['publish', 'publishLink', 'reportSource', 'reportUplink', 'reportStage', 'reportCapture']
+const MICROSCOPE_ONLY = ['readIceServers', 'publish', 'publishLink', 'reportSource', 'reportUplink', 'reportStage', 'reportCapture']
 
 for (const [type, parameters] of Object.entries(WELL_FORMED)) {
   t.test(`refuses a bad ${type} with a code, and lives on`, async t => {

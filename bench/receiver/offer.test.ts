@@ -11,6 +11,7 @@ const transport = REQUESTS.createTransport.reply.parse({
   routerRtpCapabilities: { codecs: [] },
   iceParameters: { usernameFragment: 'ufrag', password: 'password', iceLite: true },
   iceCandidates: [{ ...candidate, protocol: 'udp', port: 4000 }, { ...candidate, protocol: 'tcp', port: 4000, tcpType: 'passive' }],
+  iceServers: [],
   dtlsParameters: { role: 'auto', fingerprints: [{ algorithm: 'sha-256', value: Array(32).fill('AB').join(':') }] },
 })
 

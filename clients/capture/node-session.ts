@@ -231,10 +231,12 @@ async function dialLink(options: NodeSessionOptions, signaling: SignalingClient,
 
 async function publishByWebRtc({ address, pyramid, stage, estimator, clock }: NodeSessionOptions, signaling: SignalingClient, signal: AbortSignal): Promise<PublishedCarrier> {
   let publicationId: PublicationId | undefined
+  const { iceServers } = await signaling.request('readIceServers', {})
   const carrier = await Publisher.open(
     {
       pyramid,
       usesLoopback: address.isLoopback,
+      iceServers,
       estimator,
       clock,
       exchange: async ({ sdp, tracks }) => {

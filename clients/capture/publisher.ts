@@ -17,6 +17,7 @@ import { readArrivals } from './transport-feedback.ts'
 import type { RTCDtlsTransport, RTCRtpSender, RTCRtpTransceiver } from 'werift'
 import type { RenditionId } from '../../relay/wire/ids.ts'
 import type { Pyramid, RenditionCodec } from '../../relay/wire/pyramid.ts'
+import type { IceServer } from '../../relay/wire/webrtc.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
 import type { Carrier, CarrierCounts, UplinkMeter } from './carrier.ts'
 import type { UplinkEstimator } from './uplink-estimator.ts'
@@ -33,10 +34,18 @@ export interface PublisherOptions {
   readonly pyramid: Pyramid
   /** Also gather 127.0.0.1, which reaches nodes on this machine only. */
   readonly usesLoopback: boolean
+  /** Relays to go by where the node is not reached; of several, the first. */
+  readonly iceServers: readonly IceServer[]
   readonly exchange: ExchangeSdp
   /** Told of every packet and all feedback; without one, no feedback is asked for. */
   readonly estimator?: UplinkEstimator | undefined
   readonly clock: Clock
+}
+
+/** One entry for each URL, TLS first: only the first is used, and TLS is what passes where nothing else does. */
+function relaysOf(servers: readonly IceServer[]): { urls: string; username: string; credential: string }[] {
+  const entries = servers.flatMap(({ urls, username, credential }) => urls.map(url => ({ urls: url, username, credential })))
+  return entries.sort((one, other) => Number(other.urls.startsWith('turns:')) - Number(one.urls.startsWith('turns:')))
 }
 
 const CONNECT_TIMEOUT = millis(8000)
@@ -130,7 +139,7 @@ export class Publisher implements Carrier {
       bundlePolicy: 'max-bundle',
       codecs: { audio: [], video: [...new Set(pyramid.renditions.map(({ codec }) => codec))].flatMap(codec => codecParameters(codec, hasFeedback)) },
       headerExtensions: { audio: [], video: [useSdesMid(), playoutDelay, ...(hasFeedback ? [useTransportWideCC()] : [])] },
-      iceServers: [],
+      iceServers: relaysOf(options.iceServers),
       iceUseIpv6: false,
       iceUseTcp: false,
       ...(options.usesLoopback ? { iceAdditionalHostAddresses: ['127.0.0.1'] } : {}),

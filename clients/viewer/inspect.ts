@@ -4,7 +4,7 @@
  */
 import type { FaultCode } from '../../relay/wire/fault.ts'
 import type { PublicationId, RenditionId, SessionId, SlideId } from '../../relay/wire/ids.ts'
-import type { Experience, PresentMember, SourceStatus } from '../../relay/wire/signaling.ts'
+import type { Experience, MediaPath, PresentMember, SourceStatus } from '../../relay/wire/signaling.ts'
 import type { SlideSummary } from '../../relay/wire/slide.ts'
 import type { Stage, StageState, StageTarget } from '../../relay/wire/stage.ts'
 import type { DrawnInstant } from './picture/draw-log.ts'
@@ -78,6 +78,10 @@ export interface Inspection {
   readonly freezes: Freezes
   readonly decoders: readonly string[]
   readonly srtpCipher: string | null
+  /** By which way media comes; null before there is one. */
+  readonly mediaPath: MediaPath | null
+  /** What a relay adds to the round trip; null without one. */
+  readonly relayCostMillis: number | null
   readonly upload: UploadPath | null
   readonly renderer: string | null
   readonly alignment: Alignment

@@ -45,6 +45,7 @@ function inspectSession(viewer: Viewer) {
     lastFault: inspectFault(viewer.lastFault.value),
     stage: inspectStage(viewer),
     ...viewer.traffic.value,
+    relayCostMillis: viewer.relayCost.value,
   }
 }
 

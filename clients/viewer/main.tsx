@@ -31,13 +31,13 @@ function createCanvas(className: string, size: { width: number; height: number }
 
 /**
  * `?frames=video` and `?upload=planes|texture` choose paths that would not be taken by themselves;
- * `?downlink=<Mbit/s>` says what this viewer's line is known to carry.
+ * `?downlink=<Mbit/s>` says what this viewer's line is known to carry; `?relay=only` lets media go over a relay alone.
  */
 function readOptions(query: URLSearchParams): ViewerOptions {
   const upload = query.get('upload')
   const line = LineRate.safeParse(Math.round(Number(query.get('downlink')) * 1e6))
   return {
-    line: line.success ? { downlinkBitsPerSecond: line.data } : {},
+    line: { ...(line.success ? { downlinkBitsPerSecond: line.data } : {}), ...(query.get('relay') === 'only' ? { iceTransportPolicy: 'relay' } : {}) },
     upload: upload === 'planes' || upload === 'texture' ? upload : undefined,
     forceVideoElements: query.get('frames') === 'video',
   }

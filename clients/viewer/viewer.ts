@@ -43,6 +43,7 @@ const NO_TRAFFIC: Traffic = {
   lossRatio: 0,
   decoders: [],
   srtpCipher: null,
+  mediaPath: null,
 }
 const NO_TRUTH: Truth = { kind: 'none', pixels: 'none', factor: 1, staleSeconds: 0 }
 const TRUTH_INTERVAL_MS = 100
@@ -72,6 +73,14 @@ export class Viewer implements ConnectionListener {
   /** What was reported last of this publication. */
   readonly experience = signal<Experience | null>(null)
   readonly joinSeconds = signal<number | null>(null)
+  /** The quickest answer that the node gave to a question of this session: what the way to it takes without a relay. */
+  readonly signalingRoundTrip = signal<Millis | null>(null)
+  /** What a relay adds to the round trip of media; null without one, or before both are known. */
+  readonly relayCost = computed(() => {
+    const { mediaPath, roundTripSeconds } = this.traffic.value
+    if (mediaPath?.startsWith('relay') !== true || roundTripSeconds === null || this.signalingRoundTrip.value === null) return null
+    return millis(Math.max(0, roundTripSeconds * 1000 - this.signalingRoundTrip.value))
+  })
   readonly lastFault = signal<RelayFault | null>(null)
   readonly failure = signal<PictureFailure | RelayFault | null>(null)
   readonly language = signal<Language>(chooseLanguage(navigator.languages))
@@ -229,6 +238,7 @@ export class Viewer implements ConnectionListener {
 
   joined(as: Joined): void {
     this.sessionId.value = as.sessionId
+    this.signalingRoundTrip.value = null
     for (const part of this.#parts) part.joined?.(as)
     this.#experience.joined()
   }
@@ -270,6 +280,8 @@ export class Viewer implements ConnectionListener {
 
   clockRead(exchange: ClockExchange): void {
     this.#experience.clockRead(exchange)
+    const took = exchange.receivedAtMillis - exchange.sentAtMillis
+    if (took >= 0) this.signalingRoundTrip.value = millis(Math.min(took, this.signalingRoundTrip.value ?? Infinity))
   }
 
   flowChanged(flow: ToldFlow): void {
@@ -353,8 +365,9 @@ export class Viewer implements ConnectionListener {
     const experience = this.#experience.report(epochNow())
     if (experience === undefined) return
     this.experience.value = experience
+    const { mediaPath } = this.traffic.value
     try {
-      await this.#session.askOfPublication('reportExperience', experience)
+      await this.#session.askOfPublication('reportExperience', { ...experience, ...(mediaPath === null ? {} : { mediaPath }) })
     } catch (error) {
       const fault = toFault(error)
       // The publication is over, or the socket is: news of that comes by another way.

@@ -32,6 +32,8 @@ export class Admission {
   readonly consultationId: ConsultationId
   readonly memberId: MemberId
   readonly role: Role
+  /** Milliseconds since the epoch. */
+  readonly validUntilMillis: number
   readonly #expiry = new AbortController()
   #timer: NodeJS.Timeout | undefined
 
@@ -43,6 +45,7 @@ export class Admission {
     this.consultationId = claims.consultation
     this.memberId = claims.sub
     this.role = claims.role
+    this.validUntilMillis = claims.exp * 1000
     this.#watch((claims.exp + CLOCK_TOLERANCE_SECONDS) * 1000)
   }
 

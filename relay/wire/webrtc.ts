@@ -44,6 +44,14 @@ export const IceCandidate = z.strictObject({
 })
 export type IceCandidate = z.infer<typeof IceCandidate>
 
+/** A relay that media may go by, and what it lets one member in with for a while. @see W3C webrtc, `RTCIceServer` */
+export const IceServer = z.strictObject({
+  urls: z.array(z.string().max(256)).min(1).max(8),
+  username: z.string().max(256),
+  credential: z.string().max(256),
+})
+export type IceServer = z.infer<typeof IceServer>
+
 const kind = z.enum(['audio', 'video'])
 const rtcpFeedback = z.looseObject({ type: z.string().max(64), parameter: z.string().max(64).optional() })
 const codecParameters = z.record(z.string().max(64), scalar)

@@ -9,11 +9,11 @@ export const START_PACKAGES = ['ca-certificates', 'fontconfig-config', 'fonts-de
 
 /**
  * Needed by the tests on top: a browser and a Japanese font for it, `ip`, `tc`, ethtool and ping for emulated lines,
- * tcpdump to observe them, promtool, independent programs that read slides: OpenSlide, libvips, dcmtk, dicom3tools and
+ * tcpdump to observe them, coturn and nftables for hospitals that let nothing but TLS out, promtool, independent programs that read slides: OpenSlide, libvips, dcmtk, dicom3tools and
  * Orthanc, and one that writes JPEG 2000.
  */
 export const TEST_PACKAGES = [
-  'chromium', 'ethtool', 'fonts-ipaexfont-gothic', 'iproute2', 'iputils-ping', 'prometheus', 'tcpdump',
+  'chromium', 'coturn', 'ethtool', 'fonts-ipaexfont-gothic', 'iproute2', 'iputils-ping', 'nftables', 'prometheus', 'tcpdump',
   'dcmtk', 'dicom3tools', 'libopenjp2-tools', 'libvips-tools', 'openslide-tools', 'orthanc', 'orthanc-dicomweb',
 ]
 
@@ -21,7 +21,7 @@ export const TEST_PACKAGES = [
 export const BENCH_PACKAGES = ['aria2', 'curl', 'iperf3', 'rclone', 'rsync', 'srt-tools']
 
 /** Packages of which only programs are wanted: their servers must not start with the machine. */
-const SERVERS = ['orthanc', 'prometheus']
+const SERVERS = ['coturn', 'orthanc', 'prometheus']
 
 const POLICY = '/usr/sbin/policy-rc.d'
 

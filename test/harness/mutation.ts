@@ -26,6 +26,7 @@ const SEEDS: readonly object[] = [
   { type: 'moveStage', publicationId: ID, target: { x: 10, focus: -1, objective: '20x' } },
   { type: 'reportStage', publicationId: ID, state: { x: 0, y: 0, focus: 0, objective: '20x', isMoving: false, rtpTimestamp: 1 } },
   { type: 'readClock' },
+  { type: 'readIceServers' },
   { type: 'reportExperience', publicationId: ID, framesPerSecond: 29.9, freezes: 1, longestFreezeMillis: 240, nativePixelRatio: 0.75, captureToGlassMillis: { p50: 110.5, p95: 180 } },
   { type: 'reportCapture', publicationId: ID, rtpTimestamp: 1, capturedAtMillis: 1_800_000_000_000.25 },
   { type: 'pointAtSlide', slideId: ID, at: { x: 10.5, y: -3 } },

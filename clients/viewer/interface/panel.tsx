@@ -4,13 +4,14 @@ import type { TextKey } from '../i18n.ts'
 import { NO_FREEZES } from '../picture/freeze-meter.ts'
 import type { Viewer } from '../viewer.ts'
 import { formatBitRate, formatSize } from './format.ts'
+import { mediaPathText } from './media-path-text.ts'
 
 function rows(viewer: Viewer): readonly (readonly [TextKey, string])[] {
   const say = (key: TextKey, n: number | string = ''): string => text(viewer.language.value, key, n)
   const { image, canvas, viewport, drawn, traffic, plan, publication, joinSeconds, lastFault, experience } = viewer
   const state = drawn.value
   const declared = publication.value?.pyramid.framesPerSecond
-  const { roundTripSeconds, lossRatio, bitsPerSecondReceived, decoders, srtpCipher } = traffic.value
+  const { roundTripSeconds, lossRatio, bitsPerSecondReceived, decoders, srtpCipher, mediaPath } = traffic.value
   const freezes = state?.freezes ?? NO_FREEZES
   const none = '–'
   const glass = experience.value?.captureToGlassMillis
@@ -22,6 +23,7 @@ function rows(viewer: Viewer): readonly (readonly [TextKey, string])[] {
     ['captureToGlass', glass === undefined || glass === null ? none : `${glass.p50.toFixed(0)} ms · p95 ${glass.p95.toFixed(0)} ms`],
     ['received', formatBitRate(bitsPerSecondReceived)],
     ['roundTrip', roundTripSeconds === null ? none : `${(roundTripSeconds * 1000).toFixed(0)} ms`],
+    ['mediaPath', mediaPath === null ? none : mediaPathText(viewer.language.value, mediaPath, viewer.relayCost.value)],
     ['loss', `${(lossRatio * 100).toFixed(2)} %`],
     ['freezes', `${freezes.count} · ${say('longest', freezes.longestSeconds.toFixed(1))}`],
     ['renditions', `${say('watched', plan.demand.value.renditions.length)} · ${say('heldOut', state?.heldOut.length ?? 0)}`],

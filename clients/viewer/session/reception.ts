@@ -43,11 +43,11 @@ export class Reception {
    *
    * @throws {RelayFault} The node's code, or `unsupported_media` when this browser can decode no rendition.
    */
-  static async open(client: SignalingClient, publication: Publication): Promise<Reception> {
+  static async open(client: SignalingClient, publication: Publication, iceTransportPolicy: RTCIceTransportPolicy = 'all'): Promise<Reception> {
     const [device, offer] = await Promise.all([createDevice(), client.request('createTransport', {})])
     await device.load({ routerRtpCapabilities: offer.routerRtpCapabilities as types.RtpCapabilities })
-    const { transportId, iceParameters, iceCandidates, dtlsParameters } = offer
-    const transport = device.createRecvTransport({ id: transportId, iceParameters, iceCandidates, dtlsParameters } as types.TransportOptions)
+    const { transportId, iceParameters, iceCandidates, dtlsParameters, iceServers } = offer
+    const transport = device.createRecvTransport({ id: transportId, iceParameters, iceCandidates, dtlsParameters, iceServers, iceTransportPolicy } as types.TransportOptions)
     transport.on('connect', ({ dtlsParameters: own }, done, failed) => {
       client.request('connectTransport', { transportId, dtlsParameters: own }).then(done, failed)
     })

@@ -15,7 +15,7 @@ const pair = { type: 'candidate-pair', nominated: true, currentRoundTripTime: 0.
 t.test('sums payload and headers over the tracks', async t => {
   const transport = { type: 'transport', srtpCipher: 'AEAD_AES_128_GCM' }
   const reading = readTraffic([inbound(1000, 5), inbound(2000, 6, 1), pair, transport, { type: 'codec' }])
-  t.same(reading, { bytes: 3200, packetsReceived: 11, packetsLost: 1, roundTripSeconds: 0.02, decoders: ['FFmpeg'], srtpCipher: 'AEAD_AES_128_GCM' })
+  t.same(reading, { bytes: 3200, packetsReceived: 11, packetsLost: 1, roundTripSeconds: 0.02, decoders: ['FFmpeg'], srtpCipher: 'AEAD_AES_128_GCM', mediaPath: null })
 })
 
 t.test('gives rates per interval and bytes since the page was opened', async t => {

@@ -1,5 +1,7 @@
 import { bitsPerSecond, bytes, millis } from '../../../relay/wire/units.ts'
+import type { MediaPath } from '../../../relay/wire/signaling.ts'
 import type { BitsPerSecond, Bytes, Millis } from '../../../relay/wire/units.ts'
+import { readMediaPath, selectedPair } from './media-path.ts'
 
 /** What one reading of a connection's statistics says, summed over its tracks. */
 export interface TrafficReading {
@@ -11,6 +13,8 @@ export interface TrafficReading {
   readonly decoders: readonly string[]
   /** The SRTP protection profile in use, as registered with IANA. @see RFC 5764 section 4.1.2, RFC 7714 section 14.2 */
   readonly srtpCipher: string | null
+  /** By which way media comes; null before there is one. */
+  readonly mediaPath: MediaPath | null
 }
 
 /** How much comes in, and how well. */
@@ -24,9 +28,11 @@ export interface Traffic {
   readonly decoders: readonly string[]
   /** The SRTP protection profile in use, as registered with IANA. @see RFC 5764 section 4.1.2, RFC 7714 section 14.2 */
   readonly srtpCipher: string | null
+  /** By which way media comes; null before there is one. */
+  readonly mediaPath: MediaPath | null
 }
 
-const NO_READING: TrafficReading = { bytes: bytes(0), packetsReceived: 0, packetsLost: 0, roundTripSeconds: null, decoders: [], srtpCipher: null }
+const NO_READING: TrafficReading = { bytes: bytes(0), packetsReceived: 0, packetsLost: 0, roundTripSeconds: null, decoders: [], srtpCipher: null, mediaPath: null }
 
 /**
  * Sums a statistics report.
@@ -38,21 +44,21 @@ export function readTraffic(report: Iterable<unknown>): TrafficReading {
   let roundTripSeconds: number | null = null
   let srtpCipher: string | null = null
   const decoders = new Set<string>()
-  for (const entry of report) {
-    const stats = entry as Partial<Record<string, unknown>>
+  const all = [...report] as Partial<Record<string, unknown>>[]
+  const selected = selectedPair(all)
+  if (typeof selected?.['currentRoundTripTime'] === 'number') roundTripSeconds = selected['currentRoundTripTime']
+  for (const stats of all) {
     const number = (name: string): number => (typeof stats[name] === 'number' ? stats[name] : 0)
     if (stats['type'] === 'inbound-rtp') {
       received += number('bytesReceived') + number('headerBytesReceived')
       packetsReceived += number('packetsReceived')
       packetsLost += number('packetsLost')
       if (typeof stats['decoderImplementation'] === 'string') decoders.add(stats['decoderImplementation'])
-    } else if (stats['type'] === 'candidate-pair' && stats['nominated'] === true && 'currentRoundTripTime' in stats) {
-      roundTripSeconds = number('currentRoundTripTime')
     } else if (stats['type'] === 'transport' && typeof stats['srtpCipher'] === 'string') {
       srtpCipher = stats['srtpCipher']
     }
   }
-  return { bytes: bytes(received), packetsReceived, packetsLost, roundTripSeconds, decoders: [...decoders].sort(), srtpCipher }
+  return { bytes: bytes(received), packetsReceived, packetsLost, roundTripSeconds, decoders: [...decoders].sort(), srtpCipher, mediaPath: readMediaPath(all) }
 }
 
 /** Turns readings of one connection after another into rates. Reads no clock. */
@@ -83,6 +89,7 @@ export class TrafficMeter {
       lossRatio: lost + received > 0 ? lost / (lost + received) : 0,
       decoders: reading.decoders,
       srtpCipher: reading.srtpCipher,
+      mediaPath: reading.mediaPath,
     }
   }
 }

@@ -40,9 +40,12 @@ export interface SessionListener {
   faulted(fault: RelayFault): void
 }
 
-/** What the viewer's line is known to carry; without it the node finds out. */
+/** What is known of the viewer's line beforehand. */
 export interface LineClaim {
+  /** What it carries; without it the node finds out. */
   readonly downlinkBitsPerSecond?: number
+  /** `relay`: media goes over a relay or not at all. Without it, by the best way that there is. */
+  readonly iceTransportPolicy?: RTCIceTransportPolicy
 }
 
 /** Between attempts to receive a publication. */
@@ -204,7 +207,7 @@ export class ViewerSession {
   async #receive(publication: Publication): Promise<void> {
     while (this.#isCurrent(publication)) {
       try {
-        const reception = await Reception.open(this.#client, publication)
+        const reception = await Reception.open(this.#client, publication, this.#line.iceTransportPolicy)
         if (!this.#isCurrent(publication)) {
           reception.close()
           return
@@ -250,12 +253,13 @@ export class ViewerSession {
 
   async #ask(demand: Demand, queue: WatchQueue, reception: Reception): Promise<void> {
     const { publicationId } = reception.publication
+    const { downlinkBitsPerSecond } = this.#line
     const answered = (isAccepted: boolean): void => {
       queue.answered(isAccepted, millis(performance.now()))
       this.#tell(queue, reception)
     }
     try {
-      const parameters = { publicationId, renditions: [...demand.renditions], prefetch: [...demand.prefetch], ...this.#line }
+      const parameters = { publicationId, renditions: [...demand.renditions], prefetch: [...demand.prefetch], ...(downlinkBitsPerSecond === undefined ? {} : { downlinkBitsPerSecond }) }
       const flow = await this.#client.request('watch', parameters)
       if (queue === this.#queue) {
         this.#asked = demand

@@ -5,6 +5,7 @@ import { MAX_RENDITIONS, PublicationId, RenditionId } from '../ids.ts'
 import { LinkContract, MAX_PATHS, PathContract } from '../link.ts'
 import { Pyramid } from '../pyramid.ts'
 import { Stage } from '../stage.ts'
+import { IceServer } from '../webrtc.ts'
 import { epochMillis, LineRate, Nothing, renditionIds, requestId, ROLES } from './protocol.ts'
 import type { RequestDeclaration } from './protocol.ts'
 
@@ -28,6 +29,9 @@ export const Publication = z.strictObject({
   stage: Stage.nullable(),
 })
 export type Publication = z.infer<typeof Publication>
+
+/** Microscope: the relays that its WebRTC connection may go by; asked for before it makes an offer. */
+export const ReadIceServers = z.strictObject({ type: z.literal('readIceServers'), requestId })
 
 /** Microscope: publish a pyramid by SDP offer; every rendition is one media section of it. @see RFC 8829, RFC 8843 */
 export const Publish = z.strictObject({
@@ -129,6 +133,7 @@ export const CaptureClock = z.strictObject({ type: z.literal('captureClock'), ..
 
 /** What a microscope asks; a link also whoever measures a line or sends slides. */
 export const PUBLICATION_REQUESTS = {
+  readIceServers: { schema: ReadIceServers, reply: z.strictObject({ iceServers: z.array(IceServer).max(8) }), askedBy: ['microscope'] },
   publish: { schema: Publish, reply: z.strictObject({ publicationId: PublicationId, sdp: z.string() }), askedBy: ['microscope'] },
   openLink: {
     schema: OpenLink,

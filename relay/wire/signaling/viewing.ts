@@ -1,7 +1,7 @@
 /** How a viewer receives the live image, and how it is at its end. */
 import { z } from 'zod'
 import { ConsumerId, MAX_RENDITIONS, ProducerId, PublicationId, RenditionId, TransportId } from '../ids.ts'
-import { DtlsParameters, IceCandidate, IceParameters, RtpCapabilities, RtpParameters } from '../webrtc.ts'
+import { DtlsParameters, IceCandidate, IceParameters, IceServer, RtpCapabilities, RtpParameters } from '../webrtc.ts'
 import { LineRate, Nothing, renditionIds, requestId, WATCHING_ROLES } from './protocol.ts'
 import type { RequestDeclaration } from './protocol.ts'
 
@@ -66,12 +66,18 @@ export const Experience = z.strictObject({
 })
 export type Experience = z.infer<typeof Experience>
 
+/** By which way media comes to a viewer: from the node itself, or over a relay that the viewer reaches by the last word. */
+export const MEDIA_PATHS = ['udp', 'tcp', 'relay-udp', 'relay-tcp', 'relay-tls'] as const
+export type MediaPath = (typeof MEDIA_PATHS)[number]
+
 /** Viewer: how the picture is at its end; sent every 2 seconds while a publication is shown. */
 export const ReportExperience = z.strictObject({
   type: z.literal('reportExperience'),
   requestId,
   publicationId: PublicationId,
   ...Experience.shape,
+  /** By which way it comes, where the viewer can tell. */
+  mediaPath: z.enum(MEDIA_PATHS).optional(),
 })
 
 /** One receiving track offered to a viewer. */
@@ -112,6 +118,8 @@ export const VIEWING_REQUESTS = {
       iceParameters: IceParameters,
       iceCandidates: z.array(IceCandidate),
       dtlsParameters: DtlsParameters,
+      /** Relays for whoever reaches none of the candidates; none where there are none. */
+      iceServers: z.array(IceServer).max(8),
     }),
     askedBy: WATCHING_ROLES,
   },
