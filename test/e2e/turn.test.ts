@@ -31,7 +31,7 @@ const agent = await node.startAgent(CAPTURE, signal)
 t.teardown(() => agent[Symbol.asyncDispose]())
 
 const figures = ({ mediaPath, roundTripSeconds, relayCostMillis, framesPerSecond, framesDrawn, bitsPerSecondReceived, bytesReceived, lossRatio, freezes }: Inspection): string =>
-  `${mediaPath}: RTT ${((roundTripSeconds ?? 0) * 1000).toFixed(1)} ms, relay +${relayCostMillis?.toFixed(1)} ms, ${framesPerSecond.toFixed(1)} fps, ${framesDrawn} frames drawn, ` +
+  `${mediaPath}: RTT ${((roundTripSeconds ?? 0) * 1000).toFixed(1)} ms, ${relayCostMillis === null ? 'no relay' : `relay +${relayCostMillis.toFixed(1)} ms`}, ${framesPerSecond.toFixed(1)} fps, ${framesDrawn} frames drawn, ` +
   `${(bitsPerSecondReceived / 1e6).toFixed(2)} Mbit/s, ${bytesReceived} bytes, loss ${(lossRatio * 100).toFixed(2)} %, ${freezes.count} freezes`
 
 /** Both have settled on the way, and the picture runs. */
