@@ -41,6 +41,9 @@ type ReadTile = (column: number, row: number) => Promise<Buffer>
 export async function makePyramid(reader: SlideReader, options: MakePyramidOptions): Promise<SlideReader> {
   await using scope = new AsyncDisposableStack()
   scope.use(reader)
+  // Of pictures as small as tiles, each seen once, libvips's cache and its own threads cost a quarter more than they give.
+  sharp.cache(false)
+  sharp.concurrency(1)
   const plan = planPyramid(reader.levels)
   const all = plan.reduce((sum, { kind, shape }) => sum + (kind === 'made' ? tilesOf(shape) : 0), 0)
   const slide = all === 0 ? reader : new CompletedSlide(reader, plan, options, await MadeTiles.find(options.directory, all))
