@@ -43,6 +43,7 @@ export async function measureEncoding(frames: number, signal: AbortSignal): Prom
         }),
         filters: 'null',
       },
+      ringFrames: 0,
       settings: encoderSettings(settings),
       ffmpegPath: ffmpeg,
       log: createLogger({ level: 'warn', program: 'bench' }),

@@ -15,6 +15,7 @@ import type { BitsPerSecond } from '../../relay/wire/units.ts'
 import type { CarrierKind } from './carrier.ts'
 import type { FrameSource, SourceEnd, SourcePlan, StagePosition } from './encoded-frame.ts'
 import type { ArrivedImage, FramePump } from './frame-pump.ts'
+import type { StillKeeper } from './stills/still-keeper.ts'
 import type { NodeAddress } from '../../relay/runtime/invitation-link.ts'
 
 /** Why an agent ended. */
@@ -30,6 +31,8 @@ export interface AgentOptions {
   readonly plan: SourcePlan
   readonly address: NodeAddress
   readonly pump: FramePump
+  /** Hands over frames that people keep. */
+  readonly stills: StillKeeper
   /** By what the pyramid reaches the node. */
   readonly carrier: CarrierKind
   /** Interfaces to use, for a link. */
@@ -250,7 +253,7 @@ export class Agent implements AsyncDisposable {
   }
 
   #obey(session: NodeSession): void {
-    const { log, plan, pump } = this.#options
+    const { log, plan, pump, stills } = this.#options
     session.obey({
       demand: demand => {
         pump.demand(demand)
@@ -258,6 +261,9 @@ export class Agent implements AsyncDisposable {
         this.#setDemand(demand)
       },
       moveStage: target => plan.stage?.command(target),
+      keepStill: still => stills.want(still, this.#source, (stillId, fault) => {
+        session.reportStill(stillId, fault).catch((error: unknown) => log.debug({ err: error }, 'the node did not take what became of a still'))
+      }, this.#stop.signal),
     })
     const report = (position: StagePosition, isLast: boolean): void => {
       const rtpTimestamp = position.mediaTicks === undefined ? null : (pump.timestampOf(position.mediaTicks) ?? null)

@@ -4,6 +4,7 @@ import type { Stage, StageState, StageTarget } from '../../relay/wire/stage.ts'
 import type { Pyramid } from '../../relay/wire/pyramid.ts'
 import type { RelayFault } from '../../relay/wire/fault.ts'
 import type { RtpTimestamp } from '../../relay/wire/units.ts'
+import type { StillPlace } from '../../relay/wire/still.ts'
 
 /** One whole frame of one rendition, as RTP payloads. */
 export interface EncodedFrame {
@@ -27,6 +28,14 @@ export type SourceEnd =
   | { readonly code: 'ended' }
   | { readonly code: 'failed'; readonly fault: RelayFault }
 
+/** One image as its source had it, held until it is disposed of. */
+export interface SourceImage extends Disposable {
+  /** I420, eight bits, BT.709, limited range: Y, Cb and Cr one after the other, without padding. */
+  readonly planes: Uint8Array
+  /** Where the stage was; null where there is none, or it is not known. */
+  readonly place: StillPlace | null
+}
+
 /** A running supply of frames. */
 export interface FrameSource extends AsyncDisposable {
   /** Settles once, with the reason. Never rejects. */
@@ -36,6 +45,11 @@ export interface FrameSource extends AsyncDisposable {
    * Absent where one encoder makes all of them, whether wanted or not: then only sending is saved.
    */
   demand?(demand: Demand): void
+  /**
+   * The image at a media time as it was before it was encoded; undefined when the source has it no more, or never had.
+   * Absent where it never has.
+   */
+  imageAt?(mediaTicks: number): Promise<SourceImage | undefined>
   /** Idempotent. Never rejects. */
   close(): Promise<void>
 }
@@ -62,6 +76,8 @@ export interface SourcePlan {
   readonly pyramid: Pyramid
   /** Names the kind of source for log lines: never a path. */
   readonly kind: string
+  /** By which its frames can be decoded again, if by any. */
+  readonly ffmpegPath?: string | undefined
   /** For sources that can be steered. */
   readonly stage?: StageControl
   /** @throws {RelayFault} when it cannot start now. */

@@ -100,6 +100,7 @@ function rateOptions(rendition: Rendition, framesPerSecond: number): readonly st
  * @param inputFilters - The filter chain that turns the input into 4:2:0 frames of the pyramid's size, BT.709, limited range.
  * @param tracks - One per rendition of the pyramid, in its order.
  * @param port - The loopback UDP port that all RTP goes to.
+ * @param rawPath - Where the frames go as they are encoded, I420, if anywhere.
  */
 export function planEncoder(
   pyramid: Pyramid,
@@ -107,15 +108,18 @@ export function planEncoder(
   settings: EncoderSettings,
   tracks: readonly IngestTrack[],
   port: number,
+  rawPath?: string,
 ): EncoderPlan {
-  const labels = pyramid.renditions.map((_, index) => `r${index}`)
+  const labels = pyramid.renditions.map((_, index) => `s${index}`)
+  if (rawPath !== undefined) labels.push('raw')
   const branches = pyramid.renditions.map((rendition, index) => `[s${index}]${renditionFilters(pyramid, rendition, settings.encoder)}[r${index}]`)
-  const split = `[0:v]${inputFilters},split=${labels.length}${labels.map((_, index) => `[s${index}]`).join('')}`
+  const split = `[0:v]${inputFilters},split=${labels.length}${labels.map(label => `[${label}]`).join('')}`
   const outputs = pyramid.renditions.map((rendition, index): EncoderOutput => {
     const track = tracks[index]
     if (track === undefined) throw new Error('one track per rendition')
     return renditionOutput(`[r${index}]`, { rendition, framesPerSecond: pyramid.framesPerSecond, phase: index }, settings, track, port)
   })
+  if (rawPath !== undefined) outputs.push({ url: rawPath, options: ['-map', '[raw]', '-c:v', 'rawvideo', '-f', 'rawvideo'] })
   return { filterGraph: [split, ...branches].join(';'), outputs }
 }
 

@@ -1,13 +1,16 @@
 import { randomInt } from 'node:crypto'
 import { RelayFault } from '../../relay/wire/fault.ts'
-import { millis } from '../../relay/wire/units.ts'
+import { millis, VIDEO_CLOCK_RATE } from '../../relay/wire/units.ts'
 import { planEncoder } from './encoder-arguments.ts'
 import { FfmpegProcess } from './ffmpeg-process.ts'
 import { LoopbackSocket } from './loopback-socket.ts'
+import { imageTicks } from './recording.ts'
 import { RtpIngest } from './rtp-ingest.ts'
+import { i420Bytes } from './specimen.ts'
+import { RawRing } from './stills/raw-ring.ts'
 import type { Logger } from '../../relay/runtime/log.ts'
 import type { Pyramid } from '../../relay/wire/pyramid.ts'
-import type { EncodedFrame, FrameSource, SourceEnd } from './encoded-frame.ts'
+import type { EncodedFrame, FrameSource, SourceEnd, SourceImage } from './encoded-frame.ts'
 import type { EncoderSettings } from './encoder-arguments.ts'
 import type { FfmpegInput } from './ffmpeg-process.ts'
 import type { IngestTrack } from './rtp-ingest.ts'
@@ -26,7 +29,14 @@ export interface FfmpegEncoderOptions {
   readonly input: EncoderInput
   readonly settings: EncoderSettings
   readonly ffmpegPath: string
+  /** Raw frames that are kept beside encoding; 0: none. */
+  readonly ringFrames: number
   readonly log: Logger
+}
+
+interface EncoderRing {
+  readonly frames: RawRing
+  readonly framesPerSecond: number
 }
 
 /** An encoder from which nothing comes for so long is given up. */
@@ -44,10 +54,12 @@ export class FfmpegEncoder implements FrameSource {
   readonly #scope: AsyncDisposableStack
   readonly #closed = Promise.withResolvers<SourceEnd>()
   readonly #stallTimer: NodeJS.Timeout
+  readonly #ring: EncoderRing | undefined
   #closing: Promise<void> | undefined
 
-  private constructor(ingest: RtpIngest, onFrame: (frame: EncodedFrame) => void, log: Logger, scope: AsyncDisposableStack) {
+  private constructor(ingest: RtpIngest, onFrame: (frame: EncodedFrame) => void, log: Logger, ring: EncoderRing | undefined, scope: AsyncDisposableStack) {
     this.#ingest = ingest
+    this.#ring = ring
     this.#onFrame = onFrame
     this.#log = log
     this.#scope = scope
@@ -71,10 +83,12 @@ export class FfmpegEncoder implements FrameSource {
     signal.throwIfAborted()
     const tracks = trackIdentities(pyramid)
     const inputEnd = new AbortController()
-    const plan = planEncoder(pyramid, input.filters, settings, tracks, socket.port)
+    const ring = options.ringFrames === 0 ? undefined : scope.use(await RawRing.open(options.ringFrames, i420Bytes(pyramid.width, pyramid.height)))
+    signal.throwIfAborted()
+    const plan = planEncoder(pyramid, input.filters, settings, tracks, socket.port, ring?.path)
     const process = scope.use(FfmpegProcess.open(input.open(inputEnd.signal), plan, options.ffmpegPath))
     scope.defer(() => inputEnd.abort(new RelayFault('unavailable', 'the encoder closes')))
-    const encoder = new FfmpegEncoder(new RtpIngest(tracks), onFrame, options.log, scope.move())
+    const encoder = new FfmpegEncoder(new RtpIngest(tracks), onFrame, options.log, ring && { frames: ring, framesPerSecond: pyramid.framesPerSecond }, scope.move())
     socket.onDatagram = datagram => encoder.#receive(datagram)
     void process.closed.then(end => setTimeout(() => void encoder.close(end), DRAIN_TIME))
     encoder.#closeWith(signal)
@@ -83,6 +97,15 @@ export class FfmpegEncoder implements FrameSource {
 
   get closed(): Promise<SourceEnd> {
     return this.#closed.promise
+  }
+
+  /** Every output of ffmpeg has the same frames, from the first on: their media time says which one it is. */
+  imageAt(mediaTicks: number): Promise<SourceImage | undefined> {
+    if (this.#ring === undefined) return Promise.resolve(undefined)
+    const { frames, framesPerSecond } = this.#ring
+    const index = Math.round((mediaTicks * framesPerSecond) / VIDEO_CLOCK_RATE)
+    const held = Math.abs(imageTicks(index, framesPerSecond) - mediaTicks) > 1 ? undefined : frames.hold(index)
+    return Promise.resolve(held && { planes: held.planes, place: null, [Symbol.dispose]: () => held[Symbol.dispose]() })
   }
 
   close(end: SourceEnd = { code: 'done' }): Promise<void> {

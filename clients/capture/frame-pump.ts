@@ -36,6 +36,8 @@ export interface FramePumpOptions {
   readonly followsDemand: boolean
   /** Told of every frame that the source delivers. */
   readonly onFrame?: ((timestamp: RtpTimestamp, mediaTicks: number) => void) | undefined
+  /** Told of every frame that has its place on the RTP clock. */
+  readonly onStamped?: ((frame: StampedFrame) => void) | undefined
   /** Told of every packet, after the sink took it. */
   readonly onSent?: ((packet: PacedPacket) => void) | undefined
 }
@@ -150,6 +152,11 @@ export class FramePump {
     return this.#instants.known(mediaTicks)
   }
 
+  /** The media time of the image that has a timestamp; undefined for one that never came, came long ago, or from an earlier run of the source. */
+  mediaTicksOf(timestamp: RtpTimestamp): number | undefined {
+    return this.#instants.mediaTicksOf(timestamp)
+  }
+
   /** Takes one frame from the source. */
   push(frame: EncodedFrame): void {
     const now = this.#options.clock.now()
@@ -166,6 +173,7 @@ export class FramePump {
     this.#options.onFrame?.(timestamp, frame.mediaTicks)
     const stamped = { ...frame, timestamp }
     this.#gops.push(stamped)
+    this.#options.onStamped?.(stamped)
     const cadence = this.#demanded.get(frame.renditionId)
     if (this.#output === undefined || cadence === undefined || (cadence === 'key' && !frame.isKeyFrame)) return
     this.#output.pacer.push(stamped, now)

@@ -3,8 +3,8 @@ import type { Millis, RtpTimestamp } from '../../relay/wire/units.ts'
 
 const TICKS_PER_MILLI = VIDEO_CLOCK_RATE / 1000
 
-/** How many images back a rendition may lag behind the others. */
-const REMEMBERED_IMAGES = 256
+/** How many images back a rendition may lag behind the others, and somebody may ask for one. */
+const REMEMBERED_IMAGES = 1024
 
 /** What {@link InstantClock} may be told. */
 export interface InstantClockOptions {
@@ -63,6 +63,12 @@ export class InstantClock {
   /** The timestamp of an image that was placed before; undefined for any other, or one that is forgotten. */
   known(mediaTicks: number): RtpTimestamp | undefined {
     return this.#placed.get(mediaTicks)
+  }
+
+  /** The media time of the image that stands at `timestamp`; undefined for one that never came, or long ago. */
+  mediaTicksOf(timestamp: RtpTimestamp): number | undefined {
+    for (const [mediaTicks, placed] of this.#placed) if (placed === timestamp) return mediaTicks
+    return undefined
   }
 
   #place(mediaTicks: number, now: Millis): number | undefined {

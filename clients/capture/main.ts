@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { systemClock } from '../../relay/runtime/clock.ts'
 import { parseConfig } from '../../relay/runtime/config.ts'
 import { createLogger } from '../../relay/runtime/log.ts'
+import { tilePosition } from '../../relay/wire/pyramid.ts'
 import { millis, rtpTimestamp } from '../../relay/wire/units.ts'
 import { Agent } from './agent.ts'
 import { FrameLog } from './frame-log.ts'
@@ -12,6 +13,8 @@ import { recordSource } from './record.ts'
 import { SentLog } from './sent-log.ts'
 import { AgentSettings, RecordSettings, refuseContradictions } from './settings.ts'
 import { planSource } from './source-plan.ts'
+import { CodedRing } from './stills/coded-ring.ts'
+import { StillKeeper } from './stills/still-keeper.ts'
 import type { RtpTimestamp } from '../../relay/wire/units.ts'
 import type { PacedPacket } from './pacer.ts'
 import type { z } from 'zod'
@@ -66,6 +69,8 @@ function withSourceOptions(command: Command): Command {
     .option('--specimen <kind>', 'what lies on the stage: tissue or calibration (default tissue)')
     .option('--slide <slide>', "whole slide on the stage: a file, or the id of one in the node's store")
     .option('--spare-encoders <n>', 'encoders of each kind that a stage keeps started for tiles that come into view (default 4)')
+    .option('--still-ring <seconds>', 'raw frames to keep, so that stills are exact and not decoded: 50 MB each at 8K (default 0)')
+    .option('--still-ring-bytes <n>', 'the most memory they may take (default 2,000,000,000)')
     .option('--loop', 'begin a file or recording again at its end, for ever')
     .option('--ffmpeg <path>', "ffmpeg to run (default: ffmpeg-static's, else the system's)")
     .option('--ffprobe <path>', 'ffprobe to run (default: beside ffmpeg, else the system\'s)')
@@ -103,8 +108,10 @@ async function runAgent(settings: AgentSettings): Promise<void> {
   const onFrame = frameLog === undefined ? undefined : (timestamp: RtpTimestamp, mediaTicks: number): void => frameLog.note(timestamp, mediaTicks)
   await using sentLog = settings.sentLog === undefined ? undefined : SentLog.open(settings.sentLog)
   const onSent = sentLog === undefined ? undefined : (packet: PacedPacket): void => sentLog.note(packet)
-  const pump = new FramePump({ pyramid, clock: systemClock, origin: rtpTimestamp(randomInt(0, 2 ** 32)), followsDemand: plan.stage !== undefined, onFrame, onSent })
-  await using agent = Agent.open({ plan, address, pump, uplinkBitrate: settings.uplinkBitrate, carrier: settings.carrier, linkPaths: settings.linkPaths, clock: systemClock, log })
+  const coded = new CodedRing(pyramid.renditions.map(({ id }) => id).filter(id => tilePosition(id) !== undefined))
+  const pump = new FramePump({ pyramid, clock: systemClock, origin: rtpTimestamp(randomInt(0, 2 ** 32)), followsDemand: plan.stage !== undefined, onFrame, onStamped: frame => coded.push(frame), onSent })
+  const stills = new StillKeeper({ pyramid, pump, coded, address, ffmpegPath: plan.ffmpegPath, rate: settings.stillBitrate, clock: systemClock, log })
+  await using agent = Agent.open({ plan, address, pump, stills, uplinkBitrate: settings.uplinkBitrate, carrier: settings.carrier, linkPaths: settings.linkPaths, clock: systemClock, log })
   signal.addEventListener('abort', () => void agent.close(), { once: true })
   if (signal.aborted) await agent.close()
   const end = await agent.closed
@@ -147,6 +154,7 @@ export function captureCommand(): Command {
     .option('--frame-log <file>', 'write down when each image was handed to the sender, for measuring')
     .option('--sent-log <file>', 'write down when each frame of each rendition had left, for measuring')
     .option('--uplink-bitrate <bit/s>', 'what the line to the node is known to carry (default: it is found out)')
+    .option('--still-bitrate <bit/s>', 'what a still takes at most on its way to a node elsewhere (default 20,000,000)')
     .option('--carrier <kind>', "by what it reaches the node: link (kenkyo's own, for lines that lose packets) or webrtc (default link)")
     .option('--link-paths <paths>', 'interfaces for the paths of a link, the preferred first: name=address@host,… (default: one path, where the system routes it)')
     .option('--node <url>', 'origin of the node, with a token alone or to override the link')

@@ -5,7 +5,10 @@ import { decodeNodeMessage, LINE_RATE_LIMITS, PROTOCOL_VERSION, SIGNALING_LIMITS
 import { PathName } from '../../relay/wire/link.ts'
 import { LinkPublisher } from './link-publisher.ts'
 import { Publisher } from './publisher.ts'
-import type { PublicationId } from '../../relay/wire/ids.ts'
+import { rtpTimestamp } from '../../relay/wire/units.ts'
+import type { FaultCode } from '../../relay/wire/fault.ts'
+import type { PublicationId, StillId } from '../../relay/wire/ids.ts'
+import type { WantedStill } from './stills/still-keeper.ts'
 import type { PathContract } from '../../relay/wire/link.ts'
 import type { Pyramid } from '../../relay/wire/pyramid.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
@@ -44,6 +47,7 @@ export interface NodeSessionOptions {
 export interface NodeWishes {
   demand(demand: Demand): void
   moveStage(target: StageTarget): void
+  keepStill(still: WantedStill): void
 }
 
 async function connect(url: string, signal: AbortSignal): Promise<WebSocket> {
@@ -85,6 +89,7 @@ class Inbox {
     if (this.#wishes === undefined || !('publicationId' in notification) || notification.publicationId !== this.publicationId) return
     if (notification.type === 'demandChanged') this.#wishes.demand(notification.demand)
     if (notification.type === 'stageCommanded') this.#wishes.moveStage(notification.target)
+    if (notification.type === 'stillWanted') this.#wishes.keepStill({ stillId: notification.stillId, rtpTimestamp: rtpTimestamp(notification.rtpTimestamp) })
   }
 
   open(wishes: NodeWishes): void {
@@ -167,6 +172,11 @@ export class NodeSession implements AsyncDisposable {
    */
   async reportCapture(rtpTimestamp: RtpTimestamp, capturedAtMillis: number): Promise<void> {
     await this.#say('reportCapture', { publicationId: this.#publicationId, rtpTimestamp, capturedAtMillis })
+  }
+
+  /** Tells the node that a still will not come. @throws {RelayFault} when it does not take it. */
+  async reportStill(stillId: StillId, fault: FaultCode): Promise<void> {
+    await this.#signaling.request('reportStill', { stillId, fault })
   }
 
   /** Hands over what the node wants, beginning with its last demand. */

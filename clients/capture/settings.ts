@@ -46,6 +46,10 @@ export const SourceSettings = z.strictObject({
   slide: z.string().min(1).optional(),
   /** Encoders of each kind that a simulated microscope keeps started for tiles that come into view. */
   spareEncoders: numeric(z.int().min(0).max(16)).default(4),
+  /** Seconds of raw frames that are kept, so that stills are exact. */
+  stillRing: numeric(z.number().min(0).max(60)).default(0),
+  /** Bytes that they may take. */
+  stillRingBytes: numeric(z.int().min(0)).default(2_000_000_000),
   loop: flag().default(false),
   ffmpeg: z.string().min(1).optional(),
   ffprobe: z.string().min(1).optional(),
@@ -62,6 +66,8 @@ export const AgentSettings = SourceSettings.extend({
   node: z.url({ protocol: /^https?$/ }).optional(),
   /** What the line to the node is known to carry, in bits per second. */
   uplinkBitrate: bitrate.optional(),
+  /** Bits per second that a still takes at most on its way to a node on another machine. */
+  stillBitrate: bitrate.default(bitsPerSecond(20_000_000)),
   /** By what the pyramid reaches the node. */
   carrier: z.enum(CARRIERS).default('link'),
   /** Interfaces for a link's paths, the preferred first: `name=address`, `name@host` or `name=address@host`, separated by commas. */

@@ -6,6 +6,7 @@ import { EncoderRoster } from './encoder-roster.ts'
 import { LoopbackSocket } from './loopback-socket.ts'
 import { RTP_HEADER_BYTES } from '../../relay/recordings/rtp-packet.ts'
 import { viewOf } from './optics.ts'
+import { drawWhole } from './stills/whole-view.ts'
 import { TileEncoderPool } from './tile-encoder-pool.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
 import type { Logger } from '../../relay/runtime/log.ts'
@@ -13,7 +14,7 @@ import type { RenditionId } from '../../relay/wire/ids.ts'
 import type { Pyramid } from '../../relay/wire/pyramid.ts'
 import type { Demand } from '../../relay/wire/signaling.ts'
 import type { Millis } from '../../relay/wire/units.ts'
-import type { EncodedFrame, FrameSource, SourceEnd } from './encoded-frame.ts'
+import type { EncodedFrame, FrameSource, SourceEnd, SourceImage } from './encoded-frame.ts'
 import type { EncoderSettings } from './encoder-arguments.ts'
 import type { SimulatedMicroscope } from './simulated-microscope.ts'
 import type { SpecimenView } from './specimen.ts'
@@ -41,6 +42,8 @@ const STUCK_AFTER = millis(5000)
 const STUCK_STARTING_AFTER = millis(15_000)
 /** The source fails when so many encoders of one rendition, or so many spare ones, have died with no frame between. */
 const MOST_DEATHS = 5
+/** How many images back one can be drawn again. */
+const REMEMBERED_PLACES = 512
 const RESTART_BACKOFF = { first: millis(250), cap: millis(5000) }
 /** In place of a rendition, for encoders that wait for one. */
 const SPARE = 'spare'
@@ -70,6 +73,8 @@ export class StageSource implements FrameSource {
   #due: Millis
   readonly #keyDue = new Map<RenditionId, Millis>()
   #isDrawing = false
+  /** Where the stage was for each sharp image, by media time: such an image is a function of its place. */
+  readonly #places = new Map<number, StagePlace>()
   #closing: Promise<void> | undefined
 
   private constructor(options: StageSourceOptions, port: number, onFrame: (frame: EncodedFrame) => void, scope: AsyncDisposableStack) {
@@ -121,6 +126,13 @@ export class StageSource implements FrameSource {
     // What begins now shall not wait for the next image to be due.
     if (demand.woken.length > 0) this.#due = millis(Math.min(this.#due, this.#options.clock.now()))
     this.#look()
+  }
+
+  async imageAt(mediaTicks: number): Promise<SourceImage | undefined> {
+    const place = this.#places.get(mediaTicks)
+    if (place === undefined) return undefined
+    const planes = await drawWhole(this.#options.microscope, this.#options.pyramid, place, this.#options.clock)
+    return planes && { planes, place, [Symbol.dispose]: () => undefined }
   }
 
   close(end: SourceEnd = { code: 'done' }): Promise<void> {
@@ -212,6 +224,8 @@ export class StageSource implements FrameSource {
     const viewsAt = (at: StagePlace): SpecimenView[] => taking.map(({ rendition }) => viewOf(at, pyramid, rendition, optics))
     const isSharp = specimen.prepare?.(viewsAt(place), place.isMoving ? viewsAt(stage.goal) : []) ?? true
     stage.report(isSharp ? mediaTicks : undefined)
+    if (isSharp) this.#places.set(mediaTicks, place)
+    if (this.#places.size > REMEMBERED_PLACES) this.#places.delete(this.#places.keys().next().value ?? 0)
     this.#isDrawing = true
     void this.#draw(taking, place, mediaTicks).then(() => {
       this.#isDrawing = false

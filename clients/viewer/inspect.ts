@@ -3,9 +3,10 @@
  * `docs/VIEWER.md` explains every field; a change here is a change there.
  */
 import type { FaultCode } from '../../relay/wire/fault.ts'
-import type { PublicationId, RenditionId, SessionId, SlideId } from '../../relay/wire/ids.ts'
 import type { Experience, MediaPath, PresentMember, SourceStatus } from '../../relay/wire/signaling.ts'
+import type { PublicationId, RenditionId, SessionId, SlideId, StillId } from '../../relay/wire/ids.ts'
 import type { SlideSummary } from '../../relay/wire/slide.ts'
+import type { StillSummary } from '../../relay/wire/still.ts'
 import type { Stage, StageState, StageTarget } from '../../relay/wire/stage.ts'
 import type { DrawnInstant } from './picture/draw-log.ts'
 import type { Freezes } from './picture/freeze-meter.ts'
@@ -93,6 +94,10 @@ export interface Inspection {
   readonly members: readonly PresentMember[]
   /** Of the consultation, oldest first. */
   readonly slides: readonly SlideSummary[]
+  /** Of the consultation, oldest first. */
+  readonly stills: readonly StillSummary[]
+  /** What this viewer kept last, the one that is open, and why nothing came of the last thing that was asked. */
+  readonly still: { readonly last: StillId | null; readonly open: StillId | null; readonly fault: InspectedFault | null }
   /** The slide that is open; null while the live image is shown. */
   readonly slide: InspectedSlide | null
 }

@@ -80,6 +80,8 @@ function inspect(viewer: Viewer, slides: LazySlides): Inspection {
     mode: viewer.mode.value,
     members: viewer.members.present.value,
     slides: viewer.slides.slides.value,
+    stills: viewer.stills.stills.value,
+    still: { last: viewer.stills.last.value, open: viewer.stills.open.value?.still.stillId ?? null, fault: inspectFault(viewer.stills.fault.value) },
     slide: slides.inspect(),
     ...inspectFlow(viewer),
     ...inspectSession(viewer),

@@ -29,6 +29,7 @@ import { readTraffic, TrafficMeter } from './session/traffic-meter.ts'
 import type { Traffic } from './session/traffic-meter.ts'
 import type { Joined, LineClaim } from './session/viewer-session.ts'
 import { StageControl } from './stage/stage-control.ts'
+import { StillsPart } from './stills/stills-part.ts'
 import type { ToldFlow } from './view/expectation.ts'
 import type { ViewMode } from './view/tile-demand.ts'
 import { TileTimings } from './view/tile-timings.ts'
@@ -99,6 +100,7 @@ export class Viewer implements ConnectionListener {
   readonly members = new MembersPart()
   /** What is heard and said about slides. */
   readonly slides: SlideChannel
+  readonly stills: StillsPart
   readonly picture: Picture
   /** What has its own matters with the node. */
   readonly #parts: readonly ConnectionPart[]
@@ -115,7 +117,8 @@ export class Viewer implements ConnectionListener {
     })
     this.#session = new StandingSession(invitation, this, options.line)
     this.slides = new SlideChannel(this.#session, fault => this.faulted(fault))
-    this.#parts = [this.members, this.slides]
+    this.stills = new StillsPart(this.#session, location.origin, invitation.token)
+    this.#parts = [this.members, this.slides, this.stills]
     effect(() => this.#updatePicture())
     effect(() => this.#updateDemand())
   }
@@ -197,6 +200,12 @@ export class Viewer implements ConnectionListener {
   /** Moves the picture by device pixels. */
   pan(by: Point): void {
     this.#change((viewport, image, canvas) => pan(viewport, image, canvas, by))
+  }
+
+  /** Keeps the frame that is on the canvas. */
+  keepStill(): void {
+    // Elsewhere the frames' RTP timestamps are not to be relied on.
+    void this.stills.keep(this.picture.alignment === 'exact' ? this.drawn.value?.shown?.rtpTimestamp : undefined)
   }
 
   setMode(mode: ViewMode): void {

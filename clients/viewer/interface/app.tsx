@@ -7,6 +7,8 @@ import { MinimapView } from './minimap.tsx'
 import { Notice } from './notice.tsx'
 import { Panel } from './panel.tsx'
 import { StagePanel } from './stage-panel.tsx'
+import { StillScreen } from '../stills/still-screen.tsx'
+import { StillTidings } from '../stills/still-tidings.tsx'
 import { WithheldNotice } from './withheld-notice.tsx'
 import { WithheldOutline } from './withheld-outline.tsx'
 import type { LazySlides } from '../slides/lazy-slides.ts'
@@ -18,18 +20,22 @@ export function App(props: { readonly viewer: Viewer; readonly state: InterfaceS
   const failure = viewer.failure.value
   document.documentElement.lang = viewer.language.value
   return (
-    <div class={state.isDimmed.value ? 'chrome dimmed' : 'chrome'} inert={viewer.plan.isCovered.value}>
-      <WithheldOutline viewer={viewer} />
-      <div class="tidings">
-        <Badge viewer={viewer} />
-        <WithheldNotice viewer={viewer} />
+    <>
+      <div class={state.isDimmed.value ? 'chrome dimmed' : 'chrome'} inert={viewer.plan.isCovered.value}>
+        <WithheldOutline viewer={viewer} />
+        <div class="tidings">
+          <Badge viewer={viewer} />
+          <WithheldNotice viewer={viewer} />
+          <StillTidings part={viewer.stills} language={viewer.language.value} />
+        </div>
+        <Controls viewer={viewer} state={state} slides={slides} />
+        <MinimapView viewer={viewer} canvas={minimap} />
+        <StagePanel viewer={viewer} />
+        {state.isPanelOpen.value && <Panel viewer={viewer} />}
+        {state.isHelpOpen.value && <Help language={viewer.language.value} onClose={() => state.toggle('isHelpOpen')} />}
+        {failure !== null && <Notice failure={failure} language={viewer.language.value} />}
       </div>
-      <Controls viewer={viewer} state={state} slides={slides} />
-      <MinimapView viewer={viewer} canvas={minimap} />
-      <StagePanel viewer={viewer} />
-      {state.isPanelOpen.value && <Panel viewer={viewer} />}
-      {state.isHelpOpen.value && <Help language={viewer.language.value} onClose={() => state.toggle('isHelpOpen')} />}
-      {failure !== null && <Notice failure={failure} language={viewer.language.value} />}
-    </div>
+      <StillScreen part={viewer.stills} language={viewer.language.value} />
+    </>
   )
 }

@@ -10,6 +10,7 @@ import type { InterfaceState } from './interface-state.ts'
 const ICONS = {
   fit: 'M2.5 4.5h11v7h-11zM5 7h6v2H5z',
   fullscreen: 'M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4',
+  keep: 'M2.5 5h2.5l1-1.500h4l1 1.500h2.500v8h-11zM8 7a2 2 0 1 0 0 4 2 2 0 0 0 0-4z',
   dim: 'M8 2a6 6 0 1 0 0 12zM8 2a6 6 0 0 1 0 12',
 } as const
 
@@ -55,7 +56,8 @@ export function Controls({ viewer, state, slides }: { readonly viewer: Viewer; r
           onPress={() => viewer.setMode(viewer.mode.value === 'whole' ? 'pyramid' : 'whole')}
         />
       )}
-      {viewer.slides.slides.value.length > 0 && <Button viewer={viewer} label="slides" face="S" onPress={() => slides.toggleDrawer()} />}
+      <Button viewer={viewer} label="keepStill" face={<Icon name="keep" />} onPress={() => viewer.keepStill()} />
+      {viewer.slides.slides.value.length + viewer.stills.stills.value.length > 0 && <Button viewer={viewer} label="slides" face="S" onPress={() => slides.toggleDrawer()} />}
       <Button viewer={viewer} label="fullscreen" face={<Icon name="fullscreen" />} onPress={toggleFullscreen} />
       <Button viewer={viewer} label="panel" face="i" isPressed={state.isPanelOpen.value} onPress={() => state.toggle('isPanelOpen')} />
       <Button viewer={viewer} label="dim" face={<Icon name="dim" />} isPressed={state.isDimmed.value} onPress={() => state.toggle('isDimmed')} />

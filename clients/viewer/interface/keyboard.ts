@@ -56,6 +56,7 @@ const ACTIONS: Partial<Record<string, Action>> = {
   '0': viewer => viewer.fit(),
   home: viewer => viewer.fit(),
   '1': viewer => viewer.zoomTo(1),
+  k: viewer => viewer.keepStill(),
   f: () => toggleFullscreen(),
   i: (_viewer, state) => state.toggle('isPanelOpen'),
   d: (_viewer, state) => state.toggle('isDimmed'),

@@ -5,12 +5,14 @@ import { propertiesOf } from './annotations.ts'
 import { cssColour } from './member-colours.ts'
 import type { OpenSlide, SlideDesk } from './slide-desk.ts'
 import { slideText } from './slide-words.ts'
+import { StillList } from '../stills/still-list.tsx'
+import type { StillsPart } from '../stills/stills-part.ts'
 
 /** While a slide arrives nobody knows how much it will be: levels are announced one by one. */
 const stateText = (language: Language, { state, bytesHere }: SlideSummary): string => slideText(language, state, (bytesHere / 1e6).toFixed(bytesHere < 1e7 ? 1 : 0))
 
 /** The slides of the consultation, and the way back to the live image. */
-export function SlideDrawer({ desk, language }: { readonly desk: SlideDesk; readonly language: Language }): JSX.Element {
+export function SlideDrawer({ desk, stills, language }: { readonly desk: SlideDesk; readonly stills: StillsPart; readonly language: Language }): JSX.Element {
   const slides = desk.channel.slides.value
   const open = desk.open.value
   return (
@@ -26,6 +28,7 @@ export function SlideDrawer({ desk, language }: { readonly desk: SlideDesk; read
           <span class="state">{stateText(language, slide)}</span>
         </button>
       ))}
+      <StillList part={stills} language={language} />
       {desk.fault.value !== null && <p class="refused">{slideText(language, 'fault', desk.fault.value.code)}</p>}
       {open !== null && <AnnotationList open={open} desk={desk} language={language} />}
     </nav>

@@ -33,7 +33,7 @@ export function openSlidePart(viewer: Viewer, element: HTMLElement, token: strin
     else if (desk.opening.value === null) viewer.setCovered(false)
   })
   const onLanguage = (): void => viewer.setLanguage(viewer.language.value === 'ja' ? 'en' : 'ja')
-  effect(() => render(<SlideScreen desk={desk} tools={tools} language={viewer.language.value} onLanguage={onLanguage} />, element))
+  effect(() => render(<SlideScreen desk={desk} tools={tools} stills={viewer.stills} language={viewer.language.value} onLanguage={onLanguage} />, element))
   return {
     press: key => pressSlideKey(key, desk, tools),
     show: slideId => desk.show(slideId),

@@ -11,11 +11,13 @@ import { SlideDrawer } from './slide-drawer.tsx'
 import { HeatLine, ScaleBar, SlideBadge } from './slide-tidings.tsx'
 import type { SlideTool, SlideTools } from './slide-tools.ts'
 import { slideText } from './slide-words.ts'
+import type { StillsPart } from '../stills/stills-part.ts'
 
 /** What the slides' part of the page is made from. */
 export interface SlideScreenProperties {
   readonly desk: SlideDesk
   readonly tools: SlideTools
+  readonly stills: StillsPart
   readonly language: Language
   readonly onLanguage: () => void
 }
@@ -145,7 +147,7 @@ export function SlideScreen(props: SlideScreenProperties): JSX.Element {
           {tools.isHelpOpen.value && <SlideHelp language={language} />}
         </>
       )}
-      {tools.isDrawerOpen.value && <SlideDrawer desk={desk} language={language} />}
+      {tools.isDrawerOpen.value && <SlideDrawer desk={desk} stills={props.stills} language={language} />}
     </div>
   )
 }
