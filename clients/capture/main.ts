@@ -11,7 +11,7 @@ import { FramePump } from './frame-pump.ts'
 import { findInvitation } from '../../relay/runtime/invitation-link.ts'
 import { recordSource } from './record.ts'
 import { SentLog } from './sent-log.ts'
-import { AgentSettings, RecordSettings, refuseContradictions } from './settings.ts'
+import { AgentSettings, isSimulated, RecordSettings, refuseContradictions } from './settings.ts'
 import { planSource } from './source-plan.ts'
 import { CodedRing } from './stills/coded-ring.ts'
 import { StillKeeper } from './stills/still-keeper.ts'
@@ -68,6 +68,7 @@ function withSourceOptions(command: Command): Command {
     .option('--threads <n>', 'threads per encoder (default 1)')
     .option('--specimen <kind>', 'what lies on the stage: tissue or calibration (default tissue)')
     .option('--slide <slide>', "whole slide on the stage: a file, or the id of one in the node's store")
+    .option('--stage-file <file>', 'JSON file that describes the motorised stage beside the camera, for a device')
     .option('--spare-encoders <n>', 'encoders of each kind that a stage keeps started for tiles that come into view (default 4)')
     .option('--still-ring <seconds>', 'raw frames to keep, so that stills are exact and not decoded: 50 MB each at 8K (default 0)')
     .option('--still-ring-bytes <n>', 'the most memory they may take (default 2,000,000,000)')
@@ -109,7 +110,7 @@ async function runAgent(settings: AgentSettings): Promise<void> {
   await using sentLog = settings.sentLog === undefined ? undefined : SentLog.open(settings.sentLog)
   const onSent = sentLog === undefined ? undefined : (packet: PacedPacket): void => sentLog.note(packet)
   const coded = new CodedRing(pyramid.renditions.map(({ id }) => id).filter(id => tilePosition(id) !== undefined))
-  const pump = new FramePump({ pyramid, clock: systemClock, origin: rtpTimestamp(randomInt(0, 2 ** 32)), followsDemand: plan.stage !== undefined, onFrame, onStamped: frame => coded.push(frame), onSent })
+  const pump = new FramePump({ pyramid, clock: systemClock, origin: rtpTimestamp(randomInt(0, 2 ** 32)), followsDemand: isSimulated(settings.source), onFrame, onStamped: frame => coded.push(frame), onSent })
   const stills = new StillKeeper({ pyramid, pump, coded, address, ffmpegPath: plan.ffmpegPath, rate: settings.stillBitrate, clock: systemClock, log })
   await using agent = Agent.open({ plan, address, pump, stills, uplinkBitrate: settings.uplinkBitrate, carrier: settings.carrier, linkPaths: settings.linkPaths, clock: systemClock, log })
   signal.addEventListener('abort', () => void agent.close(), { once: true })

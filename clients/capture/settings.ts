@@ -44,6 +44,8 @@ export const SourceSettings = z.strictObject({
   specimen: z.enum(['tissue', 'calibration']).default('tissue'),
   /** A whole slide to put under it, for `slide`: a path, or the id of one in the node's store. */
   slide: z.string().min(1).optional(),
+  /** Describes the motorised stage beside the camera, for `device`. */
+  stageFile: z.string().min(1).optional(),
   /** Encoders of each kind that a simulated microscope keeps started for tiles that come into view. */
   spareEncoders: numeric(z.int().min(0).max(16)).default(4),
   /** Seconds of raw frames that are kept, so that stills are exact. */
@@ -111,6 +113,7 @@ export function refuseContradictions(settings: SourceSettings): void {
   if (!takesInput && settings.input !== undefined) mistakes.push(`--input: the ${settings.source} source takes none`)
   if (takesInput && settings.input === undefined) mistakes.push(`--input: the ${settings.source} source needs one`)
   if ((settings.source === 'slide') !== (settings.slide !== undefined)) mistakes.push('--slide: goes with the slide source, which needs one')
+  if (settings.stageFile !== undefined && settings.source !== 'device') mistakes.push('--stage-file: goes with the device source')
   if (isSimulated(settings.source) && settings.whole !== 'none') mistakes.push(`--whole: the ${settings.source} source has no such stream`)
   if (isSimulated(settings.source) && 'output' in settings) mistakes.push(`--source: the ${settings.source} source makes only what is watched, and cannot be recorded`)
   if (mistakes.length > 0) throw new RelayFault('bad_config', mistakes.join('\n'))

@@ -1,6 +1,7 @@
 import { planPyramid } from '../../relay/wire/pyramid.ts'
 import { MAX_GRID, SlideId } from '../../relay/wire/ids.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
+import { millis } from '../../relay/wire/units.ts'
 import { renditionBitrate } from './encoder-arguments.ts'
 import { findFfmpeg } from './ffmpeg-binaries.ts'
 import { FfmpegEncoder } from './ffmpeg-encoder.ts'
@@ -13,6 +14,9 @@ import { loadRecording } from './recording.ts'
 import { RecordingSource } from './recording-source.ts'
 import { openMicroscope, overviewShrink } from './simulated-microscope.ts'
 import { openSlideMicroscope } from './slide/slide-microscope.ts'
+import { DrivenStage } from './stage-drivers/driven-stage.ts'
+import { readStageFile } from './stage-drivers/stage-file.ts'
+import { TcpStage } from './stage-drivers/tcp-stage.ts'
 import { StageSource } from './stage-source.ts'
 import { declaredRate, encoderSettings } from './settings.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
@@ -25,6 +29,7 @@ import type { EncoderInput } from './ffmpeg-encoder.ts'
 import type { SourceSettings } from './settings.ts'
 import type { SimulatedMicroscope } from './simulated-microscope.ts'
 import type { SlidePlace } from './slide/block-worker.ts'
+import type { StageFile } from './stage-drivers/stage-file.ts'
 import type { SlideMicroscope } from './slide/slide-microscope.ts'
 
 /** What sources stand on. */
@@ -155,13 +160,31 @@ async function planFile(settings: SourceSettings, { log }: SourceContext): Promi
   return encodedPlan({ kind: 'file', pyramid, input }, settings, binaries, log)
 }
 
-async function planDevice(settings: SourceSettings, { log }: SourceContext): Promise<SourcePlan> {
+async function planDevice(settings: SourceSettings, { clock, log }: SourceContext): Promise<SourcePlan> {
   const { width, height, inputOptions: options } = settings
   const framesPerSecond = declaredRate(settings)
   const source = settings.input ?? ''
   const pyramid = pyramidFor(settings, width, height, framesPerSecond)
   const input: EncoderInput = { open: () => ({ source, options }), filters: toImage(width, height, framesPerSecond) }
-  return encodedPlan({ kind: 'device', pyramid, input }, settings, await findFfmpeg(settings), log)
+  const plan = encodedPlan({ kind: 'device', pyramid, input }, settings, await findFfmpeg(settings), log)
+  return settings.stageFile === undefined ? plan : withStage(plan, await readStageFile(settings.stageFile), { clock, log })
+}
+
+/** A source with a motorised stage beside its camera. */
+function withStage(plan: SourcePlan, { host, port, objective, travel, cameraDelayMillis }: StageFile, { clock, log }: SourceContext): SourcePlan {
+  const driver = TcpStage.open({ host, port, limits: { objectives: [objective], travel }, clock })
+  const stage = new DrivenStage({ driver, cameraDelay: millis(cameraDelayMillis), clock, log })
+  return {
+    ...plan, stage,
+    open: (onFrame, signal) => {
+      stage.restart()
+      return plan.open(frame => {
+        stage.imageArrived(frame.mediaTicks)
+        onFrame(frame)
+      }, signal)
+    },
+    close: () => driver[Symbol.asyncDispose](),
+  }
 }
 
 async function planRecording(settings: SourceSettings, { clock, log }: SourceContext): Promise<SourcePlan> {
