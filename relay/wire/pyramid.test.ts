@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { t } from 'tap'
 import { OVERVIEW, tileId, WHOLE } from './ids.ts'
-import { planPyramid, Pyramid, tilePosition } from './pyramid.ts'
+import { planPyramid, planUncut, Pyramid, tilePosition } from './pyramid.ts'
 
 const eightK = { width: 7680, height: 4320, columns: 6, rows: 6, framesPerSecond: 30, overviewWidth: 1920 }
 
@@ -71,4 +71,15 @@ t.test('refuses a pyramid with a hole, a shifted tile, a stranger or a double', 
   ]
   for (const [name, value] of hostile) t.notOk(Pyramid.safeParse(value).success, name)
   t.ok(Pyramid.safeParse(pyramid).success)
+})
+
+t.test('an image in one stream is its overview at full size, and has no tiles', async t => {
+  const pyramid = planUncut({ width: 1280, height: 720, framesPerSecond: 30, codec: 'VP9' })
+  t.match(pyramid, { columns: 0, rows: 0, middle: null, renditions: [{ id: OVERVIEW, codec: 'VP9', width: 1280, height: 720 }] })
+  const [overview] = pyramid.renditions
+  t.notOk(Pyramid.safeParse({ ...pyramid, renditions: [{ ...overview, width: 640, height: 360 }] }).success, 'with a smaller overview')
+  t.notOk(Pyramid.safeParse({ ...pyramid, columns: 1 }).success, 'with columns and no rows')
+  t.notOk(Pyramid.safeParse({ ...pyramid, renditions: [] }).success, 'with nothing at all')
+  t.notOk(Pyramid.safeParse({ ...pyramid, middle: { columns: 1, rows: 1 } }).success, 'with middle tiles')
+  for (const width of [1279, 0, 16_386]) t.throws(() => planUncut({ width, height: 720, framesPerSecond: 30, codec: 'H264' }), { code: 'unsupported_media' }, String(width))
 })

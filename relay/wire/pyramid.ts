@@ -38,22 +38,26 @@ const gridLength = z.int().min(1).max(MAX_GRID)
 /**
  * The live image as it is published: an overview, a grid of tiles at full resolution, optionally a
  * coarser grid of middle tiles at half resolution, and optionally the whole image in one stream. The
- * tiles of each grid cover the image exactly, without gap or overlap.
+ * tiles of each grid cover the image exactly, without gap or overlap. An image that comes in one stream
+ * alone has a grid of 0 × 0, and its overview is of full size.
  */
 export const Pyramid = z
   .strictObject({
     width: evenPixels,
     height: evenPixels,
     framesPerSecond: z.number().gt(0).max(240),
-    columns: gridLength,
-    rows: gridLength,
+    columns: gridLength.or(z.literal(0)),
+    rows: gridLength.or(z.literal(0)),
     /** The grid of middle tiles, or null where there are none. */
     middle: z.strictObject({ columns: gridLength, rows: gridLength }).nullable(),
-    renditions: z.array(Rendition).min(2).max(MAX_RENDITIONS),
+    renditions: z.array(Rendition).min(1).max(MAX_RENDITIONS),
   })
   .superRefine((pyramid, context) => {
     // Refinements also see values that the fields' own checks have refused: nothing here may count up to them.
-    if (!isGrid(pyramid) || (pyramid.middle !== null && !isGrid(pyramid.middle))) return
+    if (!(isGrid(pyramid) || isUncut(pyramid)) || (pyramid.middle !== null && !isGrid(pyramid.middle))) {
+      context.addIssue({ code: 'custom', message: 'that is no grid' })
+      return
+    }
     for (const message of pyramidFaults(pyramid)) context.addIssue({ code: 'custom', message })
   })
 export type Pyramid = z.infer<typeof Pyramid>
@@ -73,7 +77,9 @@ function* pyramidFaults(pyramid: Pyramid): Generator<string> {
   const ids = new Set(pyramid.renditions.map(rendition => rendition.id))
   if (ids.size !== pyramid.renditions.length) yield 'two renditions have the same id'
   for (const rendition of pyramid.renditions) yield* renditionFaults(pyramid, rendition)
-  if (!ids.has(OVERVIEW)) yield 'there is no overview'
+  const overview = pyramid.renditions.find(rendition => rendition.id === OVERVIEW)
+  if (overview === undefined) yield 'there is no overview'
+  else if (isUncut(pyramid) && (pyramid.middle !== null || overview.width !== pyramid.width || overview.height !== pyramid.height)) yield 'without tiles, the overview is the image'
   const expected = [...gridPositions(pyramid)].map(({ column, row }) => tileId(column, row))
   if (pyramid.middle !== null) expected.push(...[...gridPositions(pyramid.middle)].map(({ column, row }) => middleId(column, row)))
   for (const id of expected) if (!ids.has(id)) yield `${id} is missing`
@@ -102,6 +108,9 @@ const isGridLength = (length: number): boolean => Number.isInteger(length) && le
 
 /** Whether columns and rows are within bounds. */
 const isGrid = ({ columns, rows }: Pick<Grid, 'columns' | 'rows'>): boolean => isGridLength(columns) && isGridLength(rows)
+
+/** Whether the image comes in one stream alone. */
+const isUncut = ({ columns, rows }: Pick<Grid, 'columns' | 'rows'>): boolean => columns === 0 && rows === 0
 
 const sameRect = (a: ImageRect, b: ImageRect): boolean =>
   a.x === b.x && a.y === b.y && a.width === b.width && a.height === b.height
@@ -200,5 +209,25 @@ export function planPyramid(plan: PyramidPlan): Pyramid {
   if (!result.success) {
     throw new RelayFault('bad_config', `cannot cut ${width}x${height} into ${columns}x${rows}: ${z.prettifyError(result.error)}`)
   }
+  return result.data
+}
+
+/** What {@link planUncut} needs to know of an image. */
+export interface UncutPlan {
+  readonly width: number
+  readonly height: number
+  readonly framesPerSecond: number
+  readonly codec: RenditionCodec
+}
+
+/**
+ * The pyramid of an image that comes in one stream: its overview, at full size.
+ *
+ * @throws {RelayFault} `unsupported_media` for a size that no pyramid has: odd, or above 16,384 pixels.
+ */
+export function planUncut({ width, height, framesPerSecond, codec }: UncutPlan): Pyramid {
+  const overview = { id: OVERVIEW, codec, region: { x: 0, y: 0, width, height }, width, height, bitsPerSecond: Math.round(typicalBitrate({ width, height })) }
+  const result = Pyramid.safeParse({ width, height, framesPerSecond, columns: 0, rows: 0, middle: null, renditions: [overview] })
+  if (!result.success) throw new RelayFault('unsupported_media', 'an image of that size cannot be shown', { cause: result.error })
   return result.data
 }
