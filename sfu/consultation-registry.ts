@@ -64,15 +64,28 @@ export class ConsultationRegistry {
    * @throws {RelayFault} `overloaded` when node or consultation is full; `conflict` for a second microscope; `unavailable` for a scanner where there are no slides; `invitation_expired`.
    */
   admit(admission: Admission, notify: Notify): Seat {
-    const { consultationId } = admission
-    admission.expired.throwIfAborted()
+    const consultation = this.open(admission)
+    const session = consultation.admit(admission, notify)
+    return { session, consultationId: consultation.id, publication: consultation.publication }
+  }
+
+  /** A consultation that exists. */
+  find(id: ConsultationId): Consultation | undefined {
+    return this.#consultations.get(id)
+  }
+
+  /**
+   * The consultation that an admission is for. Whoever opens it has to enter it.
+   *
+   * @throws {RelayFault} `overloaded` when the node is full; `invitation_expired`.
+   */
+  open({ consultationId, expired }: Admission): Consultation {
+    expired.throwIfAborted()
     const existing = this.#consultations.get(consultationId)
     if (existing === undefined && this.#consultations.size >= this.#limits.maxConsultations) {
       throw new RelayFault('overloaded', 'this node carries as many consultations as it may')
     }
-    const consultation = existing ?? this.#create(consultationId)
-    const session = consultation.admit(admission, notify)
-    return { session, consultationId, publication: consultation.publication }
+    return existing ?? this.#create(consultationId)
   }
 
   /** Ends everything. */

@@ -37,6 +37,8 @@ export interface HttpServerOptions {
   readonly slides?: { addTo(app: FastifyInstance): void } | undefined
   /** The routes of stills. */
   readonly stills?: { addTo(app: FastifyInstance): void } | undefined
+  /** The endpoints of WHIP and WHEP. */
+  readonly foreign?: { addTo(app: FastifyInstance): void } | undefined
   readonly log: Logger
 }
 
@@ -81,7 +83,7 @@ async function createFastify({ tls }: HttpServerOptions): Promise<FastifyInstanc
   }
 }
 
-/** The node's HTTP side: the viewer, `/healthz`, `/metrics`, `/links`, `/slides` and `/stills`. Signaling is attached to {@link server}. */
+/** The node's HTTP side: the viewer, `/healthz`, `/metrics`, `/links`, `/slides`, `/stills`, `/whip` and `/whep`. Signaling is attached to {@link server}. */
 export class HttpServer {
   readonly #app: FastifyInstance
   /** Where it listens: scheme, host and port. */
@@ -125,7 +127,7 @@ export class HttpServer {
   }
 }
 
-function addRoutes(app: FastifyInstance, { metrics, health, links, slides, stills, viewerDir, log }: HttpServerOptions): void {
+function addRoutes(app: FastifyInstance, { metrics, health, links, slides, stills, foreign, viewerDir, log }: HttpServerOptions): void {
   app.get('/healthz', (_request, reply) => {
     const now = health()
     return reply.code(now.status === 'failing' ? 503 : 200).header('cache-control', 'no-store').send(now)
@@ -136,6 +138,7 @@ function addRoutes(app: FastifyInstance, { metrics, health, links, slides, still
   links?.addTo(app)
   slides?.addTo(app)
   stills?.addTo(app)
+  foreign?.addTo(app)
   if (existsSync(viewerDir)) {
     // File names carry a hash of their content, except the page that names them.
     void app.register(fastifyStatic, { root: viewerDir, maxAge: '1d', setHeaders: (response, path) => {

@@ -1,9 +1,12 @@
 import { RelayFault } from '../relay/wire/fault.ts'
 import { MEDIA_CODECS } from './media-codecs.ts'
+import { numberedCodecs } from './whip/client-numbering.ts'
+import { NumberedRouters } from './whip/numbered-routers.ts'
 import { ViewerMedia } from './viewer-media.ts'
 import type { Flow } from '../relay/wire/signaling.ts'
+import type { ClientNumbering } from './whip/client-numbering.ts'
 import type { MediaWorker, WorkerTenant } from './worker-pool.ts'
-import type { PlainTransport, Router, WebRtcTransport } from 'mediasoup/types'
+import type { DirectTransport, PlainTransport, Router, RtpCapabilities, WebRtcTransport } from 'mediasoup/types'
 
 /** What a viewer's line is taken to carry before anything was measured, in bits per second. */
 const INITIAL_OUTGOING_BITRATE = 100e6
@@ -14,16 +17,25 @@ const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024
 /** A peer that answers no consent check for this long is gone. @see RFC 7675 section 5.1 */
 const ICE_CONSENT_TIMEOUT_SECONDS = 10
 
+/** A transport on a router with a client's own payload types. */
+export interface NumberedTransport {
+  readonly transport: WebRtcTransport
+  /** What is to be sent, by its id on that router. */
+  readonly producerId: string
+}
+
 /** One consultation's router, on one worker. It ends with its worker. */
 export class MediaRoom implements WorkerTenant {
   readonly #worker: MediaWorker
   readonly #router: Router
+  readonly #numbered: NumberedRouters
   readonly #closed = Promise.withResolvers<RelayFault>()
   #isOpen = true
 
   private constructor(worker: MediaWorker, router: Router) {
     this.#worker = worker
     this.#router = router
+    this.#numbered = new NumberedRouters(router, numbering => worker.worker.createRouter({ mediaCodecs: numberedCodecs(numbering) }))
     worker.lodge(this)
   }
 
@@ -37,13 +49,18 @@ export class MediaRoom implements WorkerTenant {
     return this.#closed.promise
   }
 
+  /** What the room forwards, as its own consumers say it. */
+  get rtpCapabilities(): RtpCapabilities {
+    return this.#router.rtpCapabilities
+  }
+
   workerClosed(fault: RelayFault | undefined): void {
     this.close(fault ?? new RelayFault('unavailable', 'the media worker closed'))
   }
 
   /** A transport for one microscope's WebRTC connection. @throws {RelayFault} `unavailable`. */
   createWebRtcTransport(): Promise<WebRtcTransport> {
-    return this.#whileOpen(() => this.#openTransport())
+    return this.#whileOpen(() => this.#openTransport(this.#router))
   }
 
   /** A transport for RTP on loopback. @throws {RelayFault} `unavailable`. */
@@ -54,6 +71,26 @@ export class MediaRoom implements WorkerTenant {
         rtcpMux: true,
       }),
     )
+  }
+
+  /** Packets of a producer for the node itself to look at. @throws {RelayFault} `unavailable`. */
+  createDirectTransport(): Promise<DirectTransport> {
+    return this.#whileOpen(() => this.#router.createDirectTransport())
+  }
+
+  /** A transport for one client that is to be sent a producer under its own payload types. @throws {RelayFault} `unavailable`. */
+  createNumberedTransport(numbering: ClientNumbering, producerId: string): Promise<NumberedTransport> {
+    return this.#whileOpen(async () => {
+      const lease = await this.#numbered.lease(numbering, producerId)
+      try {
+        const transport = await this.#openTransport(lease.router)
+        transport.observer.once('close', lease.release)
+        return { transport, producerId: lease.producerId }
+      } catch (error) {
+        lease.release()
+        throw error
+      }
+    })
   }
 
   /** A new receiving transport for one viewer, who hears through `onFlow` when a line changes what flows. */
@@ -68,6 +105,7 @@ export class MediaRoom implements WorkerTenant {
     if (!this.#isOpen) return
     this.#isOpen = false
     this.#worker.evict(this)
+    this.#numbered.close()
     this.#router.close()
     this.#closed.resolve(reason)
   }
@@ -82,8 +120,8 @@ export class MediaRoom implements WorkerTenant {
     }
   }
 
-  async #openTransport(): Promise<WebRtcTransport> {
-    const transport = await this.#router.createWebRtcTransport({
+  async #openTransport(router: Router): Promise<WebRtcTransport> {
+    const transport = await router.createWebRtcTransport({
       webRtcServer: this.#worker.webRtcServer,
       enableUdp: true,
       enableTcp: true,

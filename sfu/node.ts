@@ -14,6 +14,8 @@ import { NodeSlides } from './slides/node-slides.ts'
 import { SlideMetrics } from './slides/slide-metrics.ts'
 import { SignalingServer } from './signaling/server.ts'
 import { NodeStills } from './stills/node-stills.ts'
+import { ForeignDoors } from './whip/foreign-doors.ts'
+import { ForeignRoutes } from './whip/foreign-routes.ts'
 import { StatsCollector } from './stats-collector.ts'
 import { TurnRelays } from './turn/turn-relays.ts'
 import { WorkerPool } from './worker-pool.ts'
@@ -85,6 +87,7 @@ export class KenkyoNode {
       links: links.pages,
       slides,
       stills,
+      foreign: openForeign(verifier, consultations, log),
     }
     const http = scope.adopt(await openHttp(config, pages, log), it => it.close())
     scope.adopt(new SignalingServer(http.server, host), it => it.close())
@@ -139,13 +142,19 @@ function openStills({ stateDir, stillsQuotaBytes: quotaBytes }: NodeConfig, veri
 
 function openHttp(
   config: NodeConfig,
-  pages: Pick<HttpServerOptions, 'health' | 'metrics' | 'links' | 'slides' | 'stills'>,
+  pages: Pick<HttpServerOptions, 'health' | 'metrics' | 'links' | 'slides' | 'stills' | 'foreign'>,
   log: Logger,
 ): Promise<HttpServer> {
   const { tlsCertFile: certFile, tlsKeyFile: keyFile } = config
   const tls = certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile }
   const options = { host: config.listenHost, port: config.listenPort, tls, viewerDir: VIEWER_DIR, ...pages, log }
   return HttpServer.open(options)
+}
+
+/** WHIP and WHEP. Which STUN and TURN servers their clients are told of, is decided here. */
+function openForeign(verifier: InvitationVerifier, consultations: ConsultationRegistry, log: Logger): ForeignRoutes {
+  const doors = new ForeignDoors({ verify: token => verifier.verify(token), consultations, iceServers: () => [], log })
+  return new ForeignRoutes({ doors, clock: systemClock, log })
 }
 
 function connectionHost(

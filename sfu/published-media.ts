@@ -42,7 +42,9 @@ export class PublishedMedia {
   readonly linkName: string
   /** The agent's clock less the node's; undefined where nobody measures it. */
   readonly clockOffset: () => Millis | undefined
+  readonly #lost: Promise<RelayFault>
   readonly #closed = Promise.withResolvers<RelayFault>()
+  #isHandedOver = false
 
   /** Takes the media over. */
   constructor({ pyramid, stage }: PublishedSubject, { transport, producers, linkName, clockOffset, lost }: IngestedMedia, onDemand: (demand: Demand) => void) {
@@ -54,6 +56,7 @@ export class PublishedMedia {
     this.producers = producers
     this.linkName = linkName
     this.clockOffset = clockOffset
+    this.#lost = lost
     // Every transport's observer has this event; their types differ too much for TypeScript to call both.
     const observer: Pick<PlainTransport['observer'], 'once'> = transport.observer as PlainTransport['observer']
     observer.once('close', () => {
@@ -68,9 +71,18 @@ export class PublishedMedia {
     return this.#closed.promise
   }
 
+  /** Ends this publication, but not its media, which another one is to be made from. */
+  handOver(reason: RelayFault): IngestedMedia {
+    this.#isHandedOver = true
+    this.flow.close()
+    this.#closed.resolve(reason)
+    const { transport, producers, linkName, clockOffset } = this
+    return { transport, producers, linkName, clockOffset, lost: this.#lost }
+  }
+
   /** Idempotent; the first reason wins. */
   close(reason: RelayFault): void {
     this.#closed.resolve(reason)
-    this.transport.close()
+    if (!this.#isHandedOver) this.transport.close()
   }
 }

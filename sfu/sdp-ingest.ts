@@ -72,13 +72,14 @@ export async function openSdpIngest(transport: WebRtcTransport, request: Request
   }
 }
 
-function connectionLost(transport: WebRtcTransport): Promise<RelayFault> {
+/** Settles, with the reason, when the far end of a connection is gone. Never rejects. */
+export function connectionLost(transport: WebRtcTransport): Promise<RelayFault> {
   const lost = Promise.withResolvers<RelayFault>()
   transport.on('dtlsstatechange', state => {
     if (state === 'failed' || state === 'closed') lost.resolve(new RelayFault('unavailable', `DTLS ${state}`))
   })
   transport.on('icestatechange', state => {
-    if (state === 'disconnected') lost.resolve(new RelayFault('unavailable', 'the microscope stopped answering on ICE'))
+    if (state === 'disconnected') lost.resolve(new RelayFault('unavailable', 'the far end stopped answering on ICE'))
   })
   return lost.promise
 }

@@ -13,8 +13,19 @@ const LOOPBACK = /^(127\.|::1$|::ffff:127\.)/
 /** A line's round trip and loss are read from so many renditions; the pointer's tile and the overview are among the first. */
 const SAMPLED_CONSUMERS = 6
 
+/** What flows to one viewer, by whatever protocol it was brought about. */
+export interface ReceivedMedia {
+  readonly transport: WebRtcTransport
+  /** Consumers by rendition, paused ones included. */
+  readonly consumers: ReadonlyMap<RenditionId, Consumer>
+  /** What it is of, if of anything. */
+  readonly published: PublishedMedia | undefined
+  /** Idempotent. */
+  close(): void
+}
+
 /** One viewer's receiving transport and its consumers of one publication. */
-export class ViewerMedia implements FlowViewer {
+export class ViewerMedia implements FlowViewer, ReceivedMedia {
   readonly transport: WebRtcTransport
   readonly #router: Router
   readonly #onFlow: (flow: Flow) => void

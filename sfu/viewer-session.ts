@@ -12,7 +12,7 @@ import type { Consultation, Notify } from './consultation.ts'
 import type { NodeLink } from './links/node-links.ts'
 import type { PublishedMedia } from './published-media.ts'
 import type { Handlers } from './session.ts'
-import type { ViewerMedia } from './viewer-media.ts'
+import type { ReceivedMedia, ViewerMedia } from './viewer-media.ts'
 import type { DtlsParameters } from 'mediasoup/types'
 
 /** A pathologist's stay, or a technician's, who may ask less: one receiving transport, and the renditions that flow on it. */
@@ -21,6 +21,7 @@ export class ViewerSession extends Session {
   readonly experience = new ViewerExperience()
   readonly #consultation: Consultation
   #media: ViewerMedia | undefined
+  #adopted: ReceivedMedia | undefined
   readonly #colour: MemberColour
   #link: NodeLink | undefined
 
@@ -35,8 +36,14 @@ export class ViewerSession extends Session {
   }
 
   /** Its transport and consumers, once it made them. */
-  get media(): ViewerMedia | undefined {
-    return this.#media
+  get media(): ReceivedMedia | undefined {
+    return this.#media ?? this.#adopted
+  }
+
+  /** Takes over media that another protocol than signaling brought about. */
+  adopt(media: ReceivedMedia): void {
+    if (this.isClosed) media.close()
+    else this.#adopted = media
   }
 
   protected override readonly handlers: Handlers<'viewer'> = {
@@ -72,6 +79,7 @@ export class ViewerSession extends Session {
 
   protected override release(): void {
     this.#media?.close()
+    this.#adopted?.close()
     this.#link?.close(new RelayFault('unavailable', 'the session closed'))
   }
 

@@ -1,0 +1,160 @@
+import { RelayFault } from '../../relay/wire/fault.ts'
+import { OVERVIEW } from '../../relay/wire/ids.ts'
+import { ForeignSession } from './foreign-session.ts'
+import { readForeignOffer } from './foreign-offer.ts'
+import { WhepViewing } from './whep-viewing.ts'
+import { WhipPublication } from './whip-publication.ts'
+import { RENDITION_CODECS } from '../../relay/wire/pyramid.ts'
+import type { Admission } from '../../relay/access/invitation.ts'
+import type { Logger } from '../../relay/runtime/log.ts'
+import type { RenditionId } from '../../relay/wire/ids.ts'
+import type { Role } from '../../relay/wire/signaling.ts'
+import type { Consultation } from '../consultation.ts'
+import type { ConsultationRegistry } from '../consultation-registry.ts'
+import type { Session } from '../session.ts'
+import type { ForeignOffer } from './foreign-offer.ts'
+import type { ForeignProtocol } from './foreign-session.ts'
+
+/** A STUN or TURN server that a client is told of. @see RFC 9725 section 4.6 */
+export interface IceServer {
+  /** As of RFC 7064 or RFC 7065. */
+  readonly url: string
+  readonly username?: string
+  readonly credential?: string
+}
+
+/** What the doors need of the node. */
+export interface ForeignDoorsOptions {
+  /** @throws {RelayFault} `invitation_refused` or `invitation_expired`. */
+  verify(token: string): Promise<Admission>
+  readonly consultations: Pick<ConsultationRegistry, 'find' | 'open'>
+  /** What a client of this member is told of. */
+  iceServers(admission: Admission): readonly IceServer[]
+  readonly log: Logger
+}
+
+/** Who may come by which door. */
+const ROLES: Readonly<Record<ForeignProtocol, Role>> = { whip: 'microscope', whep: 'viewer' }
+
+/** A session that was opened, and what its client is told. */
+export interface OpenedForeignSession {
+  readonly session: ForeignSession
+  readonly answer: string
+}
+
+/** Lets clients in that speak WHIP or WHEP, and keeps what of theirs is open. */
+export class ForeignDoors {
+  readonly #options: ForeignDoorsOptions
+  readonly #sessions = new Map<string, ForeignSession>()
+
+  constructor(options: ForeignDoorsOptions) {
+    this.#options = options
+  }
+
+  /** What a client of this member is told of. */
+  iceServers(admission: Admission): readonly IceServer[] {
+    return this.#options.iceServers(admission)
+  }
+
+  /**
+   * Who asks. What it gives is to be released, or handed to {@link openWhip} or {@link openWhep}.
+   *
+   * @param authorization - The header's value. @see RFC 6750 section 2.1
+   * @throws {RelayFault} `invitation_refused`, `invitation_expired`; `wrong_role`.
+   */
+  async admit(authorization: string | undefined, protocol: ForeignProtocol): Promise<Admission> {
+    const token = /^Bearer ([\w.-]{1,4096})$/i.exec(authorization ?? '')?.[1]
+    if (token === undefined) throw new RelayFault('invitation_refused', 'an invitation is needed')
+    const admission = await this.#options.verify(token)
+    if (admission.role === ROLES[protocol]) return admission
+    admission.release()
+    throw new RelayFault('wrong_role', `an invitation of a ${ROLES[protocol]} is needed`)
+  }
+
+  /** A session of whoever asks. @throws {RelayFault} `not_found`; `grant_refused` for somebody else's. */
+  session(id: string, protocol: ForeignProtocol, admission: Admission): ForeignSession {
+    const session = this.#sessions.get(id)
+    if (session?.protocol !== protocol) throw new RelayFault('not_found', 'there is no such session')
+    if (!session.belongsTo(admission)) throw new RelayFault('grant_refused', 'this session is of another member')
+    return session
+  }
+
+  /**
+   * Takes a microscope's offer.
+   *
+   * @throws {RelayFault} `bad_message`, `unsupported_media`; `conflict` while another microscope is present; `overloaded`, `unavailable`, `invitation_expired`.
+   */
+  openWhip(admission: Admission, sdp: string): Promise<OpenedForeignSession> {
+    return this.#owning(admission, async () => {
+      const offer = readForeignOffer(sdp, 'send', RENDITION_CODECS)
+      const consultation = this.#options.consultations.open(admission)
+      const member = consultation.admitMicroscope(admission, () => undefined)
+      return this.#settling(member, async () => {
+        const { transport, answer } = await WhipPublication.open(consultation, member, offer, this.#options.log)
+        return { session: this.#keep({ protocol: 'whip', admission, member, offer, transport }), answer }
+      })
+    })
+  }
+
+  /**
+   * Takes a viewer's offer.
+   *
+   * @throws {RelayFault} `bad_message`, `unsupported_media`; `wrong_state` while nothing is published; `not_found` for a rendition that there is not; `overloaded`, `unavailable`, `invitation_expired`.
+   */
+  openWhep(admission: Admission, sdp: string, renditionId: RenditionId = OVERVIEW): Promise<OpenedForeignSession> {
+    return this.#owning(admission, async () => {
+      const consultation = this.#options.consultations.find(admission.consultationId)
+      const { offer, published } = this.#readWatching(consultation, sdp, renditionId)
+      if (consultation === undefined) throw new Error('nothing is published where there is no consultation')
+      const member = consultation.admitViewer(admission, () => undefined)
+      return this.#settling(member, async () => {
+        const viewing = await WhepViewing.open(await consultation.room(), published, renditionId, offer)
+        member.adopt(viewing)
+        void published.closed.then(reason => member.close(reason))
+        await viewing.start()
+        return { session: this.#keep({ protocol: 'whep', admission, member, offer, transport: viewing.transport }), answer: viewing.answer(offer) }
+      })
+    })
+  }
+
+  #readWatching(consultation: Consultation | undefined, sdp: string, renditionId: RenditionId): { readonly offer: ForeignOffer; readonly published: NonNullable<Consultation['published']> } {
+    const published = consultation?.published
+    if (published === undefined) throw new RelayFault('wrong_state', 'nothing is published')
+    const rendition = published.pyramid.renditions.find(({ id }) => id === renditionId)
+    if (rendition === undefined) throw new RelayFault('not_found', 'there is no such rendition')
+    return { published, offer: readForeignOffer(sdp, 'receive', [rendition.codec]) }
+  }
+
+  #keep(parts: ConstructorParameters<typeof ForeignSession>[0]): ForeignSession {
+    const session = new ForeignSession(parts)
+    const { protocol, member } = parts
+    const log = this.#options.log.child({ sessionId: member.sessionId })
+    log.info({ protocol }, 'foreign session opened')
+    this.#sessions.set(session.id, session)
+    void member.closed.then(({ code }) => {
+      this.#sessions.delete(session.id)
+      log.info({ protocol, code }, 'foreign session closed')
+    })
+    return session
+  }
+
+  /** Releases the admission unless a member took it over. */
+  async #owning<Value>(admission: Admission, open: () => Promise<Value>): Promise<Value> {
+    try {
+      return await open()
+    } catch (error) {
+      admission.release()
+      throw error
+    }
+  }
+
+  /** Ends the member's stay when what it came for does not come about. */
+  async #settling<Value>(member: Session, open: () => Promise<Value>): Promise<Value> {
+    try {
+      return await open()
+    } catch (error) {
+      member.close(error instanceof RelayFault ? error : new RelayFault('internal', 'the session could not be opened'))
+      throw error
+    }
+  }
+}
