@@ -71,7 +71,6 @@ export class WhipPublication {
   async #watch(room: MediaRoom): Promise<void> {
     const watch = await StreamWatch.open(room, this.#producer, this.#offer.video.codec.name, systemClock, shape => void this.#publish(shape))
     void this.#session.closed.then(() => watch.close())
-    this.#producer.on('score', scores => this.#reportSource(scores.some(({ score }) => score > 0)))
   }
 
   async #publish(shape: StreamShape): Promise<void> {
@@ -104,13 +103,6 @@ export class WhipPublication {
         lost: connectionLost(this.transport),
       }
     )
-  }
-
-  #reportSource(isFlowing: boolean): void {
-    const published = this.#published
-    if (published === undefined || this.#consultation.published !== published) return
-    const { framesPerSecond } = published.pyramid
-    this.#consultation.reportSource(isFlowing ? { state: 'live', framesPerSecond } : { state: 'interrupted', framesPerSecond: 0, fault: 'unavailable' })
   }
 }
 

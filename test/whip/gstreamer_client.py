@@ -45,13 +45,14 @@ class Client:
         self.session = None
         self.loop = GLib.MainLoop()
         if action == "publish":
-            # 100 % snow would be unlike any image; the ball moves, so that frames differ.
             self.pipeline = Gst.parse_launch(
                 f"webrtcbin name=rtc bundle-policy=max-bundle videotestsrc is-live=true pattern=ball ! video/x-raw,format=I420,width=640,height=360,framerate=30/1 ! {ENCODERS[codec]} ! {SENT[codec]} ! rtc."
             )
         else:
-            # The unused element makes a pipeline of what would be an element.
-            self.pipeline = Gst.parse_launch("webrtcbin name=rtc bundle-policy=max-bundle fakesink")
+            self.pipeline = Gst.Pipeline.new()
+            rtc = Gst.ElementFactory.make("webrtcbin", "rtc")
+            rtc.set_property("bundle-policy", GstWebRTC.WebRTCBundlePolicy.MAX_BUNDLE)
+            self.pipeline.add(rtc)
         self.rtc = self.pipeline.get_by_name("rtc")
         self.rtc.connect("on-negotiation-needed", self.offer)
         self.rtc.connect("on-ice-candidate", lambda *_: None)
@@ -86,7 +87,7 @@ class Client:
     def show(self, _rtc, pad):
         if pad.get_direction() != Gst.PadDirection.SRC:
             return
-        chain = Gst.parse_bin_from_description(f"{DECODERS[self.codec]} ! videoconvert ! video/x-raw,format=GRAY8 ! appsink name=frames emit-signals=true sync=false", True)
+        chain = Gst.parse_bin_from_description(f"{DECODERS[self.codec]} ! videoconvert ! video/x-raw,format=GRAY8 ! appsink name=frames emit-signals=true sync=false async=false", True)
         chain.get_by_name("frames").connect("new-sample", self.frame)
         self.pipeline.add(chain)
         chain.sync_state_with_parent()
