@@ -10,11 +10,12 @@ export const START_PACKAGES = ['ca-certificates', 'fontconfig-config', 'fonts-de
 /**
  * Needed by the tests on top: a browser and a Japanese font for it, `ip`, `tc`, ethtool and ping for emulated lines,
  * tcpdump to observe them, coturn and nftables for hospitals that let nothing but TLS out, promtool, independent programs that read slides: OpenSlide, libvips, dcmtk, dicom3tools and
- * Orthanc, and one that writes JPEG 2000.
+ * Orthanc, one that writes JPEG 2000, and two WebRTC clients that nobody here wrote: aiortc and GStreamer.
  */
 export const TEST_PACKAGES = [
   'chromium', 'coturn', 'ethtool', 'fonts-ipaexfont-gothic', 'iproute2', 'iputils-ping', 'nftables', 'prometheus', 'tcpdump',
   'dcmtk', 'dicom3tools', 'libopenjp2-tools', 'libvips-tools', 'openslide-tools', 'orthanc', 'orthanc-dicomweb',
+  'gir1.2-gst-plugins-bad-1.0', 'gstreamer1.0-nice', 'gstreamer1.0-plugins-bad', 'gstreamer1.0-plugins-good', 'python3-aiortc', 'python3-gst-1.0',
 ]
 
 /** Needed by the benches on top of what tests need: an independent tool that says how accurate an emulated line is, and SRT and what carries files to compare with. */
