@@ -44,6 +44,7 @@ export class WhepViewing implements FlowViewer, ReceivedMedia {
       const consumer = await transport.consume({ producerId, rtpCapabilities, paused: true, mid })
       return new WhepViewing(transport, renditionId, consumer, published)
     } catch (cause) {
+      if (transport.closed) throw new RelayFault('unavailable', 'the media transport closed', { cause })
       transport.close()
       throw new RelayFault('unsupported_media', 'the offer cannot be served', { cause })
     }

@@ -61,6 +61,7 @@ export class WhipPublication {
       await publication.#watch(room)
       return publication
     } catch (error) {
+      if (transport.closed) throw new RelayFault('unavailable', 'the media transport closed', { cause: error })
       transport.close()
       if (error instanceof RelayFault) throw error
       // mediasoup's ORTC validation speaks in plain errors.
