@@ -151,9 +151,9 @@ function openHttp(
   return HttpServer.open(options)
 }
 
-/** WHIP and WHEP. Which STUN and TURN servers their clients are told of, is decided here. */
+/** WHIP and WHEP. */
 function openForeign(verifier: InvitationVerifier, consultations: ConsultationRegistry, log: Logger): ForeignRoutes {
-  const doors = new ForeignDoors({ verify: token => verifier.verify(token), consultations, iceServers: () => [], log })
+  const doors = new ForeignDoors({ verify: token => verifier.verify(token), consultations, log })
   return new ForeignRoutes({ doors, clock: systemClock, log })
 }
 

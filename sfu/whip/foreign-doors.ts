@@ -9,27 +9,18 @@ import type { Admission } from '../../relay/access/invitation.ts'
 import type { Logger } from '../../relay/runtime/log.ts'
 import type { RenditionId } from '../../relay/wire/ids.ts'
 import type { Role } from '../../relay/wire/signaling.ts'
+import type { IceServer } from '../../relay/wire/webrtc.ts'
 import type { Consultation } from '../consultation.ts'
 import type { ConsultationRegistry } from '../consultation-registry.ts'
 import type { Session } from '../session.ts'
 import type { ForeignOffer } from './foreign-offer.ts'
 import type { ForeignProtocol } from './foreign-session.ts'
 
-/** A STUN or TURN server that a client is told of. @see RFC 9725 section 4.6 */
-export interface IceServer {
-  /** As of RFC 7064 or RFC 7065. */
-  readonly url: string
-  readonly username?: string
-  readonly credential?: string
-}
-
 /** What the doors need of the node. */
 export interface ForeignDoorsOptions {
   /** @throws {RelayFault} `invitation_refused` or `invitation_expired`. */
   verify(token: string): Promise<Admission>
   readonly consultations: Pick<ConsultationRegistry, 'find' | 'open'>
-  /** What a client of this member is told of. */
-  iceServers(admission: Admission): readonly IceServer[]
   readonly log: Logger
 }
 
@@ -40,6 +31,8 @@ const ROLES: Readonly<Record<ForeignProtocol, Role>> = { whip: 'microscope', whe
 export interface OpenedForeignSession {
   readonly session: ForeignSession
   readonly answer: string
+  /** Relays that the client may use. */
+  readonly iceServers: readonly IceServer[]
 }
 
 /** Lets clients in that speak WHIP or WHEP, and keeps what of theirs is open. */
@@ -49,11 +42,6 @@ export class ForeignDoors {
 
   constructor(options: ForeignDoorsOptions) {
     this.#options = options
-  }
-
-  /** What a client of this member is told of. */
-  iceServers(admission: Admission): readonly IceServer[] {
-    return this.#options.iceServers(admission)
   }
 
   /**
@@ -91,7 +79,7 @@ export class ForeignDoors {
       const member = consultation.admitMicroscope(admission, () => undefined)
       return this.#settling(member, async () => {
         const { transport, answer } = await WhipPublication.open(consultation, member, offer, this.#options.log)
-        return { session: this.#keep({ protocol: 'whip', admission, member, offer, transport }), answer }
+        return { session: this.#keep({ protocol: 'whip', admission, member, offer, transport }), answer, iceServers: consultation.iceServersFor(member) }
       })
     })
   }
@@ -112,7 +100,7 @@ export class ForeignDoors {
         member.adopt(viewing)
         void published.closed.then(reason => member.close(reason))
         await viewing.start()
-        return { session: this.#keep({ protocol: 'whep', admission, member, offer, transport: viewing.transport }), answer: viewing.answer(offer) }
+        return { session: this.#keep({ protocol: 'whep', admission, member, offer, transport: viewing.transport }), answer: viewing.answer(offer), iceServers: consultation.iceServersFor(member) }
       })
     })
   }

@@ -7,7 +7,8 @@ import type { Admission } from '../../relay/access/invitation.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
 import type { Logger } from '../../relay/runtime/log.ts'
 import type { RenditionId } from '../../relay/wire/ids.ts'
-import type { ForeignDoors, IceServer } from './foreign-doors.ts'
+import type { IceServer } from '../../relay/wire/webrtc.ts'
+import type { ForeignDoors } from './foreign-doors.ts'
 import type { ForeignProtocol } from './foreign-session.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
@@ -82,12 +83,11 @@ export class ForeignRoutes {
       const { doors } = this.#options
       const rendition = protocol === 'whep' ? renditionIn(request.query) : OVERVIEW
       const admission = await doors.admit(request.headers.authorization, protocol)
-      const servers = doors.iceServers(admission)
       const body = textOf(request)
-      const { session, answer } = await (protocol === 'whip' ? doors.openWhip(admission, body) : doors.openWhep(admission, body, rendition))
+      const { session, answer, iceServers } = await (protocol === 'whip' ? doors.openWhip(admission, body) : doors.openWhep(admission, body, rendition))
       return reply
         .code(201)
-        .headers({ location: `/${protocol}/sessions/${session.id}`, etag: session.etag, 'accept-patch': ICE_FRAGMENT_TYPE, ...(servers.length === 0 ? {} : { link: servers.map(linkOf) }) })
+        .headers({ location: `/${protocol}/sessions/${session.id}`, etag: session.etag, 'accept-patch': ICE_FRAGMENT_TYPE, ...(iceServers.length === 0 ? {} : { link: iceServers.flatMap(linksOf) }) })
         .type(SDP_TYPE)
         .send(answer)
     })
@@ -191,8 +191,7 @@ function renditionIn(query: Record<string, unknown>): RenditionId {
 }
 
 /** @see RFC 9725 section 4.6, RFC 8288 section 3 */
-function linkOf({ url, username, credential }: IceServer): string {
+function linksOf({ urls, username, credential }: IceServer): string[] {
   const quoted = (text: string): string => `"${text.replaceAll(/["\\]/g, '\\$&')}"`
-  const login = username === undefined || credential === undefined ? '' : `; username=${quoted(username)}; credential=${quoted(credential)}; credential-type="password"`
-  return `<${url}>; rel="ice-server"${login}`
+  return urls.map(url => `<${url}>; rel="ice-server"; username=${quoted(username)}; credential=${quoted(credential)}; credential-type="password"`)
 }

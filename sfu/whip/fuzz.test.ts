@@ -9,6 +9,7 @@ import { ConsultationId, MemberId } from '../../relay/wire/ids.ts'
 import { millis } from '../../relay/wire/units.ts'
 import { ConsultationRegistry } from '../consultation-registry.ts'
 import { openSdpIngest } from '../sdp-ingest.ts'
+import { TurnRelays } from '../turn/turn-relays.ts'
 import { WorkerPool } from '../worker-pool.ts'
 import { publishParameters } from '../../test/harness/offer.ts'
 import { ForeignDoors } from './foreign-doors.ts'
@@ -55,12 +56,12 @@ t.test(`${OFFERS} broken offers neither crash the node nor its worker, and each 
   t.teardown(() => pool.close())
   const key = await generateInvitationKey()
   const [issuer, verifier] = await Promise.all([InvitationIssuer.open(key), InvitationVerifier.open(key)])
-  const consultations = new ConsultationRegistry({ leastLoaded: () => pool.leastLoaded(), openLink: () => t.fail('no links') as never }, { maxConsultations: 4, maxViewersPerConsultation: 64 }, log)
+  const consultations = new ConsultationRegistry({ relays: TurnRelays.open(undefined, undefined), leastLoaded: () => pool.leastLoaded(), openLink: () => t.fail('no links') as never }, { maxConsultations: 4, maxViewersPerConsultation: 64 }, log)
   const admit = async (role: Role, consultation: string): Promise<Admission> => {
     const terms = { role, consultationId: ConsultationId.parse(consultation), memberId: MemberId.parse('fuzz'), lifetimeSeconds: 3600 }
     return verifier.verify(await issuer.issue(terms))
   }
-  const doors = new ForeignDoors({ verify: token => verifier.verify(token), consultations, iceServers: () => [], log })
+  const doors = new ForeignDoors({ verify: token => verifier.verify(token), consultations, log })
   // Something to watch, in a consultation of its own.
   const admission = await admit('microscope', 'watched')
   const watched = consultations.open(admission)

@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { t } from 'tap'
 import { ForeignClient } from '../harness/foreign-client.ts'
 import { ForeignSdp } from '../harness/foreign-sdp.ts'
@@ -181,4 +183,14 @@ t.test('a session ends with its invitation', async t => {
   while (node.node.health.sessions > 0 && performance.now() < deadline) await new Promise(resolve => setImmediate(resolve))
   t.equal(node.node.health.sessions, 0)
   await refused(t, await client.offer('/whip', SENDING), 401, 'invitation_expired', 'the same invitation')
+})
+
+t.test('names the relays that a client may use, with its own credentials', async t => {
+  const turnSecretFile = join(t.testdir(), 'secret')
+  writeFileSync(turnSecretFile, 'a-secret-of-sufficient-length-0123456789', { mode: 0o600 })
+  // As a flag gives it.
+  const turnUrls = 'turns:turn.example:443?transport=tcp' as unknown as string[]
+  await using node = await NodeUnderTest.open({ turnUrls, turnSecretFile })
+  const opened = await (await ForeignClient.of(node, 'microscope', 'encoder')).offer('/whip', SENDING)
+  t.match(opened.headers.get('link'), /^<turns:turn\.example:443\?transport=tcp>; rel="ice-server"; username="\d+:[\w-]+"; credential="[\w+/=]+"; credential-type="password"$/)
 })
