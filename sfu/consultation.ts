@@ -1,8 +1,9 @@
 import { systemClock } from '../relay/runtime/clock.ts'
 import { RelayFault } from '../relay/wire/fault.ts'
-import { checkStageTarget } from '../relay/wire/stage.ts'
 import { captureOnNodeClock, nodeTimeMillis } from './capture-clock.ts'
+import { FrameClock } from './instruments/frame-clock.ts'
 import { MembersDesk } from './instruments/members-desk.ts'
+import { StageDesk } from './instruments/stage-desk.ts'
 import { MediaRoom } from './media-room.ts'
 import { MicroscopeSession } from './microscope-session.ts'
 import { PublishedMedia } from './published-media.ts'
@@ -14,7 +15,6 @@ import type { Logger } from '../relay/runtime/log.ts'
 import type { ConsultationId, MemberId } from '../relay/wire/ids.ts'
 import type { PathContract } from '../relay/wire/link.ts'
 import type { Notification, Publication, Role, SourceStatus } from '../relay/wire/signaling.ts'
-import type { StageState, StageTarget } from '../relay/wire/stage.ts'
 import type { RtpTimestamp } from '../relay/wire/units.ts'
 import type { IceServer } from '../relay/wire/webrtc.ts'
 import type { OpenedLink } from './links/node-links.ts'
@@ -68,6 +68,10 @@ export class Consultation {
   readonly #members = new MembersDesk()
   /** Where stills are asked for; undefined where none are kept. */
   readonly stills: StillDesk | undefined
+  /** How far the microscope's RTP clock has come. */
+  readonly #frames = new FrameClock()
+  /** Who holds the microscope's stage, and what it is told. */
+  readonly stage: StageDesk
   #microscope: MicroscopeSession | undefined
   #room: Promise<MediaRoom> | undefined
   #published: PublishedMedia | undefined
@@ -82,6 +86,13 @@ export class Consultation {
     this.#onEmpty = onEmpty
     this.sharing = new SlideSharing(id, host.slides, this.#readers, systemClock)
     this.stills = host.stills?.desk(this)
+    this.stage = new StageDesk({
+      members: this.#viewers,
+      published: () => this.#published,
+      tell: notification => this.#microscope?.notify(notification),
+      frames: this.#frames,
+      clock: systemClock,
+    })
   }
 
   /** Viewers that are present, technicians among them. */
@@ -130,6 +141,7 @@ export class Consultation {
     const session = new ViewerSession(admission, this, notify, nextColour([...this.#viewers].map(({ colour }) => colour)))
     this.#viewers.add(session)
     this.#members.joined(session)
+    this.stage.welcome(session)
     if (session.role === 'viewer') {
       this.#readers.add(session)
       this.sharing.welcome(session)
@@ -139,6 +151,7 @@ export class Consultation {
       this.#viewers.delete(session)
       this.#readers.delete(session)
       this.#members.left(session)
+      this.stage.left(session)
       this.sharing.left(session)
       this.#closeIfEmpty()
     })
@@ -226,6 +239,7 @@ export class Consultation {
     this.#published = published
     this.#source = { state: 'live', framesPerSecond: subject.pyramid.framesPerSecond }
     previous?.close(new RelayFault('conflict', 'replaced by a newer publication'))
+    this.stage.publicationChanged()
     void published.closed.then(reason => this.#publicationClosed(published, reason))
     this.#log.info({ publicationId: published.publicationId, renditions: published.producers.size }, 'publication opened')
     this.#announce({ type: 'publicationChanged', publication: this.publication })
@@ -243,35 +257,11 @@ export class Consultation {
     if (isNews) this.#announce({ type: 'sourceChanged', publicationId: published.publicationId, source })
   }
 
-  /**
-   * Passes a viewer's command on to the microscope.
-   *
-   * @throws {RelayFault} `wrong_state` when nothing that can be steered is published; `out_of_range`.
-   */
-  moveStage(target: StageTarget): void {
-    const published = this.#published
-    if (published?.stage == null) throw new RelayFault('wrong_state', 'this microscope cannot be steered')
-    checkStageTarget(published.stage, target)
-    this.#microscope?.notify({ type: 'stageCommanded', publicationId: published.publicationId, target })
-  }
-
-  /**
-   * Takes the microscope's word on its stage and tells everybody.
-   *
-   * @throws {RelayFault} `wrong_state` when it published none; `out_of_range` for an objective it has not.
-   */
-  reportStage(state: StageState): void {
-    const published = this.#published
-    if (published?.stage == null) throw new RelayFault('wrong_state', 'this microscope published no stage')
-    checkStageTarget(published.stage, { objective: state.objective })
-    published.stage = { ...published.stage, state }
-    for (const viewer of this.#viewers) viewer.notify({ type: 'stageChanged', publicationId: published.publicationId, state })
-  }
-
   /** Takes the microscope's word on when an image was captured, and tells viewers where its clock is known. */
   reportCapture(rtpTimestamp: RtpTimestamp, capturedAtAgentMillis: number): void {
     const published = this.#published
     if (published === undefined) return
+    this.#frames.heard(published.publicationId, rtpTimestamp, systemClock.now())
     const capturedAtMillis = captureOnNodeClock(capturedAtAgentMillis, published.clockOffset(), nodeTimeMillis())
     if (capturedAtMillis === undefined) return
     const { publicationId } = published
@@ -288,6 +278,7 @@ export class Consultation {
   #publicationClosed(published: PublishedMedia, reason: RelayFault): void {
     if (this.#published !== published) return
     this.#published = undefined
+    this.stage.publicationChanged()
     this.#log.info({ publicationId: published.publicationId, code: reason.code }, 'publication closed')
     this.#announce({ type: 'publicationChanged', publication: null })
   }
@@ -310,6 +301,7 @@ export class Consultation {
     this.sharing[Symbol.dispose]()
     this.#members[Symbol.dispose]()
     if (this.stills !== undefined) this.#host.stills?.closed(this.id, this.stills)
+    this.stage[Symbol.dispose]()
     this.#onEmpty()
   }
 

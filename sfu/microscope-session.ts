@@ -19,7 +19,7 @@ import type { PublishedMedia } from './published-media.ts'
 import type { Handlers, SessionRequest } from './session.ts'
 
 /** Notifications that are carried by the link where there is one: they concern what flows on it. */
-const BY_LINK: ReadonlySet<string> = new Set(['demandChanged', 'stageCommanded'])
+const BY_LINK: ReadonlySet<string> = new Set(['demandChanged', 'stageCommanded', 'stageStopped'])
 /** Requests that may come by the link, and get no reply there. */
 const FROM_LINK: ReadonlySet<string> = new Set(['reportStage', 'reportCapture', 'reportUplink'])
 
@@ -40,7 +40,8 @@ export class MicroscopeSession extends Session {
     const way: { link: NodeLink | undefined } = { link: undefined }
     super(admission, notification => {
       const isSent = way.link !== undefined && BY_LINK.has(notification.type) && way.link.sendControl(Buffer.from(JSON.stringify(notification)))
-      if (!isSent) notify(notification)
+      // A stop goes by every way there is: the one that comes first stops.
+      if (!isSent || notification.type === 'stageStopped') notify(notification)
     })
     this.#consultation = consultation
     this.#way = way
@@ -59,7 +60,7 @@ export class MicroscopeSession extends Session {
     },
     reportStage: request => {
       this.#requirePublication(request.publicationId)
-      this.#consultation.reportStage(request.state)
+      this.#consultation.stage.report(request.state)
       return {}
     },
     reportCapture: request => {

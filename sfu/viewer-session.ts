@@ -1,6 +1,7 @@
 import { RelayFault } from '../relay/wire/fault.ts'
 import { systemClock } from '../relay/runtime/clock.ts'
 import { nodeTimeMillis } from './capture-clock.ts'
+import { stageHandlers } from './instruments/stage-handlers.ts'
 import { Session } from './session.ts'
 import { stillHandlers } from './stills/still-handlers.ts'
 import { ViewerExperience } from './viewer-experience.ts'
@@ -58,11 +59,11 @@ export class ViewerSession extends Session {
     },
     subscribe: request => this.#subscribe(request),
     watch: request => this.#watch(request),
-    moveStage: ({ publicationId, target }) => {
+    moveStage: ({ publicationId, target, rtpTimestamp }) => {
       this.#published(publicationId)
-      this.#consultation.moveStage(target)
-      return {}
+      return { command: this.#consultation.stage.move(this, { target, rtpTimestamp }) }
     },
+    ...stageHandlers(() => this.#consultation.stage, this),
     readClock: () => ({ nodeTimeMillis: nodeTimeMillis() }),
     reportExperience: request => this.#reportExperience(request),
     openLink: request => this.#openLink(request),

@@ -65,8 +65,12 @@ const WELL_FORMED: Record<string, object> = {
   publishLink: { pyramid: SMALL_PYRAMID, tracks: [{ flow: 1, ssrc: 1, renditionId: 'overview' }], stage: null },
   reportSource: { publicationId: UNKNOWN, source: { state: 'live', framesPerSecond: 30 } },
   reportUplink: { publicationId: UNKNOWN, bitsPerSecond: 40_000_000 },
-  reportStage: { publicationId: UNKNOWN, state: { x: 0, y: 0, focus: 0, objective: '20x', isMoving: false, rtpTimestamp: null } },
-  moveStage: { publicationId: UNKNOWN, target: { x: 10 } },
+  reportStage: { publicationId: UNKNOWN, state: { x: 0, y: 0, focus: 0, objective: '20x', isMoving: false, rtpTimestamp: null, obeyed: null } },
+  claimStage: {},
+  releaseStage: {},
+  handOverStage: { to: UNKNOWN },
+  stopStage: {},
+  moveStage: { publicationId: UNKNOWN, target: { x: 10 }, rtpTimestamp: null },
   readClock: {},
   reportExperience: { publicationId: UNKNOWN, framesPerSecond: 30, freezes: 0, longestFreezeMillis: 0, nativePixelRatio: 1, captureToGlassMillis: null },
   reportCapture: { publicationId: UNKNOWN, rtpTimestamp: 1, capturedAtMillis: 1_800_000_000_000 },
@@ -74,7 +78,7 @@ const WELL_FORMED: Record<string, object> = {
   leadSlide: { lead: null },
   leave: {},
 }
-const VIEWER_ONLY = ['createTransport', 'connectTransport', 'restartIce', 'subscribe', 'watch', 'moveStage', 'readClock', 'reportExperience', 'pointAtSlide', 'leadSlide']
+const VIEWER_ONLY = ['createTransport', 'connectTransport', 'restartIce', 'subscribe', 'watch', 'claimStage', 'releaseStage', 'handOverStage', 'stopStage', 'moveStage', 'readClock', 'reportExperience', 'pointAtSlide', 'leadSlide']
 const MICROSCOPE_ONLY = ['readIceServers', 'publish', 'publishLink', 'reportSource', 'reportUplink', 'reportStage', 'reportCapture']
 
 for (const [type, parameters] of Object.entries(WELL_FORMED)) {

@@ -4,6 +4,7 @@ import { toFault } from '../../relay/wire/fault.ts'
 import { OVERVIEW } from '../../relay/wire/ids.ts'
 import { bitsPerSecond, millis } from '../../relay/wire/units.ts'
 import { NodeSession } from './node-session.ts'
+import { StageReporter } from './stage-reporter.ts'
 import { UplinkEstimator } from './uplink-estimator.ts'
 import { UplinkWatch } from './uplink-watch.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
@@ -11,9 +12,10 @@ import type { Logger } from '../../relay/runtime/log.ts'
 import type { FaultCode, RelayFault } from '../../relay/wire/fault.ts'
 import type { PathContract } from '../../relay/wire/link.ts'
 import type { Demand, SourceStatus } from '../../relay/wire/signaling.ts'
+import type { StageState } from '../../relay/wire/stage.ts'
 import type { BitsPerSecond } from '../../relay/wire/units.ts'
 import type { CarrierKind } from './carrier.ts'
-import type { FrameSource, SourceEnd, SourcePlan, StagePosition } from './encoded-frame.ts'
+import type { FrameSource, SourceEnd, SourcePlan } from './encoded-frame.ts'
 import type { ArrivedImage, FramePump } from './frame-pump.ts'
 import type { StillKeeper } from './stills/still-keeper.ts'
 import type { NodeAddress } from '../../relay/runtime/invitation-link.ts'
@@ -65,8 +67,8 @@ const CAPTURE_INTERVAL = millis(1000)
 const COUNTERS_INTERVAL = millis(60_000)
 /** A line of which nothing is known is taken to carry so many times everything there is. */
 const UNKNOWN_LINE_FACTOR = 2
-/** By then the first image at a position has been encoded. */
-const STAGE_IMAGE_DELAY = millis(250)
+/** How often it is looked whether the image that shows the stage's place has been encoded. */
+const STAGE_LOOK_INTERVAL = millis(100)
 /** What a source makes while no node listens. */
 const NOBODY: Demand = { serial: 0, renditions: [{ renditionId: OVERVIEW, cadence: 'key' }], woken: [] }
 
@@ -260,23 +262,23 @@ export class Agent implements AsyncDisposable {
         session.carrier.prioritise?.(demand.renditions.map(({ renditionId }) => renditionId))
         this.#setDemand(demand)
       },
-      moveStage: target => plan.stage?.command(target),
+      moveStage: (target, command) => plan.stage?.command(target, command),
+      stopStage: command => plan.stage?.stop(command),
       keepStill: still => stills.want(still, this.#source, (stillId, fault) => {
         session.reportStill(stillId, fault).catch((error: unknown) => log.debug({ err: error }, 'the node did not take what became of a still'))
       }, this.#stop.signal),
     })
-    const report = (position: StagePosition, isLast: boolean): void => {
-      const rtpTimestamp = position.mediaTicks === undefined ? null : (pump.timestampOf(position.mediaTicks) ?? null)
-      // Its image is not encoded yet: told at once without, and once more with its time.
-      if (rtpTimestamp === null && !isLast) setTimeout(() => report(position, true), STAGE_IMAGE_DELAY)
-      if (isLast && (position !== newest || rtpTimestamp === null || this.#session !== session)) return
-      session.reportStage({ ...position.state, rtpTimestamp }).catch((error: unknown) => log.debug({ err: error }, 'the node did not take a position'))
+    const reporter = new StageReporter(mediaTicks => pump.timestampOf(mediaTicks))
+    let timer: NodeJS.Timeout | undefined
+    const report = (state: StageState | undefined): void => {
+      if (state !== undefined) session.reportStage(state).catch((error: unknown) => log.debug({ err: error }, 'the node did not take a position'))
+      if (reporter.isWaiting) timer ??= setTimeout(look, STAGE_LOOK_INTERVAL)
     }
-    let newest: StagePosition | undefined
-    plan.stage?.onPosition(position => {
-      newest = position
-      report(position, false)
-    })
+    const look = (): void => {
+      timer = undefined
+      if (this.#session === session) report(reporter.look())
+    }
+    plan.stage?.onPosition(position => report(reporter.moved(position)))
   }
 
   #setDemand(demand: Demand): void {

@@ -56,18 +56,26 @@ export interface FrameSource extends AsyncDisposable {
 
 /** Where a stage is, and the image that shows it. */
 export interface StagePosition {
-  readonly state: Omit<StageState, 'rtpTimestamp'>
+  readonly state: Omit<StageState, 'rtpTimestamp' | 'obeyed'>
   /** Of the first image taken there; undefined before there is one. */
   readonly mediaTicks: number | undefined
+  /** The last command taken, and the first image taken since; undefined before there is one. */
+  readonly obeyed: { readonly command: number; readonly mediaTicks: number | undefined } | undefined
 }
 
 /** A microscope that obeys. */
 export interface StageControl {
   /** What it can do; the position in it is that of the last {@link onPosition}. */
   readonly stage: Stage
-  /** Goes there as fast as it can; a later command replaces an earlier one. Values are within its travel. */
-  command(target: StageTarget): void
-  /** Called whenever the position changed. One listener; a later one replaces it. */
+  /**
+   * Goes there as fast as it can; a later command replaces an earlier one. Values are within its travel.
+   *
+   * @param command - Its number, which grows; {@link onPosition} says at once that it was taken.
+   */
+  command(target: StageTarget, command: number): void
+  /** Stands still at once, wherever it is; a command as well. */
+  stop(command: number): void
+  /** Called whenever the position changed, and after every command. One listener; a later one replaces it. */
   onPosition(listener: (position: StagePosition) => void): void
 }
 

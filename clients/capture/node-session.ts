@@ -3,6 +3,7 @@ import { RelayFault, toFault } from '../../relay/wire/fault.ts'
 import { SignalingClient } from '../../relay/wire/signaling-client.ts'
 import { decodeNodeMessage, LINE_RATE_LIMITS, PROTOCOL_VERSION, SIGNALING_LIMITS } from '../../relay/wire/signaling.ts'
 import { PathName } from '../../relay/wire/link.ts'
+import { CommandOrder } from './command-order.ts'
 import { LinkPublisher } from './link-publisher.ts'
 import { Publisher } from './publisher.ts'
 import { rtpTimestamp } from '../../relay/wire/units.ts'
@@ -46,7 +47,8 @@ export interface NodeSessionOptions {
 /** What the node asks of a microscope that publishes. */
 export interface NodeWishes {
   demand(demand: Demand): void
-  moveStage(target: StageTarget): void
+  moveStage(target: StageTarget, command: number): void
+  stopStage(command: number): void
   keepStill(still: WantedStill): void
 }
 
@@ -69,6 +71,7 @@ async function connect(url: string, signal: AbortSignal): Promise<WebSocket> {
 class Inbox {
   publicationId: PublicationId | undefined
   #wishes: NodeWishes | undefined
+  readonly #order = new CommandOrder()
   #last: Extract<Notification, { type: 'demandChanged' }> | undefined
 
   /** Takes what came by a link. Nonsense is dropped: only the node can have written it. */
@@ -88,8 +91,17 @@ class Inbox {
     if (notification.type === 'demandChanged' && notification.demand.serial >= (this.#last?.demand.serial ?? 0)) this.#last = notification
     if (this.#wishes === undefined || !('publicationId' in notification) || notification.publicationId !== this.publicationId) return
     if (notification.type === 'demandChanged') this.#wishes.demand(notification.demand)
-    if (notification.type === 'stageCommanded') this.#wishes.moveStage(notification.target)
     if (notification.type === 'stillWanted') this.#wishes.keepStill({ stillId: notification.stillId, rtpTimestamp: rtpTimestamp(notification.rtpTimestamp) })
+    if (notification.type === 'stageCommanded') this.#command(notification, this.#wishes)
+    if (notification.type === 'stageStopped') {
+      this.#order.stop(notification.command)
+      this.#wishes.stopStage(notification.command)
+    }
+  }
+
+  #command({ command, target }: Extract<Notification, { type: 'stageCommanded' }>, wishes: NodeWishes): void {
+    const admitted = this.#order.admit(command, target)
+    if (admitted !== undefined) wishes.moveStage(admitted, command)
   }
 
   open(wishes: NodeWishes): void {

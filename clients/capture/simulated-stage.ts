@@ -20,15 +20,21 @@ export class SimulatedStage implements StageControl {
   constructor(options: StageModelOptions) {
     this.#model = new StageModel(options)
     this.#limits = { objectives: options.objectives, travel: options.travel }
-    this.#reported = { state: this.#model.place, mediaTicks: undefined }
+    this.#reported = { state: this.#model.place, mediaTicks: undefined, obeyed: undefined }
   }
 
   get stage(): Stage {
-    return { ...this.#limits, state: { ...this.#reported.state, rtpTimestamp: null } }
+    return { ...this.#limits, state: { ...this.#reported.state, rtpTimestamp: null, obeyed: null } }
   }
 
-  command(target: StageTarget): void {
+  command(target: StageTarget, command: number): void {
     this.#model.command(target)
+    this.#taken(command)
+  }
+
+  stop(command: number): void {
+    this.#model.stop()
+    this.#taken(command)
   }
 
   onPosition(listener: (position: StagePosition) => void): void {
@@ -37,7 +43,8 @@ export class SimulatedStage implements StageControl {
 
   /** A run of the source begins: images of an earlier one have another time. */
   restart(): void {
-    this.#reported = { ...this.#reported, mediaTicks: undefined }
+    const { state, obeyed } = this.#reported
+    this.#reported = { state, mediaTicks: undefined, obeyed: obeyed && { ...obeyed, mediaTicks: undefined } }
   }
 
   /** Where it is going. */
@@ -58,9 +65,17 @@ export class SimulatedStage implements StageControl {
   report(mediaTicks: number | undefined): void {
     const state = this.#model.place
     const isNews = !samePlace(state, this.#reported.state)
-    const isFirstImage = this.#reported.mediaTicks === undefined && mediaTicks !== undefined
+    const { mediaTicks: shown, obeyed } = this.#reported
+    const isFirstImage = mediaTicks !== undefined && (shown === undefined || (obeyed !== undefined && obeyed.mediaTicks === undefined))
     if (!isNews && !isFirstImage) return
-    this.#reported = { state, mediaTicks }
+    const firstThere = isNews ? mediaTicks : (shown ?? mediaTicks)
+    this.#reported = { state, mediaTicks: firstThere, obeyed: obeyed && { ...obeyed, mediaTicks: obeyed.mediaTicks ?? mediaTicks } }
+    this.#listener?.(this.#reported)
+  }
+
+  #taken(command: number): void {
+    const { state, mediaTicks } = this.#reported
+    this.#reported = { state, mediaTicks, obeyed: { command, mediaTicks: undefined } }
     this.#listener?.(this.#reported)
   }
 }

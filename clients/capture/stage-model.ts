@@ -3,8 +3,8 @@ import { StageAxis } from './stage-axis.ts'
 import type { Objective, Stage, StageTarget } from '../../relay/wire/stage.ts'
 import type { Millis } from '../../relay/wire/units.ts'
 
-/** Where a stage is: {@link Stage}'s state without the image that shows it. */
-export type StagePlace = Omit<Stage['state'], 'rtpTimestamp'>
+/** Where a stage is: {@link Stage}'s state without the images that show it. */
+export type StagePlace = Omit<Stage['state'], 'rtpTimestamp' | 'obeyed'>
 
 /** What a {@link StageModel} is made of. */
 export interface StageModelOptions {
@@ -59,6 +59,16 @@ export class StageModel {
     const pixel = this.#toPixel(this.#aim)
     this.#x.moveTo(pixel.x)
     this.#y.moveTo(pixel.y)
+  }
+
+  /** Stands still at once, on the nearest pixel. A turret that is turning comes to its end: between two objectives there is no image. */
+  stop(): void {
+    for (const axis of [this.#x, this.#y, this.#focus]) axis.hold()
+    const pixel = this.#toPixel({ x: this.#x.position, y: this.#y.position })
+    Object.assign(this.#aim, pixel)
+    this.#x.moveTo(pixel.x)
+    this.#y.moveTo(pixel.y)
+    this.#focus.moveTo(this.#focus.position)
   }
 
   /** Lets time pass up to `now`; the first call starts time. */

@@ -162,7 +162,7 @@ t.test('the stage goes exactly where it is told, in all tiles of one image, and 
   const { travel, objectives } = stage.stage
   const targets = [{ x: travel.x.min + 170.25, y: travel.y.min + 100.5 }, { x: 200, y: 130.75, objective: '20x' }, { x: 201, y: 131, objective: '10x' }]
   for (const target of targets) {
-    stage.command(target)
+    stage.command(target, 1)
     const isThere = ({ state, mediaTicks }: StagePosition): boolean => !state.isMoving && mediaTicks !== undefined && state.x === target.x && state.y === target.y
     await running.until(() => running.positions.some(isThere))
     const { state, mediaTicks = 0 } = running.positions.findLast(isThere)!
@@ -179,7 +179,7 @@ t.test('the stage goes exactly where it is told, in all tiles of one image, and 
 
 t.test('with nothing demanded the stage moves and says so, and no image is made', async t => {
   await using running = await Run.open(plan)
-  stage.command({ x: 123.5, objective: '20x' })
+  stage.command({ x: 123.5, objective: '20x' }, 2)
   await running.until(() => running.positions.some(({ state }) => !state.isMoving && state.x === 123.5))
   t.ok(running.positions.every(({ mediaTicks }) => mediaTicks === undefined))
   t.same(running.frames, [])

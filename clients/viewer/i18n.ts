@@ -75,7 +75,7 @@ const en = {
   helpDrag: 'Drag or arrow keys: move',
   helpDouble: 'Double-click: native pixels there; again: ×2; with Shift: zoom out',
   helpKeys: '+ − zoom · 0 whole field · 1 native pixels · K keep this frame · F full screen · I figures · W whole stream · D dim · S slides · L language · ? help',
-  helpStage: 'Stage, where the microscope can be steered: Alt or Shift + drag: the slide follows the pointer · Alt + double-click: that point to the centre · Alt or Shift + arrow keys: move · Page Up, Page Down: focus; with Shift: in larger steps',
+  helpStage: 'Stage, where the microscope can be steered: G takes it and gives it back, X stops it, whoever holds it · Alt or Shift + drag: the slide follows the pointer · Alt + double-click: that point to the centre · Alt or Shift + arrow keys: move · Page Up, Page Down: focus; with Shift: in larger steps',
   helpTruth: 'The badge always says what you see: native pixels, reduced, upscaled, or stale.',
   // Failures.
   failedNoInvitation: 'This address carries no invitation. Open the complete link that you were given.',
@@ -161,7 +161,7 @@ const ja: Record<TextKey, string> = {
   helpDrag: 'ドラッグ・矢印キー：移動',
   helpDouble: 'ダブルクリック：その位置を等倍に。再度で ×2。Shift で縮小',
   helpKeys: '+ − 拡大縮小 · 0 全視野 · 1 等倍 · K 画像を保存 · F 全画面 · I 計測値 · W 全体ストリーム · D 減光 · S スライド · L 言語 · ? 操作説明',
-  helpStage: 'ステージ（遠隔操作できる顕微鏡のみ）：Alt または Shift＋ドラッグで標本を移動 · Alt＋ダブルクリックでその点を中央へ · Alt または Shift＋矢印キーで移動 · Page Up・Page Down で焦点（Shift で大きく）',
+  helpStage: 'ステージ（遠隔操作できる顕微鏡のみ）：G 操作権の取得・返却 · X 停止（誰でも可） · Alt または Shift＋ドラッグで標本を移動 · Alt＋ダブルクリックでその点を中央へ · Alt または Shift＋矢印キーで移動 · Page Up・Page Down で焦点（Shift で大きく）',
   helpTruth: '左上の表示は常に実際の状態です：等倍（実画素）・縮小・拡大・更新停止。',
   failedNoInvitation: 'このアドレスには招待情報がありません。受け取ったリンク全体を開いてください。',
   failedRefused: '招待が拒否されました。新しいリンクを依頼してください。',

@@ -3,8 +3,8 @@
  * `docs/VIEWER.md` explains every field; a change here is a change there.
  */
 import type { FaultCode } from '../../relay/wire/fault.ts'
-import type { Experience, MediaPath, PresentMember, SourceStatus } from '../../relay/wire/signaling.ts'
 import type { PublicationId, RenditionId, SessionId, SlideId, StillId } from '../../relay/wire/ids.ts'
+import type { Experience, MediaPath, PresentMember, SourceStatus, StageHolder } from '../../relay/wire/signaling.ts'
 import type { SlideSummary } from '../../relay/wire/slide.ts'
 import type { StillSummary } from '../../relay/wire/still.ts'
 import type { Stage, StageState, StageTarget } from '../../relay/wire/stage.ts'
@@ -28,6 +28,11 @@ export interface InspectedViewport extends Rect {
 /** Where the stage is, what it can do, and why the last command was not carried out. */
 export interface InspectedStage extends StageState, Pick<Stage, 'objectives' | 'travel'> {
   readonly fault: InspectedFault | null
+  readonly holder: StageHolder | null
+  readonly isMine: boolean
+  readonly stoppedBy: StageHolder | null
+  /** The last times from a command to its picture, in milliseconds, oldest first. */
+  readonly closedLoopMillis: readonly number[]
 }
 
 /** A failure, for programs and for people. */
@@ -122,6 +127,8 @@ export interface KenkyoHandle {
   /** The whole field. */
   fit(): void
   mode(mode: ViewMode): void
+  /** Takes the stage. Settles when the node has answered; what of it, `inspect().stage` says. */
+  claimStage(): Promise<void>
   /** Sends the stage there, unclamped; nothing where there is none. What comes of it, `inspect().stage` says. */
   moveStage(target: StageTarget): void
   /** Opens a slide of the consultation in place of the live image; null goes back. Settles when its structure is here, or cannot be had. */

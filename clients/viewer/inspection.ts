@@ -13,10 +13,12 @@ function inspectViewport(viewport: Viewport | null | undefined, image: Size | nu
 
 const inspectFault = (fault: RelayFault | null): InspectedFault | null => fault && { code: fault.code, message: fault.message }
 
-function inspectStage({ stage: { stage, fault } }: Viewer): InspectedStage | null {
+function inspectStage({ stage: { stage, fault, latencies }, stageHold: { holder, isMine, stoppedBy } }: Viewer): InspectedStage | null {
   if (stage.value === null) return null
   const { state, objectives, travel } = stage.value
-  return { ...state, objectives, travel, fault: inspectFault(fault.value) }
+  return {
+    ...state, objectives, travel, fault: inspectFault(fault.value), holder: holder.value, isMine: isMine.value, stoppedBy: stoppedBy.value, closedLoopMillis: latencies,
+  }
 }
 
 /** What is asked for, what comes of it, and how soon. */
@@ -107,6 +109,7 @@ export function createHandle(viewer: Viewer, slides: LazySlides): KenkyoHandle {
     mode: mode => viewer.setMode(mode),
     openSlide: slideId => slides.show(slideId),
     viewSlide: to => slides.part.value?.view(to),
+    claimStage: () => viewer.stageHold.claim(),
     moveStage: target => viewer.stage.moveTo(target),
     capturePixels: async (area): Promise<CapturedPixels> => {
       const { pixels, state, area: captured } = await viewer.capture(area)

@@ -30,6 +30,7 @@ import type { Traffic } from './session/traffic-meter.ts'
 import type { Joined, LineClaim } from './session/viewer-session.ts'
 import { StageControl } from './stage/stage-control.ts'
 import { StillsPart } from './stills/stills-part.ts'
+import { StageHold } from './stage/stage-hold.ts'
 import type { ToldFlow } from './view/expectation.ts'
 import type { ViewMode } from './view/tile-demand.ts'
 import { TileTimings } from './view/tile-timings.ts'
@@ -94,9 +95,13 @@ export class Viewer implements ConnectionListener {
   })
   readonly timings = new TileTimings()
   readonly drawLog = new DrawLog()
-  readonly stage = new StageControl(async target => {
-    await this.#session.askOfPublication('moveStage', { target })
+  readonly stage = new StageControl({
+    send: async target => (await this.#session.askOfPublication('moveStage', { target, rtpTimestamp: this.drawn.value?.shown?.rtpTimestamp ?? null })).command,
+    isHeld: () => this.stageHold.isMine.value,
+    drawn: () => this.drawLog.entries,
   })
+  /** Who holds the stage. */
+  readonly stageHold: StageHold
   readonly members = new MembersPart()
   /** What is heard and said about slides. */
   readonly slides: SlideChannel
@@ -117,10 +122,15 @@ export class Viewer implements ConnectionListener {
     })
     this.#session = new StandingSession(invitation, this, options.line)
     this.slides = new SlideChannel(this.#session, fault => this.faulted(fault))
+    this.stageHold = new StageHold(this.#session, fault => (this.stage.fault.value = fault))
     this.stills = new StillsPart(this.#session, location.origin, invitation.token)
-    this.#parts = [this.members, this.slides, this.stills]
+    this.#parts = [this.members, this.stageHold, this.slides, this.stills]
     effect(() => this.#updatePicture())
     effect(() => this.#updateDemand())
+    effect(() => {
+      if (this.stageHold.isMine.value) this.stage.fault.value = null
+      else this.stage.stopped()
+    })
   }
 
   /** Runs until the invitation is refused or `signal` aborts. */
@@ -357,6 +367,7 @@ export class Viewer implements ConnectionListener {
   #pictureDrawn(state: PictureState): void {
     this.drawLog.take(state)
     this.#experience.take(state)
+    this.stage.drawn()
     if (state.drawnAtMs !== null) this.timings.drawn(state.shown?.tiles.map(({ renditionId }) => renditionId) ?? [], state.drawnAtMs)
     this.drawn.value = state
     this.#updateTruth()

@@ -34,6 +34,8 @@ export const StageState = z.strictObject({
   isMoving: z.boolean(),
   /** RTP timestamp of the first image that was taken there; null before there is one. */
   rtpTimestamp: z.uint32().nullable(),
+  /** The last command that the stage took, and the first image that was taken with the stage obeying it; null before there is one. */
+  obeyed: z.strictObject({ command: z.uint32(), rtpTimestamp: z.uint32().nullable() }).nullable(),
 })
 export type StageState = z.infer<typeof StageState>
 

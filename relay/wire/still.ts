@@ -39,7 +39,7 @@ const epochMillis = z.number().min(0).max(8.64e15)
 const missing = z.array(RenditionId).max(MAX_RENDITIONS)
 
 /** Where the stage was when the frame was taken. */
-export const StillPlace = StageState.omit({ rtpTimestamp: true })
+export const StillPlace = StageState.omit({ rtpTimestamp: true, obeyed: true })
 export type StillPlace = z.infer<typeof StillPlace>
 
 /** What a microscope says of the planes that it sends: 8-bit 4:2:0, BT.709, limited range; Y, Cb and Cr one after the other, each row by row without padding. */

@@ -90,7 +90,8 @@ t.test('commands for the stage, what the stage says, and what is asked for trave
   t.ok(before.out > 0, 'demand came by the link')
   const since = client.received.length
   const target = { x: Math.round(travel.x.min + 100), y: Math.round(travel.y.min + 100) }
-  await client.ok('moveStage', { publicationId, target })
+  await client.ok('claimStage')
+  await client.ok('moveStage', { publicationId, target, rtpTimestamp: null })
   const arrived = await client.find(({ type, state }) => type === 'stageChanged' && isAt(state, target), since)
   t.ok(arrived)
   t.ok((await control('out')) > before.out, 'the command went by the link')

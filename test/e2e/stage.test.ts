@@ -42,6 +42,7 @@ async function shownPosition(): Promise<{ x: number; y: number } | undefined> {
 }
 
 const command = (target: StageTarget): Promise<void> => viewer.page.evaluate(to => (globalThis as never as { kenkyo: { moveStage(target: StageTarget): void } }).kenkyo.moveStage(to), target)
+const claim = (): Promise<void> => viewer.page.evaluate(() => (globalThis as never as { kenkyo: { claimStage(): Promise<void> } }).kenkyo.claimStage())
 const isAt = ({ x, y }: { x: number; y: number }) => ({ stage, shown }: Inspection): boolean =>
   stage !== null && !stage.isMoving && stage.x === x && stage.y === y && stage.rtpTimestamp !== null &&
   shown !== null && ((shown.rtpTimestamp - stage.rtpTimestamp) | 0) >= 0
@@ -49,7 +50,11 @@ const isAt = ({ x, y }: { x: number; y: number }) => ({ stage, shown }: Inspecti
 t.test('the stage goes where it is told, and the pixels say so', async t => {
   await viewer.view({ x: IMAGE.width / 2, y: IMAGE.height / 2, scale: 1 })
   await viewer.until('a sharp picture', ({ truth }) => truth.kind === 'native', 60)
+  await command({ x: 400 })
+  t.match((await viewer.inspect()).stage, { isMine: false, fault: { code: 'wrong_state' } }, 'not before it was taken')
+  await claim()
   const { stage } = await viewer.inspect()
+  t.match(stage, { isMine: true, holder: { memberId: 'someone' }, fault: null })
   const targets = [[400, 300], [401, 300], [640.25, 411.5], [520, 389.75], [700, 250]].map(([x = 0, y = 0]) => ({ x, y }))
   t.ok(stage !== null && targets.every(({ x, y }) => x >= stage.travel.x.min && x <= stage.travel.x.max && y <= stage.travel.y.max), 'within its travel')
   for (const target of targets) {
@@ -78,9 +83,45 @@ t.test('refuses what the stage cannot do, and tells the viewer', async t => {
   await viewer.until('the refusal', ({ stage }) => stage?.fault?.code === 'out_of_range')
   await using other = await RawClient.join(await scene.under.invite('viewer', { member: 'other' }))
   const { publicationId } = await viewer.inspect()
-  t.equal(await other.refusal('moveStage', { publicationId, target: { objective: '63x' } }), 'out_of_range')
-  t.equal(await other.refusal('moveStage', { publicationId, target: {} }), 'bad_message')
-  t.equal(await other.refusal('moveStage', { publicationId, target: { x: 'NaN' } }), 'bad_message')
+  const rtpTimestamp = null
+  t.equal(await other.refusal('moveStage', { publicationId, target: { x: 500 }, rtpTimestamp }), 'conflict')
+  await viewer.page.getByRole('button', { name: 'Give it back' }).click()
+  await other.find(({ type, holder }) => type === 'stageHeld' && holder === null)
+  await other.ok('claimStage')
+  t.equal(await other.refusal('moveStage', { publicationId, target: { objective: '63x' }, rtpTimestamp }), 'out_of_range')
+  t.equal(await other.refusal('moveStage', { publicationId, target: {}, rtpTimestamp }), 'bad_message')
+  t.equal(await other.refusal('moveStage', { publicationId, target: { x: 'NaN' }, rtpTimestamp }), 'bad_message')
+  const { shown } = await viewer.inspect()
+  t.equal(await other.refusal('moveStage', { publicationId, target: { x: 500 }, rtpTimestamp: ((shown?.rtpTimestamp ?? 0) + 900_000) % 2 ** 32 }), 'out_of_range', 'a frame from the future')
+})
+
+t.test('a stop stops the stage where it is, whoever holds it, and the hold is gone', async t => {
+  await using other = await RawClient.join(await scene.under.invite('viewer', { member: 'other' }))
+  await using technician = await RawClient.join(await scene.under.invite('technician', { member: 'hands' }))
+  const { publicationId, stage } = await viewer.inspect()
+  await other.ok('claimStage')
+  const since = technician.received.length
+  // The focus motor is slow: it takes half a second for that.
+  await other.ok('moveStage', { publicationId, target: { focus: stage?.travel.focus.max }, rtpTimestamp: null })
+  type Told = { state?: { focus: number; isMoving: boolean; obeyed: { command: number } | null } }
+  await technician.find(message => message.type === 'stageChanged' && (message as Told).state?.isMoving === true, since)
+  await technician.ok('stopStage')
+  await viewer.until('the stop', ({ stage: now }) => now?.isMoving === false && now.holder === null && now.stoppedBy?.memberId === 'hands', 10)
+  const { stage: stopped } = await viewer.inspect()
+  t.ok(stopped !== null && stage !== null && stopped.focus > 0 && stopped.focus < stage.travel.focus.max, `at ${stopped?.focus}`)
+  t.equal(await other.refusal('moveStage', { publicationId, target: { focus: 0 }, rtpTimestamp: null }), 'wrong_state')
+  await claim()
+  await command({ focus: 0 })
+  await viewer.until('sharp again', ({ stage: now }) => now?.focus === 0 && !now.isMoving && now.stoppedBy === null, 10)
+})
+
+t.test('knows how long a command takes to come back as a picture', async t => {
+  const { stage } = await viewer.inspect()
+  await command({ x: (stage?.x ?? 0) + 5 })
+  await viewer.until('a latency', ({ stage: now }) => (now?.closedLoopMillis.length ?? 0) > (stage?.closedLoopMillis.length ?? 0), 10)
+  const { stage: measured } = await viewer.inspect()
+  t.ok(measured?.closedLoopMillis.every(latency => latency > 0))
+  t.ok(await viewer.page.getByText(/command to picture \d+ ms/).isVisible())
 })
 
 t.test('encodes nothing but what is watched', async t => {

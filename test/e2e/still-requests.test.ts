@@ -34,7 +34,7 @@ async function open(t: Test, settings = {}) {
     await scope.find(message => message.type === 'stillWanted' && message['stillId'] === stillId && message['rtpTimestamp'] === rtpTimestamp, since)
     return String(stillId)
   }
-  const put = async (stillId: string, body: Buffer, { description = EXACT, hash = sha256, token = tokenOf(scopeLink) } = {}): Promise<{ status: number; code?: string }> => {
+  const put = async (stillId: string, body: Buffer, { description = EXACT, hash = sha256, token = tokenOf(scopeLink) }: { description?: object; hash?: string; token?: string } = {}): Promise<{ status: number; code?: string }> => {
     const response = await fetch(`${under.node.origin}/stills/${stillId}/planes`, {
       method: 'PUT', body: new Uint8Array(body),
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/octet-stream', 'kenkyo-still': JSON.stringify(description), 'kenkyo-sha256': hash },

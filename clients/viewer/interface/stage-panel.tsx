@@ -1,7 +1,10 @@
 import type { JSX } from 'preact'
-import type { RelayFault } from '../../../relay/wire/fault.ts'
+import type { FaultCode, RelayFault } from '../../../relay/wire/fault.ts'
 import { text } from '../i18n.ts'
-import type { TextKey } from '../i18n.ts'
+import type { Language, TextKey } from '../i18n.ts'
+import { HoldRow } from '../stage/hold-row.tsx'
+import { stageText } from '../stage/stage-words.ts'
+import type { StageTextKey } from '../stage/stage-words.ts'
 import type { Viewer } from '../viewer.ts'
 import { formatPlace, formatStep } from './format.ts'
 import { FOCUS_STEP } from './keyboard.ts'
@@ -10,7 +13,13 @@ const FOCUS_STEPS = [-FOCUS_STEP.coarse, -FOCUS_STEP.fine, FOCUS_STEP.fine, FOCU
 
 type Say = (key: TextKey, n?: string) => string
 
-const tellFault = (say: Say, fault: RelayFault): string => (fault.code === 'out_of_range' ? say('stageOutOfRange') : say('stageRefused', fault.code))
+const OF_HOLDING: Partial<Record<FaultCode, StageTextKey>> = { wrong_state: 'takeFirst', conflict: 'taken', timeout: 'silent' }
+
+function tellFault(say: Say, language: Language, fault: RelayFault): string {
+  const ofHolding = OF_HOLDING[fault.code]
+  if (ofHolding !== undefined) return stageText(language, ofHolding)
+  return fault.code === 'out_of_range' ? say('stageOutOfRange') : say('stageRefused', fault.code)
+}
 
 /** Where the stage is, and buttons for objective and focus; nothing where the microscope cannot be steered. */
 export function StagePanel({ viewer }: { readonly viewer: Viewer }): JSX.Element | null {
@@ -21,6 +30,7 @@ export function StagePanel({ viewer }: { readonly viewer: Viewer }): JSX.Element
   const places = [['x', state.x], ['y', state.y], [say('focus'), state.focus]] as const
   return (
     <section class="stage" aria-label={say('stage')}>
+      <HoldRow viewer={viewer} />
       <dl class="place">
         {places.map(([name, micrometres]) => (
           <div key={name}>
@@ -46,7 +56,7 @@ export function StagePanel({ viewer }: { readonly viewer: Viewer }): JSX.Element
         ))}
       </div>
       <p class={fault.value === null ? 'said' : 'said refused'} role="status" aria-live="polite">
-        {fault.value !== null ? tellFault(say, fault.value) : say(state.isMoving ? 'stageMoving' : 'stageResting')}
+        {fault.value !== null ? tellFault(say, viewer.language.value, fault.value) : say(state.isMoving ? 'stageMoving' : 'stageResting')}
       </p>
     </section>
   )

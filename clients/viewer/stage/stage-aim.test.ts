@@ -2,7 +2,7 @@ import t from 'tap'
 import { millis } from '../../../relay/wire/units.ts'
 import { clampToTravel, micrometresPerPixel, StageAim } from './stage-aim.ts'
 
-const state = { x: 100, y: 200, focus: 0, objective: '20x', isMoving: false, rtpTimestamp: null }
+const state = { x: 100, y: 200, focus: 0, objective: '20x', isMoving: false, rtpTimestamp: null, obeyed: null }
 const stage = {
   objectives: [{ name: '4x', micrometresPerPixel: 1.25 }, { name: '20x', micrometresPerPixel: 0.25 }],
   travel: { x: { min: 0, max: 1000 }, y: { min: 0, max: 500 }, focus: { min: -50, max: 50 } },

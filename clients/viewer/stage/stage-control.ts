@@ -3,9 +3,22 @@ import { RelayFault, toFault } from '../../../relay/wire/fault.ts'
 import type { Stage, StageState, StageTarget } from '../../../relay/wire/stage.ts'
 import { millis } from '../../../relay/wire/units.ts'
 import type { Millis } from '../../../relay/wire/units.ts'
+import type { DrawnInstant } from '../picture/draw-log.ts'
+import { epochNow } from '../session/page-clock.ts'
+import { ClosedLoop } from './closed-loop.ts'
 import { clampToTravel, micrometresPerPixel, StageAim } from './stage-aim.ts'
 import type { StagePlace } from './stage-aim.ts'
 import { StageQueue } from './stage-queue.ts'
+
+/** What a {@link StageControl} needs. */
+export interface StageControlOptions {
+  /** Brings one command to the node; rejects with its code. @returns The command's number. */
+  readonly send: (target: StageTarget) => Promise<number>
+  /** Whether the stage is this viewer's to move. */
+  readonly isHeld: () => boolean
+  /** The last instants that were drawn, oldest first. */
+  readonly drawn: () => readonly DrawnInstant[]
+}
 
 const now = (): Millis => millis(performance.now())
 
@@ -15,13 +28,15 @@ export class StageControl {
   readonly stage = signal<Stage | null>(null)
   /** Why the last command was not carried out, or not entirely. */
   readonly fault = signal<RelayFault | null>(null)
-  readonly #send: (target: StageTarget) => Promise<void>
+  /** The median time from a command to its picture; null before one was measured. */
+  readonly closedLoop = signal<Millis | null>(null)
+  readonly #options: StageControlOptions
+  readonly #loop = new ClosedLoop()
   #queue = new StageQueue()
   #aim = new StageAim()
 
-  /** @param send - Brings one command to the node; rejects with its code. */
-  constructor(send: (target: StageTarget) => Promise<void>) {
-    this.#send = send
+  constructor(options: StageControlOptions) {
+    this.#options = options
   }
 
   /** Another microscope, or none. */
@@ -30,11 +45,33 @@ export class StageControl {
     this.fault.value = null
     this.#queue = new StageQueue()
     this.#aim = new StageAim()
+    this.#loop.restart()
+    this.closedLoop.value = null
   }
 
   setState(state: StageState): void {
     const stage = this.stage.value
-    if (stage !== null) this.stage.value = { ...stage, state }
+    if (stage === null) return
+    this.stage.value = { ...stage, state }
+    this.#loop.told(state, this.#options.drawn())
+    this.closedLoop.value = this.#loop.median ?? null
+  }
+
+  /** Something was drawn. */
+  drawn(): void {
+    this.#loop.drawn(this.#options.drawn())
+    this.closedLoop.value = this.#loop.median ?? null
+  }
+
+  /** The stage stopped, or is somebody else's: what was wanted of it is void. */
+  stopped(): void {
+    this.#queue = new StageQueue()
+    this.#aim = new StageAim()
+  }
+
+  /** The last times from a command to its picture, oldest first. */
+  get latencies(): readonly Millis[] {
+    return this.#loop.latencies
   }
 
   /** Where it is going; undefined where there is no stage. */
@@ -75,6 +112,10 @@ export class StageControl {
 
   #command(target: StageTarget): void {
     if (this.stage.value === null) return
+    if (!this.#options.isHeld()) {
+      this.fault.value = new RelayFault('wrong_state', 'take the stage first')
+      return
+    }
     this.#aim.commanded(target, now())
     this.#queue.want(target)
     this.#work(this.#queue)
@@ -89,7 +130,9 @@ export class StageControl {
 
   async #deliver(queue: StageQueue, target: StageTarget): Promise<void> {
     try {
-      await this.#send(target)
+      const sentAtMs = epochNow()
+      const command = await this.#options.send(target)
+      this.#loop.sent(command, sentAtMs)
     } catch (error) {
       if (queue === this.#queue) {
         this.#aim.refused()

@@ -1,5 +1,6 @@
 /** What holds for every message: version, limits, roles, and the fields that many share. */
 import { z } from 'zod'
+import { FAULT_CODES } from '../fault.ts'
 import { MAX_RENDITIONS, RenditionId } from '../ids.ts'
 
 /** The version of this protocol; a client that speaks another one is refused at joining. */
@@ -56,6 +57,10 @@ export const LineRate = z.int().min(LINE_RATE_LIMITS.min).max(LINE_RATE_LIMITS.m
 
 /** Milliseconds since the epoch, on some machine's clock: 0 to the end of what a JavaScript date can say. */
 export const epochMillis = z.number().min(0).max(8.64e15)
+
+/** A failure as it crosses the wire: a code for programs and a sentence for people. */
+export const WireFault = z.strictObject({ code: z.enum(FAULT_CODES), message: z.string() })
+export type WireFault = z.infer<typeof WireFault>
 
 /** A reply that says no more than that it was done. */
 export const Nothing = z.strictObject({})

@@ -1,9 +1,8 @@
 /** Joining, leaving, and the life of the connection. */
 import { z } from 'zod'
-import { FAULT_CODES } from '../fault.ts'
 import { ConsultationId, MemberId, SessionId } from '../ids.ts'
 import { MemberColour } from '../slide-sharing.ts'
-import { epochMillis, Nothing, requestId, ROLES, WATCHING_ROLES } from './protocol.ts'
+import { epochMillis, Nothing, requestId, ROLES, WATCHING_ROLES, WireFault } from './protocol.ts'
 import { Publication } from './publication.ts'
 import type { RequestDeclaration } from './protocol.ts'
 
@@ -21,10 +20,6 @@ export const ReadClock = z.strictObject({ type: z.literal('readClock'), requestI
 
 /** Either: end the session. */
 export const Leave = z.strictObject({ type: z.literal('leave'), requestId })
-
-/** A failure as it crosses the wire: a code for programs and a sentence for people. */
-export const WireFault = z.strictObject({ code: z.enum(FAULT_CODES), message: z.string() })
-export type WireFault = z.infer<typeof WireFault>
 
 /** Proof of life. A browser cannot see WebSocket pings. */
 export const Heartbeat = z.strictObject({ type: z.literal('heartbeat') })

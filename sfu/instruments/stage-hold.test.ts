@@ -1,0 +1,35 @@
+import { t } from 'tap'
+import { StageHold } from './stage-hold.ts'
+
+t.test('one holds the stage, until it is released, handed over or lost', async t => {
+  const hold = new StageHold<string>()
+  t.throws(() => hold.require('a'), { code: 'wrong_state' })
+  t.equal(hold.claim('a'), true)
+  t.equal(hold.claim('a'), false, 'once more is no news')
+  t.throws(() => hold.claim('b'), { code: 'conflict' })
+  t.throws(() => hold.require('b'), { code: 'conflict' })
+  t.throws(() => hold.handOver('b', 'b'), { code: 'conflict' })
+  t.equal(hold.release('b'), false)
+  hold.require('a')
+  t.equal(hold.handOver('a', 'b'), true)
+  hold.require('b')
+  t.equal(hold.left('a'), false)
+  t.equal(hold.left('b'), true)
+  t.equal(hold.holder, undefined)
+  t.throws(() => hold.handOver('a', 'b'), { code: 'wrong_state' })
+})
+
+t.test('a stop takes the stage from whoever holds it, and says who stopped it until it is claimed again', async t => {
+  const hold = new StageHold<string>()
+  hold.claim('a')
+  t.equal(hold.stop('b'), true)
+  t.same([hold.holder, hold.stoppedBy], [undefined, 'b'])
+  t.throws(() => hold.require('a'), { code: 'wrong_state' })
+  t.equal(hold.stop('b'), false)
+  t.equal(hold.stop('a'), true, 'also without a holder')
+  t.equal(hold.claim('a'), true)
+  t.equal(hold.stoppedBy, undefined)
+  hold.stop('b')
+  t.equal(hold.left('b'), true)
+  t.equal(hold.stoppedBy, undefined)
+})
