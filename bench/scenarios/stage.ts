@@ -6,6 +6,7 @@ import { systemClock } from '../../relay/runtime/clock.ts'
 import { numeric } from '../../relay/runtime/config.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { millis } from '../../relay/wire/units.ts'
+import { BrowserViewer } from '../chromium.ts'
 import { symmetricLine } from '../lines/profiles.ts'
 import { readShownPosition } from '../picture/shown-position.ts'
 import { isTelling, ReferenceSlide } from '../picture/slide-position.ts'
@@ -13,9 +14,8 @@ import { FigureSheet } from '../report.ts'
 import { NetworkedScene } from '../scene/networked-scene.ts'
 import { FULL_SLIDE, writeSyntheticSlide } from '../slides/synthetic-slide.ts'
 import { seededRandom } from './viewport-renditions.ts'
-import type { Inspection } from '../../clients/viewer/inspect.ts'
+import type { Inspection, KenkyoHandle } from '../../clients/viewer/inspect.ts'
 import type { StageTarget } from '../../relay/wire/stage.ts'
-import type { BrowserViewer } from '../chromium.ts'
 import type { Measurement } from '../report.ts'
 import type { BenchContext, Scenario } from './scenario.ts'
 
@@ -59,7 +59,7 @@ async function choosePlaces(reference: ReferenceSlide, count: number, seed: numb
   return places
 }
 
-type ViewerGlobal = typeof globalThis & { readonly kenkyo: { moveStage(target: StageTarget): void } }
+type ViewerGlobal = typeof globalThis & { readonly kenkyo: Pick<KenkyoHandle, 'claimStage' | 'moveStage'> }
 
 /** Sends the stage there. @returns When, in milliseconds since the epoch on the page's clock. */
 const command = (viewer: BrowserViewer, target: StageTarget): Promise<number> =>
@@ -68,6 +68,30 @@ const command = (viewer: BrowserViewer, target: StageTarget): Promise<number> =>
     ;(globalThis as ViewerGlobal).kenkyo.moveStage(to)
     return at
   }, target)
+
+/** Takes the stage, at an instant on the page's clock that another page may use, too. */
+const claim = (viewer: BrowserViewer, atMs = 0): Promise<void> =>
+  viewer.page.evaluate(async at => {
+    const now = (): number => performance.timeOrigin + performance.now()
+    if (at > now()) await new Promise(resolve => setTimeout(resolve, at - now() - 5))
+    while (now() < at);
+    await (globalThis as ViewerGlobal).kenkyo.claimStage()
+  }, atMs)
+
+/** Two viewers take the stage in the same instant, again and again. @returns Of each round, how many held it then, by what each was told. */
+async function contend(first: BrowserViewer, second: BrowserViewer, rounds: number): Promise<number[]> {
+  const holders: number[] = []
+  for (let round = 0; round < rounds; round++) {
+    const at = Date.now() + 500
+    await Promise.all([claim(first, at), claim(second, at)])
+    const [a, b] = [await first.until('a holder', ({ stage }) => stage?.holder != null, ANSWER_SECONDS), await second.until('a holder', ({ stage }) => stage?.holder != null, ANSWER_SECONDS)]
+    holders.push([a, b].filter(({ stage }) => stage?.isMine === true).length)
+    const holder = a.stage?.isMine === true ? first : second
+    await holder.page.getByRole('button', { name: 'Give it back' }).click()
+    for (const viewer of [first, second]) await viewer.until('nobody', ({ stage }) => stage?.holder === null, ANSWER_SECONDS)
+  }
+  return holders
+}
 
 /** The first picture drawn that was taken with the stage there, if it was drawn yet. */
 function firstDrawn({ stage, drawLog }: Inspection, { x, y }: Place): Inspection['drawLog'][number] | undefined {
@@ -92,6 +116,7 @@ async function runLoop(scene: NetworkedScene, reference: ReferenceSlide, places:
   const { stage } = await viewer.inspect()
   const micrometresPerPixel = stage?.objectives[0]?.micrometresPerPixel
   if (micrometresPerPixel === undefined) throw new RelayFault('unavailable', 'there is no stage')
+  await claim(viewer)
   const run: LoopRun = { closedLoop: [], errors: [], commands: places.length, correlations: [] }
   for (const [index, place] of places.entries()) {
     const target = { x: place.x * micrometresPerPixel, y: place.y * micrometresPerPixel }
@@ -109,6 +134,15 @@ async function runLoop(scene: NetworkedScene, reference: ReferenceSlide, places:
     await Promise.race([systemClock.sleep(PAUSE, context.signal), scene.failed])
   }
   return run
+}
+
+/** A second viewer, next to the node, and the first one want the stage at once. */
+async function contention(scene: NetworkedScene, { isQuick, say }: BenchContext): Promise<number[]> {
+  await scene.viewer.page.getByRole('button', { name: 'Give it back' }).click()
+  await using other = await BrowserViewer.open(await scene.node.invite('viewer', 'other'), { width: 640, height: 360 }, scene.node.browserPastLines())
+  await other.until('the stage', ({ stage }) => stage !== null, 60)
+  say('two viewers contend for the stage')
+  return contend(scene.viewer, other, isQuick ? 3 : 10)
 }
 
 /** The slide asked for, the real one, or one that is made. */
@@ -142,11 +176,14 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
   await scene.viewer.until('a sharp picture', ({ truth }) => truth.kind === 'native', 60)
   await Promise.race([systemClock.sleep(SETTLE, context.signal), scene.failed])
   const { closedLoop, errors, correlations } = await runLoop(scene, reference, places, context)
+  const holders = await contention(scene, context)
   const how = `${roundTripMillis} ms RTT over both lines together, half on each; ${width}x${height} at up to ${framesPerSecond} frames per second`
   sheet.add({ name: 'closed_loop_seconds', unit: 's', note: `from the command in the browser to the first picture drawn with the stage there, its travel included; ${how}` }, closedLoop)
   sheet.add({ name: 'position_error_pixels', unit: 'pixels', value: Math.max(0, ...errors), note: 'largest; from the pixels on the canvas, found on the slide as libvips decodes it', goal: { relation: '<=', bound: 0 } }, errors)
   sheet.add({ name: 'positions_read_ratio', unit: 'ratio', value: errors.length / places.length, note: `${errors.length} of ${places.length} positions were found in the pixels`, goal: { relation: '>=', bound: 1 } }, places.map((_, index) => (index < errors.length ? 1 : 0)))
   sheet.add({ name: 'position_correlation', unit: 'ratio', note: 'of the picture with the slide where it was found' }, correlations)
+  const alone = holders.filter(count => count === 1).length
+  sheet.add({ name: 'one_holder_ratio', unit: 'ratio', value: alone / holders.length, note: `${alone} of ${holders.length} times that two viewers took the stage in the same millisecond, exactly one held it`, goal: { relation: '>=', bound: 1 } }, holders)
   return { parameters: { slide: options.slide === undefined ? (slide === REAL_SLIDE ? 'CMU-1-Small-Region.svs' : 'synthetic') : 'as asked', commands, roundTripMillis, framesPerSecond, width, height, seed }, figures: sheet.figures, samples: sheet.samples, warnings: sheet.warnings }
 }
 

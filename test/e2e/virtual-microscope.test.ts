@@ -24,6 +24,7 @@ t.teardown(() => scene[Symbol.asyncDispose]())
 const { viewer } = scene
 
 const command = (target: StageTarget): Promise<void> => viewer.page.evaluate(to => (globalThis as never as { kenkyo: { moveStage(target: StageTarget): void } }).kenkyo.moveStage(to), target)
+const claim = (): Promise<void> => viewer.page.evaluate(() => (globalThis as never as { kenkyo: { claimStage(): Promise<void> } }).kenkyo.claimStage())
 const isAt = ({ x, y }: { x: number; y: number }) => ({ stage, shown }: Inspection): boolean =>
   stage !== null && !stage.isMoving && stage.x === x && stage.y === y && stage.rtpTimestamp !== null &&
   shown !== null && ((shown.rtpTimestamp - stage.rtpTimestamp) | 0) >= 0
@@ -31,6 +32,7 @@ const isAt = ({ x, y }: { x: number; y: number }) => ({ stage, shown }: Inspecti
 t.test('a slide on the stage is shown where the stage was told to go, to the pixel', async t => {
   await viewer.view({ x: IMAGE.width / 2, y: IMAGE.height / 2, scale: 1 })
   await viewer.until('a sharp picture', ({ truth }) => truth.kind === 'native', 60)
+  await claim()
   const { stage } = await viewer.inspect()
   t.same(stage?.objectives.map(({ name }) => name), ['40x', '20x', '10x', '5x', '2.5x'])
   for (const pixel of [{ x: 900, y: 900 }, { x: 901, y: 900 }, { x: 2100, y: 1103 }, { x: 1560, y: 377 }]) {

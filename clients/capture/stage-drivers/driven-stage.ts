@@ -31,15 +31,14 @@ export class DrivenStage implements StageControl {
   }
 
   get stage(): Stage {
-    const state = { ...this.#position.state, rtpTimestamp: null, obeyed: null }
-    return { ...this.#options.driver.limits, state }
+    return { ...this.#options.driver.limits, state: { ...this.#position.state, rtpTimestamp: null, obeyed: null } }
   }
 
-  command(target: StageTarget, command = 0): void {
+  command(target: StageTarget, command: number): void {
     this.#options.driver.moveTo(target, command)
   }
 
-  stop(command = 0): void {
+  stop(command: number): void {
     this.#options.driver.stop(command)
   }
 
@@ -75,10 +74,9 @@ export class DrivenStage implements StageControl {
 
   get #position(): StagePosition {
     const { x, y, focus, isMoving } = this.#state.place
-    const position = {
+    return {
       state: { x, y, focus, objective: this.#options.driver.objective, isMoving },
       mediaTicks: this.#mediaTicks, obeyed: this.#obeyed,
     }
-    return position
   }
 }
