@@ -58,11 +58,11 @@ t.test('a publisher that leaves ends its publication, one that dies loses it wit
   t.match((await leaving.until('the end', isEnd))[0], { deleted: 200 })
   await over()
   const since = witness.received.length
-  await using dying = ForeignProgram.start('gstreamer', 'publish', await node.invite('microscope', { member: 'gstreamer' }), 60)
+  await using dying = ForeignProgram.start('aiortc', 'publish', await node.invite('microscope', { member: 'aiortc' }), 60)
   t.ok(await published(witness, dying, since))
   await dying.kill()
   const deadline = performance.now() + 20_000
-  // Consent lasts for 10 s.
+  // aiortc knows UDP alone, where nothing tells of its end but that consent runs out, after 10 s.
   while (node.node.health.publications > 0 && performance.now() < deadline) await new Promise(resolve => setImmediate(resolve))
   t.equal(node.node.health.publications, 0)
 })
