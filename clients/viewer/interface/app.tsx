@@ -1,6 +1,6 @@
 import type { JSX } from 'preact'
 import { Badge } from './badge.tsx'
-import { Controls } from './controls.tsx'
+import { Controls, MoreMenu } from './controls.tsx'
 import { Help } from './help.tsx'
 import type { InterfaceState } from './interface-state.ts'
 import { MinimapView } from './minimap.tsx'
@@ -29,10 +29,16 @@ export function App(props: { readonly viewer: Viewer; readonly state: InterfaceS
           <StillTidings part={viewer.stills} language={viewer.language.value} />
         </div>
         <Controls viewer={viewer} state={state} slides={slides} />
-        <MinimapView viewer={viewer} canvas={minimap} />
+        {/* What opens, one below the other. */}
+        <div class="drawers">
+          <MoreMenu viewer={viewer} state={state} slides={slides} />
+          {state.isPanelOpen.value && <Panel viewer={viewer} />}
+        </div>
+        <div class="corner">
+          <MinimapView viewer={viewer} canvas={minimap} />
+        </div>
         <StagePanel viewer={viewer} />
-        {state.isPanelOpen.value && <Panel viewer={viewer} />}
-        {state.isHelpOpen.value && <Help language={viewer.language.value} onClose={() => state.toggle('isHelpOpen')} />}
+        {state.isHelpOpen.value && <Help language={viewer.language.value} state={state} />}
         {failure !== null && <Notice failure={failure} language={viewer.language.value} />}
       </div>
       <StillScreen part={viewer.stills} language={viewer.language.value} />

@@ -3,7 +3,7 @@ import { text } from '../i18n.ts'
 import type { TextKey } from '../i18n.ts'
 import type { LazySlides } from '../slides/lazy-slides.ts'
 import type { Viewer } from '../viewer.ts'
-import { toggleFullscreen } from './interface-state.ts'
+import { toggleFullScreen } from './full-screen.ts'
 import type { InterfaceState } from './interface-state.ts'
 
 /** Outlines on a grid of 16, because no font has all of these signs. */
@@ -27,42 +27,85 @@ interface ButtonProperties {
   readonly label: TextKey
   readonly face: ComponentChildren
   readonly isPressed?: boolean
+  readonly isDisabled?: boolean
   readonly onPress: () => void
 }
 
-function Button({ viewer, label, face, isPressed, onPress }: ButtonProperties): JSX.Element {
+function Button({ viewer, label, face, isPressed, isDisabled, onPress }: ButtonProperties): JSX.Element {
   const name = text(viewer.language.value, label)
   return (
-    <button type="button" aria-label={name} title={name} aria-pressed={isPressed} onClick={onPress}>
-      {face}
+    <button type="button" aria-label={name} title={name} aria-pressed={isPressed} disabled={isDisabled} onClick={onPress}>
+      <span class="face">{face}</span>
     </button>
   )
 }
 
-/** Buttons for everything that keys and gestures do. */
-export function Controls({ viewer, state, slides }: { readonly viewer: Viewer; readonly state: InterfaceState; readonly slides: LazySlides }): JSX.Element {
+/** What is pressed while one looks: always at the edge. */
+function MainButtons({ viewer, state, slides }: ControlsProperties): JSX.Element {
   return (
-    <div class="controls" role="toolbar" aria-label={text(viewer.language.value, 'controls')}>
+    <>
       <Button viewer={viewer} label="zoomIn" face="+" onPress={() => viewer.zoom(2 ** 0.5)} />
       <Button viewer={viewer} label="zoomOut" face="−" onPress={() => viewer.zoom(2 ** -0.5)} />
       <Button viewer={viewer} label="fit" face={<Icon name="fit" />} onPress={() => viewer.fit()} />
       <Button viewer={viewer} label="oneToOne" face="1:1" isPressed={viewer.viewport.value?.scale === 1} onPress={() => viewer.zoomTo(1)} />
-      {viewer.hasWhole.value && (
-        <Button
-          viewer={viewer}
-          label="mode"
-          face="8K"
-          isPressed={viewer.mode.value === 'whole'}
-          onPress={() => viewer.setMode(viewer.mode.value === 'whole' ? 'pyramid' : 'whole')}
-        />
-      )}
       <Button viewer={viewer} label="keepStill" face={<Icon name="keep" />} onPress={() => viewer.keepStill()} />
-      {viewer.slides.slides.value.length + viewer.stills.stills.value.length > 0 && <Button viewer={viewer} label="slides" face="S" onPress={() => slides.toggleDrawer()} />}
-      <Button viewer={viewer} label="fullscreen" face={<Icon name="fullscreen" />} onPress={toggleFullscreen} />
+      <Button viewer={viewer} label="slides" face="S" isDisabled={viewer.slides.slides.value.length + viewer.stills.stills.value.length === 0} onPress={() => slides.toggleDrawer()} />
+      <Button viewer={viewer} label="fullscreen" face={<Icon name="fullscreen" />} isPressed={state.isFullScreen.value} onPress={() => toggleFullScreen()} />
+    </>
+  )
+}
+
+/** What is pressed once in a while: at the edge too where the window is high enough for all, else in a menu. */
+function MoreButtons({ viewer, state }: ControlsProperties): JSX.Element {
+  return (
+    <>
+      <Button
+        viewer={viewer}
+        label="mode"
+        face="8K"
+        isDisabled={!viewer.hasWhole.value}
+        isPressed={viewer.mode.value === 'whole'}
+        onPress={() => viewer.setMode(viewer.mode.value === 'whole' ? 'pyramid' : 'whole')}
+      />
       <Button viewer={viewer} label="panel" face="i" isPressed={state.isPanelOpen.value} onPress={() => state.toggle('isPanelOpen')} />
       <Button viewer={viewer} label="dim" face={<Icon name="dim" />} isPressed={state.isDimmed.value} onPress={() => state.toggle('isDimmed')} />
       <Button viewer={viewer} label="language" face={viewer.language.value === 'ja' ? 'EN' : '日'} onPress={() => viewer.setLanguage(viewer.language.value === 'ja' ? 'en' : 'ja')} />
       <Button viewer={viewer} label="help" face="?" isPressed={state.isHelpOpen.value} onPress={() => state.toggle('isHelpOpen')} />
+    </>
+  )
+}
+
+interface ControlsProperties {
+  readonly viewer: Viewer
+  readonly state: InterfaceState
+  readonly slides: LazySlides
+}
+
+/**
+ * Buttons for everything that keys and gestures do. A button whose matter is not there is disabled, not
+ * absent, so that none of the others moves when it comes.
+ */
+export function Controls(props: ControlsProperties): JSX.Element {
+  const { viewer, state } = props
+  return (
+    <div class="controls" role="toolbar" aria-orientation="vertical" aria-label={text(viewer.language.value, 'controls')}>
+      <div class="group">
+        <MainButtons {...props} />
+      </div>
+      <div class="group">
+        {state.isLow.value ? <Button viewer={viewer} label="more" face="⋯" isPressed={state.isMoreOpen.value} onPress={() => state.toggle('isMoreOpen')} /> : <MoreButtons {...props} />}
+      </div>
+    </div>
+  )
+}
+
+/** The rest of the toolbar where the window is low; nothing where it is not, or while it is closed. */
+export function MoreMenu(props: ControlsProperties): JSX.Element | null {
+  const { viewer, state } = props
+  if (!state.isLow.value || !state.isMoreOpen.value) return null
+  return (
+    <div class="drawer menu" role="group" aria-label={text(viewer.language.value, 'more')}>
+      <MoreButtons {...props} />
     </div>
   )
 }

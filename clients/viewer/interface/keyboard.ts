@@ -1,6 +1,6 @@
 import type { LazySlides } from '../slides/lazy-slides.ts'
 import type { Viewer } from '../viewer.ts'
-import { toggleFullscreen } from './interface-state.ts'
+import { toggleFullScreen } from './full-screen.ts'
 import type { InterfaceState } from './interface-state.ts'
 
 /** One step of a zoom key. */
@@ -59,26 +59,37 @@ const ACTIONS: Partial<Record<string, Action>> = {
   k: viewer => viewer.keepStill(),
   g: viewer => void (viewer.stageHold.isMine.value ? viewer.stageHold.release() : viewer.stageHold.claim()),
   x: viewer => void viewer.stageHold.stop(),
-  f: () => toggleFullscreen(),
+  f: () => toggleFullScreen(),
+  'shift+f': () => toggleFullScreen({ isHere: true }),
   i: (_viewer, state) => state.toggle('isPanelOpen'),
   d: (_viewer, state) => state.toggle('isDimmed'),
   w: viewer => viewer.setMode(viewer.mode.value === 'whole' ? 'pyramid' : 'whole'),
   l: viewer => viewer.setLanguage(viewer.language.value === 'ja' ? 'en' : 'ja'),
   '?': (_viewer, state) => state.toggle('isHelpOpen'),
-  escape: (_viewer, state) => (state.isHelpOpen.value = false),
+  escape: (_viewer, state) => (state.isHelpOpen.value ? (state.isHelpOpen.value = false) : (state.isMoreOpen.value = false)),
+}
+
+/** Where keys are text, or choose from a list. */
+const isTyping = ({ target }: KeyboardEvent): boolean => target instanceof HTMLElement && (target.isContentEditable || target.matches('input:not([type=checkbox], [type=button]), select, textarea'))
+
+function findAction(event: KeyboardEvent, viewer: Viewer): Action | undefined {
+  const key = event.key.toLowerCase()
+  const forStage = (event.altKey || event.shiftKey) && viewer.stage.stage.value !== null ? STAGE_ACTIONS[key] : undefined
+  if (forStage !== undefined || event.altKey) return forStage
+  return (event.shiftKey ? ACTIONS[`shift+${key}`] : undefined) ?? ACTIONS[key]
 }
 
 /** Binds the keys; those with Ctrl or Meta stay the browser's, and those with Alt that do not move a stage. */
 export function bindKeyboard(viewer: Viewer, state: InterfaceState, slides: LazySlides): void {
   globalThis.addEventListener('keydown', event => {
-    if (event.ctrlKey || event.metaKey) return
+    if (event.ctrlKey || event.metaKey || event.defaultPrevented || isTyping(event)) return
     const key = event.key.toLowerCase()
+    if (key.length === 1 && !event.altKey && !state.hasLetterKeys.value) return
     if (!event.altKey && slides.press(key)) {
       event.preventDefault()
       return
     }
-    const forStage = (event.altKey || event.shiftKey) && viewer.stage.stage.value !== null ? STAGE_ACTIONS[key] : undefined
-    const action = forStage ?? (event.altKey ? undefined : ACTIONS[key])
+    const action = findAction(event, viewer)
     if (action === undefined) return
     event.preventDefault()
     action(viewer, state)

@@ -4,7 +4,7 @@ import { text } from '../i18n.ts'
 import { visibleRect } from '../view/viewport.ts'
 import type { Viewer } from '../viewer.ts'
 
-/** The whole field in small with a frame around what is on the canvas; a click goes there. */
+/** The whole field in small with a frame around what is on the canvas; press or drag to go there. With the focus on it, arrow keys move, as they do everywhere. */
 export function MinimapView({ viewer, canvas }: { readonly viewer: Viewer; readonly canvas: HTMLCanvasElement }): JSX.Element | null {
   const holder = useRef<HTMLDivElement>(null)
   const [image, viewport] = [viewer.image.value, viewer.viewport.value]
@@ -16,11 +16,19 @@ export function MinimapView({ viewer, canvas }: { readonly viewer: Viewer; reado
   const visible = visibleRect(viewport, image, viewer.canvas.value)
   const isWhole = visible.width >= image.width - 1 && visible.height >= image.height - 1
   const percent = (part: number, whole: number): string => `${((100 * part) / whole).toFixed(2)}%`
-  const go = (event: MouseEvent): void => {
+  const go = (event: PointerEvent): void => {
     const box = (event.currentTarget as HTMLElement).getBoundingClientRect()
     const x = ((event.clientX - box.left) / box.width) * image.width
     const y = ((event.clientY - box.top) / box.height) * image.height
-    viewer.view({ x, y, scale: viewport.scale })
+    viewer.view({ x, y, scale: viewer.viewport.value?.scale ?? viewport.scale })
+  }
+  const down = (event: PointerEvent): void => {
+    if (event.button !== 0) return
+    ;(event.currentTarget as HTMLElement).setPointerCapture(event.pointerId)
+    go(event)
+  }
+  const move = (event: PointerEvent): void => {
+    if ((event.currentTarget as HTMLElement).hasPointerCapture(event.pointerId)) go(event)
   }
   const frame = {
     left: percent(visible.x, image.width),
@@ -32,10 +40,12 @@ export function MinimapView({ viewer, canvas }: { readonly viewer: Viewer; reado
     <div
       ref={holder}
       class="minimap"
-      role="img"
-      aria-label={text(viewer.language.value, 'minimap')}
+      role="application"
+      tabIndex={0}
+      aria-label={`${text(viewer.language.value, 'minimap')}. ${text(viewer.language.value, 'helpDrag')}`}
       style={{ aspectRatio: `${image.width} / ${image.height}`, visibility: isWhole ? 'hidden' : 'visible' }}
-      onClick={go}
+      onPointerDown={down}
+      onPointerMove={move}
     >
       <div class="frame" style={frame} />
     </div>

@@ -1,4 +1,4 @@
-import { toggleFullscreen } from '../interface/interface-state.ts'
+import { toggleFullScreen } from '../interface/full-screen.ts'
 import type { OpenSlide, SlideDesk } from './slide-desk.ts'
 import type { SlideTools } from './slide-tools.ts'
 
@@ -26,7 +26,7 @@ const ACTIONS: Partial<Record<string, Action>> = {
   '0': ({ view }) => view.fit(),
   home: ({ view }) => view.fit(),
   '1': ({ view }) => view.zoomTo(1),
-  f: () => toggleFullscreen(),
+  f: () => toggleFullScreen(),
   v: (_open, tools) => tools.take('hand'),
   p: (_open, tools) => tools.take('point'),
   r: (_open, tools) => tools.take('rectangle'),

@@ -2,7 +2,7 @@ import type { ComponentChildren, JSX } from 'preact'
 import { useLayoutEffect, useRef } from 'preact/hooks'
 import type { Language } from '../i18n.ts'
 import { text } from '../i18n.ts'
-import { toggleFullscreen } from '../interface/interface-state.ts'
+import { toggleFullScreen } from '../interface/full-screen.ts'
 import { Gestures } from '../view/gestures.ts'
 import { AnnotationLayer, DrawingLayer } from './annotation-layer.tsx'
 import { ANNOTATION_KINDS } from './annotations.ts'
@@ -81,7 +81,7 @@ function Controls({ open, tools, language, onLanguage }: SlideScreenProperties &
       <Button name={text(language, 'zoomOut')} onPress={() => view.zoom(2 ** -0.5)}>−</Button>
       <Button name={text(language, 'fit')} onPress={() => view.fit()}><Icon name="fit" /></Button>
       <Button name={text(language, 'oneToOne')} isPressed={view.viewport.value?.scale === 1} onPress={() => view.zoomTo(1)}>1:1</Button>
-      <Button name={text(language, 'fullscreen')} onPress={toggleFullscreen}><Icon name="fullscreen" /></Button>
+      <Button name={text(language, 'fullscreen')} onPress={() => toggleFullScreen()}><Icon name="fullscreen" /></Button>
       <Button name={text(language, 'language')} onPress={onLanguage}>{language === 'ja' ? 'EN' : '日'}</Button>
       <Button name={text(language, 'help')} isPressed={tools.isHelpOpen.value} onPress={() => (tools.isHelpOpen.value = !tools.isHelpOpen.value)}>?</Button>
     </div>
