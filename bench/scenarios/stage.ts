@@ -142,7 +142,7 @@ async function contention(scene: NetworkedScene, { isQuick, say }: BenchContext)
   await using other = await BrowserViewer.open(await scene.node.invite('viewer', 'other'), { width: 640, height: 360 }, scene.node.browserPastLines())
   await other.until('the stage', ({ stage }) => stage !== null, 60)
   say('two viewers contend for the stage')
-  return contend(scene.viewer, other, isQuick ? 3 : 10)
+  return await contend(scene.viewer, other, isQuick ? 3 : 10)
 }
 
 /** The slide asked for, the real one, or one that is made. */
