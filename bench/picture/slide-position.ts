@@ -35,10 +35,10 @@ export function lumaPicture(data: Uint8Array, width: number, height: number): Lu
   return { width, height, luma }
 }
 
-/** Whether there is enough in a picture to find it by. */
-export function isTelling({ luma }: LumaPicture): boolean {
+/** Whether there is enough in a picture to find it by. @param contrast - Least standard deviation of its brightness. */
+export function isTelling({ luma }: LumaPicture, contrast = LEAST_CONTRAST): boolean {
   const mean = luma.reduce((sum, value) => sum + value, 0) / luma.length
-  return luma.reduce((sum, value) => sum + (value - mean) ** 2, 0) / luma.length >= LEAST_CONTRAST ** 2
+  return luma.reduce((sum, value) => sum + (value - mean) ** 2, 0) / luma.length >= contrast ** 2
 }
 
 /** A slide as libvips decodes it: none of this project's own readers has a part in it. */

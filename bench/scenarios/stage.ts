@@ -35,6 +35,8 @@ const REAL_SLIDE = resolve(import.meta.dirname, '../../../shared/data/CMU-1-Smal
 const WINDOW = { width: 1280, height: 720 }
 /** What has to be tissue around a position, in pixels. */
 const PATCH = 256
+/** Standard deviation of brightness at places that are chosen: what little there is in faint ones, an encoder may leave out. */
+const PLACE_CONTRAST = 20
 /** From the first sharp picture until everything has settled, and from one answer to the next command. */
 const SETTLE = millis(3000)
 const PAUSE = millis(500)
@@ -54,7 +56,7 @@ async function choosePlaces(reference: ReferenceSlide, count: number, seed: numb
   for (let attempt = 0; places.length < count; attempt++) {
     if (attempt > 200 * count) throw new RelayFault('bad_slide', 'there is too little tissue on the slide')
     const place = { x: Math.floor(random() * (reference.width - PATCH) + PATCH / 2), y: Math.floor(random() * (reference.height - PATCH) + PATCH / 2) }
-    if (isTelling(await reference.cut(place.x - PATCH / 2, place.y - PATCH / 2, PATCH, PATCH))) places.push(place)
+    if (isTelling(await reference.cut(place.x - PATCH / 2, place.y - PATCH / 2, PATCH, PATCH), PLACE_CONTRAST)) places.push(place)
   }
   return places
 }
