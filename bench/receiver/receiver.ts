@@ -1,6 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { WebSocket } from 'ws'
 import { isRtcp } from '../../relay/recordings/rtp-packet.ts'
+import { openSignalingSocket } from '../../relay/runtime/signaling-socket.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { SignalingClient } from '../../relay/wire/signaling-client.ts'
 import { PROTOCOL_VERSION } from '../../relay/wire/signaling.ts'
@@ -165,11 +165,7 @@ interface Media {
 }
 
 async function connectSignaling(address: NodeAddress, onPublication: (publication: Publication | null) => void): Promise<SignalingClient> {
-  const socket = new WebSocket(address.signalingUrl)
-  const opened = Promise.withResolvers<undefined>()
-  socket.once('open', () => opened.resolve(undefined))
-  socket.once('error', cause => opened.reject(new RelayFault('unavailable', 'cannot reach the node', { cause })))
-  await opened.promise
+  const socket = await openSignalingSocket(address.signalingUrl, AbortSignal.timeout(PUBLICATION_DEADLINE_MILLIS))
   return new SignalingClient(socket, {
     onNotification: notification => {
       if (notification.type === 'publicationChanged') onPublication(notification.publication)

@@ -1,10 +1,9 @@
-import { once } from 'node:events'
 import { z } from 'zod'
-import { WebSocket } from 'ws'
 import { LinkDialer } from '../../relay/links/link-sockets.ts'
+import { openSignalingSocket } from '../../relay/runtime/signaling-socket.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { SignalingClient } from '../../relay/wire/signaling-client.ts'
-import { PROTOCOL_VERSION, ROLES, SIGNALING_LIMITS } from '../../relay/wire/signaling.ts'
+import { PROTOCOL_VERSION, ROLES } from '../../relay/wire/signaling.ts'
 import { bitsPerSecond, millis } from '../../relay/wire/units.ts'
 import { LineRecorder } from './line-measurement.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
@@ -16,7 +15,6 @@ import type { LineMeasurement, LineReading } from './line-measurement.ts'
 /** A path that has not answered by then does not. */
 export const PATIENCE = millis(4000)
 const POLL_INTERVAL = millis(10)
-const HANDSHAKE_TIMEOUT_MILLIS = 5000
 const READING_INTERVAL = millis(100)
 /** After the load, until the far end's last report of it is here. */
 const REPORTS_AFTER = millis(1200)
@@ -84,15 +82,8 @@ export class LinkProbe implements AsyncDisposable {
   static async open(options: LinkProbeOptions, signal: AbortSignal): Promise<LinkProbe> {
     const { signalingUrl, invitation } = options.address
     requireViewer(invitation)
-    signal.throwIfAborted()
     await using scope = new AsyncDisposableStack()
-    const socket = scope.adopt(new WebSocket(signalingUrl, { handshakeTimeout: HANDSHAKE_TIMEOUT_MILLIS, maxPayload: SIGNALING_LIMITS.messageSizeBytes }), it => it.terminate())
-    // Stays for the life of the socket: an 'error' event that nobody hears would end the process.
-    socket.on('error', () => undefined)
-    await once(socket, 'open', { signal }).catch((cause: unknown) => {
-      signal.throwIfAborted()
-      throw new RelayFault('unavailable', 'the node cannot be reached', { cause })
-    })
+    const socket = scope.adopt(await openSignalingSocket(signalingUrl, signal), it => it.terminate())
     const signaling = scope.adopt(new SignalingClient(socket, { onNotification: () => undefined }), it => it.close())
     await signaling.request('join', { protocol: PROTOCOL_VERSION, invitation })
     return new LinkProbe(options, signaling, scope.move())

@@ -1,7 +1,7 @@
-import { WebSocket } from 'ws'
+import { openSignalingSocket } from '../../relay/runtime/signaling-socket.ts'
 import { RelayFault, toFault } from '../../relay/wire/fault.ts'
 import { SignalingClient } from '../../relay/wire/signaling-client.ts'
-import { decodeNodeMessage, LINE_RATE_LIMITS, PROTOCOL_VERSION, SIGNALING_LIMITS } from '../../relay/wire/signaling.ts'
+import { decodeNodeMessage, LINE_RATE_LIMITS, PROTOCOL_VERSION } from '../../relay/wire/signaling.ts'
 import { PathName } from '../../relay/wire/link.ts'
 import { CommandOrder } from './command-order.ts'
 import { LinkPublisher } from './link-publisher.ts'
@@ -19,8 +19,6 @@ import type { BitsPerSecond, RtpTimestamp } from '../../relay/wire/units.ts'
 import type { Carrier, CarrierKind } from './carrier.ts'
 import type { UplinkEstimator } from './uplink-estimator.ts'
 import type { NodeAddress } from '../../relay/runtime/invitation-link.ts'
-
-const HANDSHAKE_TIMEOUT_MILLIS = 5000
 
 /** How far an agent has come with its node. */
 export type SessionStage = 'connecting' | 'joined' | 'publishing'
@@ -50,21 +48,6 @@ export interface NodeWishes {
   moveStage(target: StageTarget, command: number): void
   stopStage(command: number): void
   keepStill(still: WantedStill): void
-}
-
-async function connect(url: string, signal: AbortSignal): Promise<WebSocket> {
-  const socket = new WebSocket(url, { handshakeTimeout: HANDSHAKE_TIMEOUT_MILLIS, maxPayload: SIGNALING_LIMITS.messageSizeBytes })
-  const opened = Promise.withResolvers<WebSocket>()
-  const stop = (): void => socket.terminate()
-  socket.once('open', () => opened.resolve(socket))
-  // Stays for the life of the socket: an 'error' event that nobody hears would end the process.
-  socket.on('error', cause => opened.reject(new RelayFault('unavailable', 'the node cannot be reached', { cause })))
-  signal.addEventListener('abort', stop, { once: true })
-  try {
-    return await opened.promise
-  } finally {
-    signal.removeEventListener('abort', stop)
-  }
 }
 
 /** Keeps what the node wants of this publication until somebody obeys: its first demand comes before the session is open. */
@@ -133,7 +116,7 @@ export class NodeSession implements AsyncDisposable {
     const { address, onStage } = options
     await using scope = new AsyncDisposableStack()
     onStage('connecting')
-    const socket = await connect(address.signalingUrl, signal)
+    const socket = await openSignalingSocket(address.signalingUrl, signal)
     scope.defer(() => socket.terminate())
     const inbox = new Inbox()
     const signaling = new SignalingClient(socket, {

@@ -1,10 +1,10 @@
-import { WebSocket } from 'ws'
 import { LinkDialer } from '../../relay/links/link-sockets.ts'
+import { openSignalingSocket } from '../../relay/runtime/signaling-socket.ts'
 import { LinkCarrier } from '../../relay/slides/transfer/link-carrier.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { PathName } from '../../relay/wire/link.ts'
 import { SignalingClient } from '../../relay/wire/signaling-client.ts'
-import { PROTOCOL_VERSION, SIGNALING_LIMITS } from '../../relay/wire/signaling.ts'
+import { PROTOCOL_VERSION } from '../../relay/wire/signaling.ts'
 import { millis } from '../../relay/wire/units.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
 import type { NodeAddress } from '../../relay/runtime/invitation-link.ts'
@@ -12,7 +12,6 @@ import type { ChunkLink } from '../../relay/slides/transfer/link-carrier.ts'
 import type { PathContract } from '../../relay/wire/link.ts'
 import type { BitsPerSecond, Millis } from '../../relay/wire/units.ts'
 
-const HANDSHAKE_TIMEOUT_MILLIS = 5000
 /** A link that has not come up by then does not come up: a firewall drops its datagrams. */
 const UP_TIMEOUT = millis(4000)
 const POLL_INTERVAL = millis(10)
@@ -98,7 +97,7 @@ export class DialledChunkLink implements ChunkLink {
  */
 export async function openScannerLink({ address, paths = [{ name: PathName.parse('main') }], clock }: ScannerLinkOptions, signal: AbortSignal): Promise<LinkCarrier> {
   await using scope = new AsyncDisposableStack()
-  const socket = await connect(address.signalingUrl, signal)
+  const socket = await openSignalingSocket(address.signalingUrl, signal)
   scope.defer(() => socket.terminate())
   const signaling = new SignalingClient(socket, { onNotification: () => undefined })
   scope.defer(() => signaling.close())
@@ -120,20 +119,5 @@ export async function untilUp({ transport }: LinkDialer, clock: Clock, signal: A
   while (!transport.endpoint.isUp) {
     if (clock.now() > deadline) throw new RelayFault('unavailable', 'no path of the link came up in time')
     await clock.sleep(POLL_INTERVAL, signal)
-  }
-}
-
-async function connect(url: string, signal: AbortSignal): Promise<WebSocket> {
-  const socket = new WebSocket(url, { handshakeTimeout: HANDSHAKE_TIMEOUT_MILLIS, maxPayload: SIGNALING_LIMITS.messageSizeBytes })
-  const opened = Promise.withResolvers<WebSocket>()
-  const stop = (): void => socket.terminate()
-  socket.once('open', () => opened.resolve(socket))
-  // Stays for the life of the socket: an 'error' event that nobody hears would end the process.
-  socket.on('error', cause => opened.reject(new RelayFault('unavailable', 'the node cannot be reached', { cause })))
-  signal.addEventListener('abort', stop, { once: true })
-  try {
-    return await opened.promise
-  } finally {
-    signal.removeEventListener('abort', stop)
   }
 }
