@@ -10,6 +10,7 @@ import { PublishedMedia } from './published-media.ts'
 import { ScannerSession } from './scanner-session.ts'
 import { nextColour, SlideSharing } from './slide-sharing.ts'
 import { ViewerSession } from './viewer-session.ts'
+import { VoiceDesk } from './voice/voice-desk.ts'
 import type { Admission } from '../relay/access/invitation.ts'
 import type { Logger } from '../relay/runtime/log.ts'
 import type { ConsultationId, MemberId } from '../relay/wire/ids.ts'
@@ -66,6 +67,8 @@ export class Consultation {
   /** What viewers show each other on slides. */
   readonly sharing: SlideSharing
   readonly #members = new MembersDesk()
+  /** Who speaks with whom. */
+  readonly voice: VoiceDesk
   /** Where stills are asked for; undefined where none are kept. */
   readonly stills: StillDesk | undefined
   /** How far the microscope's RTP clock has come. */
@@ -93,6 +96,7 @@ export class Consultation {
       frames: this.#frames,
       clock: systemClock,
     })
+    this.voice = new VoiceDesk({ room: async () => (await this.room()).voices(), clock: systemClock, log })
   }
 
   /** Viewers that are present, technicians among them. */
@@ -147,12 +151,14 @@ export class Consultation {
       this.sharing.welcome(session)
     }
     void this.stills?.welcome(session)
+    this.voice.welcome(session)
     void session.closed.then(() => {
       this.#viewers.delete(session)
       this.#readers.delete(session)
       this.#members.left(session)
       this.stage.left(session)
       this.sharing.left(session)
+      this.voice.left(session)
       this.#closeIfEmpty()
     })
     return session
@@ -300,6 +306,7 @@ export class Consultation {
     void this.#closeRoom(new RelayFault('unavailable', 'everybody left'))
     this.sharing[Symbol.dispose]()
     this.#members[Symbol.dispose]()
+    this.voice[Symbol.dispose]()
     if (this.stills !== undefined) this.#host.stills?.closed(this.id, this.stills)
     this.stage[Symbol.dispose]()
     this.#onEmpty()

@@ -3,6 +3,7 @@ import { MEDIA_CODECS } from './media-codecs.ts'
 import { numberedCodecs } from './whip/client-numbering.ts'
 import { NumberedRouters } from './whip/numbered-routers.ts'
 import { ViewerMedia } from './viewer-media.ts'
+import { RoomVoices } from './voice/room-voices.ts'
 import type { Flow } from '../relay/wire/signaling.ts'
 import type { ClientNumbering } from './whip/client-numbering.ts'
 import type { MediaWorker, WorkerTenant } from './worker-pool.ts'
@@ -12,6 +13,8 @@ import type { DirectTransport, PlainTransport, Router, RtpCapabilities, WebRtcTr
 const INITIAL_OUTGOING_BITRATE = 100e6
 /** Above any 8K pyramid with its whole stream beside it, in bits per second. */
 const MAX_BITRATE = 400e6
+/** A few voices, in bits per second. */
+const VOICE_BITRATE = { initial: 1e6, max: 4e6 }
 /** Kernel buffers of a loopback socket for media. A pyramid's keyframes come in bursts of megabits. */
 const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024
 /** A peer that answers no consent check for this long is gone. @see RFC 7675 section 5.1 */
@@ -30,6 +33,7 @@ export class MediaRoom implements WorkerTenant {
   readonly #router: Router
   readonly #numbered: NumberedRouters
   readonly #closed = Promise.withResolvers<RelayFault>()
+  #voices: Promise<RoomVoices> | undefined
   #isOpen = true
 
   private constructor(worker: MediaWorker, router: Router) {
@@ -100,6 +104,11 @@ export class MediaRoom implements WorkerTenant {
     return new ViewerMedia(this.#router, transport, onFlow)
   }
 
+  /** The media half of its voices, made on first use. @throws {RelayFault} `unavailable`. */
+  voices(): Promise<RoomVoices> {
+    return (this.#voices ??= this.#whileOpen(() => RoomVoices.open(this.#router, () => this.#whileOpen(() => this.#openTransport(this.#router, VOICE_BITRATE)))))
+  }
+
   /** Closes every transport of the room. Idempotent; the first reason wins. */
   close(reason: RelayFault): void {
     if (!this.#isOpen) return
@@ -120,16 +129,16 @@ export class MediaRoom implements WorkerTenant {
     }
   }
 
-  async #openTransport(router: Router): Promise<WebRtcTransport> {
+  async #openTransport(router: Router, bitrate = { initial: INITIAL_OUTGOING_BITRATE, max: MAX_BITRATE }): Promise<WebRtcTransport> {
     const transport = await router.createWebRtcTransport({
       webRtcServer: this.#worker.webRtcServer,
       enableUdp: true,
       enableTcp: true,
       preferUdp: true,
       iceConsentTimeout: ICE_CONSENT_TIMEOUT_SECONDS,
-      initialAvailableOutgoingBitrate: INITIAL_OUTGOING_BITRATE,
+      initialAvailableOutgoingBitrate: bitrate.initial,
     })
-    await Promise.all([transport.setMaxIncomingBitrate(MAX_BITRATE), transport.setMaxOutgoingBitrate(MAX_BITRATE)])
+    await Promise.all([transport.setMaxIncomingBitrate(bitrate.max), transport.setMaxOutgoingBitrate(bitrate.max)])
     return transport
   }
 }

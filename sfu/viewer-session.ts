@@ -5,6 +5,7 @@ import { stageHandlers } from './instruments/stage-handlers.ts'
 import { Session } from './session.ts'
 import { stillHandlers } from './stills/still-handlers.ts'
 import { ViewerExperience } from './viewer-experience.ts'
+import { voiceHandlers } from './voice/voice-handlers.ts'
 import type { Admission } from '../relay/access/invitation.ts'
 import type { PublicationId, TransportId } from '../relay/wire/ids.ts'
 import type { Flow, ReplyData, RequestOf } from '../relay/wire/signaling.ts'
@@ -76,6 +77,7 @@ export class ViewerSession extends Session {
       return {}
     },
     ...stillHandlers(() => this.#consultation.stills, this),
+    ...voiceHandlers(() => this.#consultation.voice, this, () => this.#consultation.iceServersFor(this)),
   }
 
   protected override release(): void {

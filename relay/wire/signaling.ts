@@ -14,6 +14,7 @@ import { SLIDE_NOTIFICATIONS, SLIDE_REQUESTS } from './signaling/slides.ts'
 import { STEERING_NOTIFICATIONS, STEERING_REQUESTS } from './signaling/steering.ts'
 import { STILL_NOTIFICATIONS, STILL_REQUESTS } from './signaling/stills.ts'
 import { VIEWING_NOTIFICATIONS, VIEWING_REQUESTS } from './signaling/viewing.ts'
+import { VOICE_NOTIFICATIONS, VOICE_REQUESTS } from './signaling/voice.ts'
 import type { Role } from './signaling/protocol.ts'
 
 export * from './signaling/members.ts'
@@ -24,6 +25,7 @@ export * from './signaling/slides.ts'
 export * from './signaling/steering.ts'
 export * from './signaling/stills.ts'
 export * from './signaling/viewing.ts'
+export * from './signaling/voice.ts'
 
 /** Everything a client may ask, by type. */
 export const REQUESTS = {
@@ -33,6 +35,7 @@ export const REQUESTS = {
   ...STEERING_REQUESTS,
   ...SLIDE_REQUESTS,
   ...STILL_REQUESTS,
+  ...VOICE_REQUESTS,
 } as const
 export type RequestType = keyof typeof REQUESTS
 const schemas = Object.values(REQUESTS).map(({ schema }) => schema)
@@ -64,6 +67,7 @@ export const NodeMessage = z.union([
     ...SLIDE_NOTIFICATIONS,
     ...MEMBER_NOTIFICATIONS,
     ...STILL_NOTIFICATIONS,
+    ...VOICE_NOTIFICATIONS,
     ...SESSION_NOTIFICATIONS,
   ]),
 ])

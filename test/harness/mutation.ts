@@ -1,4 +1,5 @@
 import { DTLS_PARAMETERS, publishParameters, RTP_CAPABILITIES } from './offer.ts'
+import { HEARING, voiceParameters } from './voice.ts'
 
 /** mulberry32: a small seeded generator, so that a failure can be repeated. */
 export function randomSource(seed: number): () => number {
@@ -35,6 +36,12 @@ const SEEDS: readonly object[] = [
   { type: 'reportCapture', publicationId: ID, rtpTimestamp: 1, capturedAtMillis: 1_800_000_000_000.25 },
   { type: 'pointAtSlide', slideId: ID, at: { x: 10.5, y: -3 } },
   { type: 'leadSlide', lead: { slideId: ID, area: { x: 0, y: 0, width: 100, height: 50 } } },
+  { type: 'createVoiceTransport', direction: 'send' },
+  { type: 'connectVoiceTransport', transportId: ID, dtlsParameters: DTLS_PARAMETERS },
+  { type: 'speak', transportId: ID, rtpParameters: voiceParameters(), isMicrophoneOpen: true },
+  { type: 'hear', transportId: ID, producerIds: [ID], rtpCapabilities: HEARING },
+  { type: 'setMicrophone', isOpen: true },
+  { type: 'stopSpeaking' },
   { type: 'join', protocol: 4, invitation: 'a.b.c' },
 ]
 const VALUES: readonly unknown[] = [null, true, -1, 0, 2 ** 53, 1e308, '', 'x', '\u0000', 'overview', [], {}, [[[[]]]], '🩻'.repeat(50), { __proto__: null }]
