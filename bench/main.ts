@@ -18,6 +18,7 @@ import { networks } from './scenarios/networks.ts'
 import { observed } from './scenarios/observed.ts'
 import { paths } from './scenarios/paths.ts'
 import { picture } from './scenarios/picture.ts'
+import { pointer } from './scenarios/pointer.ts'
 import { repair } from './scenarios/repair.ts'
 import { sharing } from './scenarios/sharing.ts'
 import { slides } from './scenarios/slides.ts'
@@ -25,7 +26,7 @@ import { stage } from './scenarios/stage.ts'
 import { tilesService } from './scenarios/tiles-service.ts'
 import type { Scenario } from './scenarios/scenario.ts'
 
-const SCENARIOS: readonly Scenario[] = [line, live, picture, demand, detail, glass, narrow, repair, paths, sharing, slides, firstView, largeSlide, observed, networks, tilesService, stage]
+const SCENARIOS: readonly Scenario[] = [line, live, picture, demand, detail, glass, narrow, repair, paths, sharing, slides, firstView, largeSlide, observed, networks, tilesService, stage, pointer]
 
 const stop = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {

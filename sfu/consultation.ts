@@ -1,8 +1,10 @@
 import { systemClock } from '../relay/runtime/clock.ts'
 import { RelayFault } from '../relay/wire/fault.ts'
+import { PlaceHistory } from '../relay/wire/place-history.ts'
 import { captureOnNodeClock, nodeTimeMillis } from './capture-clock.ts'
 import { FrameClock } from './instruments/frame-clock.ts'
 import { MembersDesk } from './instruments/members-desk.ts'
+import { PointingDesk } from './instruments/pointing-desk.ts'
 import { StageDesk } from './instruments/stage-desk.ts'
 import { MediaRoom } from './media-room.ts'
 import { MicroscopeSession } from './microscope-session.ts'
@@ -13,9 +15,10 @@ import { ViewerSession } from './viewer-session.ts'
 import { VoiceDesk } from './voice/voice-desk.ts'
 import type { Admission } from '../relay/access/invitation.ts'
 import type { Logger } from '../relay/runtime/log.ts'
-import type { ConsultationId, MemberId } from '../relay/wire/ids.ts'
+import type { ConsultationId, MemberId, PublicationId } from '../relay/wire/ids.ts'
 import type { PathContract } from '../relay/wire/link.ts'
 import type { Notification, Publication, Role, SourceStatus } from '../relay/wire/signaling.ts'
+import type { SlideAnnotations } from '../relay/wire/slide-annotations.ts'
 import type { RtpTimestamp } from '../relay/wire/units.ts'
 import type { IceServer } from '../relay/wire/webrtc.ts'
 import type { OpenedLink } from './links/node-links.ts'
@@ -75,6 +78,8 @@ export class Consultation {
   readonly #frames = new FrameClock()
   /** Who holds the microscope's stage, and what it is told. */
   readonly stage: StageDesk
+  /** What members show each other on the live image. */
+  readonly pointing: PointingDesk
   #microscope: MicroscopeSession | undefined
   #room: Promise<MediaRoom> | undefined
   #published: PublishedMedia | undefined
@@ -89,13 +94,9 @@ export class Consultation {
     this.#onEmpty = onEmpty
     this.sharing = new SlideSharing(id, host.slides, this.#readers, systemClock)
     this.stills = host.stills?.desk(this)
-    this.stage = new StageDesk({
-      members: this.#viewers,
-      published: () => this.#published,
-      tell: notification => this.#microscope?.notify(notification),
-      frames: this.#frames,
-      clock: systemClock,
-    })
+    const common = { members: this.#viewers, published: () => this.#published, frames: this.#frames, places: new PlaceHistory(), clock: systemClock }
+    this.stage = new StageDesk({ ...common, tell: notification => this.#microscope?.notify(notification) })
+    this.pointing = new PointingDesk(common)
     this.voice = new VoiceDesk({ room: async () => (await this.room()).voices(), clock: systemClock, log })
   }
 
@@ -146,6 +147,7 @@ export class Consultation {
     this.#viewers.add(session)
     this.#members.joined(session)
     this.stage.welcome(session)
+    this.pointing.welcome(session)
     if (session.role === 'viewer') {
       this.#readers.add(session)
       this.sharing.welcome(session)
@@ -157,6 +159,7 @@ export class Consultation {
       this.#readers.delete(session)
       this.#members.left(session)
       this.stage.left(session)
+      this.pointing.left(session)
       this.sharing.left(session)
       this.voice.left(session)
       this.#closeIfEmpty()
@@ -245,7 +248,7 @@ export class Consultation {
     this.#published = published
     this.#source = { state: 'live', framesPerSecond: subject.pyramid.framesPerSecond }
     previous?.close(new RelayFault('conflict', 'replaced by a newer publication'))
-    this.stage.publicationChanged()
+    this.#publicationBegins()
     void published.closed.then(reason => this.#publicationClosed(published, reason))
     this.#log.info({ publicationId: published.publicationId, renditions: published.producers.size }, 'publication opened')
     this.#announce({ type: 'publicationChanged', publication: this.publication })
@@ -261,6 +264,11 @@ export class Consultation {
     const isNews = source.state !== known.state || source.fault !== known.fault || source.framesPerSecond !== known.framesPerSecond
     this.#source = source
     if (isNews) this.#announce({ type: 'sourceChanged', publicationId: published.publicationId, source })
+  }
+
+  /** What is drawn on a frame, as GeoJSON in its pixels; undefined for another publication. */
+  annotationsOf(publicationId: PublicationId, timestamp: number): SlideAnnotations | undefined {
+    return this.pointing.annotationsAt(publicationId, timestamp)
   }
 
   /** Takes the microscope's word on when an image was captured, and tells viewers where its clock is known. */
@@ -284,9 +292,15 @@ export class Consultation {
   #publicationClosed(published: PublishedMedia, reason: RelayFault): void {
     if (this.#published !== published) return
     this.#published = undefined
-    this.stage.publicationChanged()
+    this.#publicationBegins()
     this.#log.info({ publicationId: published.publicationId, code: reason.code }, 'publication closed')
     this.#announce({ type: 'publicationChanged', publication: null })
+  }
+
+  /** The published media are others than before: what was said of the last ones is over. */
+  #publicationBegins(): void {
+    this.stage.publicationChanged()
+    this.pointing.publicationChanged()
   }
 
   /** To every viewer, and to the microscope, which publishes again when it learns that its publication is gone. */

@@ -1,6 +1,7 @@
 import { RelayFault } from '../relay/wire/fault.ts'
 import { systemClock } from '../relay/runtime/clock.ts'
 import { nodeTimeMillis } from './capture-clock.ts'
+import { pointingHandlers } from './instruments/pointing-handlers.ts'
 import { stageHandlers } from './instruments/stage-handlers.ts'
 import { Session } from './session.ts'
 import { stillHandlers } from './stills/still-handlers.ts'
@@ -65,6 +66,7 @@ export class ViewerSession extends Session {
       return { command: this.#consultation.stage.move(this, { target, rtpTimestamp }) }
     },
     ...stageHandlers(() => this.#consultation.stage, this),
+    ...pointingHandlers(() => this.#consultation.pointing, this),
     readClock: () => ({ nodeTimeMillis: nodeTimeMillis() }),
     reportExperience: request => this.#reportExperience(request),
     openLink: request => this.#openLink(request),

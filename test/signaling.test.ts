@@ -71,6 +71,9 @@ const WELL_FORMED: Record<string, object> = {
   handOverStage: { to: UNKNOWN },
   stopStage: {},
   moveStage: { publicationId: UNKNOWN, target: { x: 10 }, rtpTimestamp: null },
+  pointAtImage: { publicationId: UNKNOWN, rtpTimestamp: 1, at: { x: 1, y: 1 } },
+  annotateImage: { publicationId: UNKNOWN, rtpTimestamp: 1, annotation: { id: UNKNOWN, geometry: { kind: 'point', points: [{ x: 1, y: 1 }] } } },
+  removeImageAnnotation: { publicationId: UNKNOWN, id: UNKNOWN },
   readClock: {},
   reportExperience: { publicationId: UNKNOWN, framesPerSecond: 30, freezes: 0, longestFreezeMillis: 0, nativePixelRatio: 1, captureToGlassMillis: null },
   reportCapture: { publicationId: UNKNOWN, rtpTimestamp: 1, capturedAtMillis: 1_800_000_000_000 },
@@ -78,7 +81,7 @@ const WELL_FORMED: Record<string, object> = {
   leadSlide: { lead: null },
   leave: {},
 }
-const VIEWER_ONLY = ['createTransport', 'connectTransport', 'restartIce', 'subscribe', 'watch', 'claimStage', 'releaseStage', 'handOverStage', 'stopStage', 'moveStage', 'readClock', 'reportExperience', 'pointAtSlide', 'leadSlide']
+const VIEWER_ONLY = ['createTransport', 'connectTransport', 'restartIce', 'subscribe', 'watch', 'claimStage', 'releaseStage', 'handOverStage', 'stopStage', 'moveStage', 'pointAtImage', 'annotateImage', 'removeImageAnnotation', 'readClock', 'reportExperience', 'pointAtSlide', 'leadSlide']
 const MICROSCOPE_ONLY = ['readIceServers', 'publish', 'publishLink', 'reportSource', 'reportUplink', 'reportStage', 'reportCapture']
 
 for (const [type, parameters] of Object.entries(WELL_FORMED)) {

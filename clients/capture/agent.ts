@@ -12,7 +12,6 @@ import type { Logger } from '../../relay/runtime/log.ts'
 import type { FaultCode, RelayFault } from '../../relay/wire/fault.ts'
 import type { PathContract } from '../../relay/wire/link.ts'
 import type { Demand, SourceStatus } from '../../relay/wire/signaling.ts'
-import type { StageState } from '../../relay/wire/stage.ts'
 import type { BitsPerSecond } from '../../relay/wire/units.ts'
 import type { CarrierKind } from './carrier.ts'
 import type { FrameSource, SourceEnd, SourcePlan } from './encoded-frame.ts'
@@ -68,7 +67,7 @@ const COUNTERS_INTERVAL = millis(60_000)
 /** A line of which nothing is known is taken to carry so many times everything there is. */
 const UNKNOWN_LINE_FACTOR = 2
 /** How often it is looked whether the image that shows the stage's place has been encoded. */
-const STAGE_LOOK_INTERVAL = millis(100)
+const STAGE_LOOK_INTERVAL = millis(25)
 /** What a source makes while no node listens. */
 const NOBODY: Demand = { serial: 0, renditions: [{ renditionId: OVERVIEW, cadence: 'key' }], woken: [] }
 
@@ -270,15 +269,19 @@ export class Agent implements AsyncDisposable {
     })
     const reporter = new StageReporter(mediaTicks => pump.timestampOf(mediaTicks))
     let timer: NodeJS.Timeout | undefined
-    const report = (state: StageState | undefined): void => {
-      if (state !== undefined) session.reportStage(state).catch((error: unknown) => log.debug({ err: error }, 'the node did not take a position'))
-      if (reporter.isWaiting) timer ??= setTimeout(look, STAGE_LOOK_INTERVAL)
-    }
     const look = (): void => {
-      timer = undefined
-      if (this.#session === session) report(reporter.look())
+      if (this.#session !== session) return
+      for (const state of reporter.take()) session.reportStage(state).catch((error: unknown) => log.debug({ err: error }, 'the node did not take a position'))
+      if (!reporter.isWaiting) return
+      timer ??= setTimeout(() => {
+        timer = undefined
+        look()
+      }, STAGE_LOOK_INTERVAL)
     }
-    plan.stage?.onPosition(position => report(reporter.moved(position)))
+    plan.stage?.onPosition(position => {
+      reporter.moved(position)
+      look()
+    })
   }
 
   #setDemand(demand: Demand): void {

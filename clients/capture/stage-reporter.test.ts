@@ -3,28 +3,32 @@ import { rtpTimestamp } from '../../relay/wire/units.ts'
 import { StageReporter } from './stage-reporter.ts'
 import type { RtpTimestamp } from '../../relay/wire/units.ts'
 
-const state = { x: 1, y: 2, focus: 0, objective: '20x', isMoving: false }
+const at = (x: number) => ({ x, y: 2, focus: 0, objective: '20x', isMoving: false })
 
-t.test('says where the stage is at once, and its image when that has its place', async t => {
+t.test('says where the stage was, in order, as soon as the image that shows it has its place', async t => {
   const placed = new Map<number, RtpTimestamp>()
   const reporter = new StageReporter(ticks => placed.get(ticks))
-  t.same(reporter.moved({ state, mediaTicks: undefined, obeyed: undefined }), { ...state, rtpTimestamp: null, obeyed: null })
-  t.notOk(reporter.isWaiting, 'for nothing: no image was taken')
-  t.same(reporter.moved({ state, mediaTicks: 90, obeyed: { command: 7, mediaTicks: 45 } }), { ...state, rtpTimestamp: null, obeyed: { command: 7, rtpTimestamp: null } })
+  reporter.moved({ state: at(1), mediaTicks: undefined, obeyed: undefined })
+  t.same(reporter.take(), [{ ...at(1), rtpTimestamp: null, obeyed: null }], 'no image was taken: there is nothing to wait for')
+  reporter.moved({ state: at(2), mediaTicks: 45, obeyed: { command: 7, mediaTicks: 45 } })
+  reporter.moved({ state: at(3), mediaTicks: undefined, obeyed: { command: 7, mediaTicks: 45 } })
+  reporter.moved({ state: at(3), mediaTicks: 90, obeyed: { command: 7, mediaTicks: 45 } })
+  t.same(reporter.take(), [])
   t.ok(reporter.isWaiting)
-  t.equal(reporter.look(), undefined)
   placed.set(45, rtpTimestamp(1045))
-  t.same(reporter.look(), { ...state, rtpTimestamp: null, obeyed: { command: 7, rtpTimestamp: 1045 } })
-  t.ok(reporter.isWaiting)
+  const obeyed = { command: 7, rtpTimestamp: 1045 }
+  t.same(reporter.take(), [{ ...at(2), rtpTimestamp: 1045, obeyed }, { ...at(3), rtpTimestamp: null, obeyed }])
   placed.set(90, rtpTimestamp(1090))
-  t.same(reporter.look(), { ...state, rtpTimestamp: 1090, obeyed: { command: 7, rtpTimestamp: 1045 } })
+  t.same(reporter.take(), [{ ...at(3), rtpTimestamp: 1090, obeyed }])
   t.notOk(reporter.isWaiting)
 })
 
-t.test('does not wait for ever', async t => {
+t.test('does not wait for ever, nor keep more than it may', async t => {
   const reporter = new StageReporter(() => undefined)
-  reporter.moved({ state, mediaTicks: 1, obeyed: undefined })
-  let looks = 0
-  for (; reporter.isWaiting && looks < 1000; looks++) t.equal(reporter.look(), undefined)
-  t.equal(looks, 20)
+  for (let x = 0; x < 300; x++) reporter.moved({ state: at(x), mediaTicks: x, obeyed: undefined })
+  let looks = 1
+  let [first] = reporter.take()
+  for (; first === undefined && looks < 1000; looks++) [first] = reporter.take()
+  t.equal(looks, 41)
+  t.match(first, { x: 44, rtpTimestamp: null })
 })

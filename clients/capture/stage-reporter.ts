@@ -3,52 +3,48 @@ import type { RtpTimestamp } from '../../relay/wire/units.ts'
 import type { StagePosition } from './encoded-frame.ts'
 
 /** An image that is not placed after so many looks never will be. */
-const MOST_LOOKS = 20
+const MOST_LOOKS = 40
+/** Positions that wait for the place of their image; of more, the oldest goes without. */
+const MAX_WAITING = 256
 
 /**
- * Says where the stage is, and, as soon as they are known, the RTP timestamps of the images that show it: an
- * image has its place on the RTP clock only when it was encoded. Reads no clock: whoever owns one calls
- * {@link look} from time to time while {@link isWaiting}.
+ * Says where the stage was, position after position, with the RTP timestamps of the images that show it: an
+ * image has its place on the RTP clock only when it was encoded, and a position waits for that. Reads no clock:
+ * whoever owns one calls {@link take} from time to time while {@link isWaiting}.
  */
 export class StageReporter {
   readonly #timestampOf: (mediaTicks: number) => RtpTimestamp | undefined
-  #newest: StagePosition | undefined
-  #said: Pick<StageState, 'rtpTimestamp' | 'obeyed'> | undefined
-  #looksLeft = 0
+  #waiting: { readonly position: StagePosition; looksLeft: number }[] = []
 
   /** @param timestampOf - Where an image stands on the RTP clock; undefined before it was encoded. */
   constructor(timestampOf: (mediaTicks: number) => RtpTimestamp | undefined) {
     this.#timestampOf = timestampOf
   }
 
-  /** The stage is somewhere else. @returns What is known of that now. */
-  moved(position: StagePosition): StageState {
-    this.#newest = position
-    this.#looksLeft = MOST_LOOKS
-    return this.#tell(position)
+  /** The stage is somewhere else, or took a command. */
+  moved(position: StagePosition): void {
+    this.#waiting.push({ position, looksLeft: MOST_LOOKS })
+    if (this.#waiting.length > MAX_WAITING) this.#waiting.shift()
   }
 
-  /** An image is still to be placed. */
   get isWaiting(): boolean {
-    const newest = this.#newest
-    if (newest === undefined || this.#looksLeft === 0) return false
-    return (newest.mediaTicks !== undefined && this.#said?.rtpTimestamp === null) || (newest.obeyed?.mediaTicks !== undefined && this.#said?.obeyed?.rtpTimestamp === null)
+    return this.#waiting.length > 0
   }
 
-  /** @returns What became known since; undefined for nothing. */
-  look(): StageState | undefined {
-    if (this.#newest === undefined || !this.isWaiting) return undefined
-    this.#looksLeft--
-    const before = this.#said
-    const state = this.#tell(this.#newest)
-    const isNews = state.rtpTimestamp !== before?.rtpTimestamp || state.obeyed?.rtpTimestamp !== before.obeyed?.rtpTimestamp
-    return isNews ? state : undefined
+  /** @returns What can be told now, in its order. */
+  take(): readonly StageState[] {
+    const ready: StageState[] = []
+    for (let [first] = this.#waiting; first !== undefined; [first] = this.#waiting) {
+      const { position: { state, mediaTicks, obeyed } } = first
+      const rtpTimestamp = this.#place(mediaTicks)
+      if (mediaTicks !== undefined && rtpTimestamp === null && first.looksLeft-- > 0) break
+      this.#waiting.shift()
+      ready.push({ ...state, rtpTimestamp, obeyed: obeyed === undefined ? null : { command: obeyed.command, rtpTimestamp: this.#place(obeyed.mediaTicks) } })
+    }
+    return ready
   }
 
-  #tell({ state, mediaTicks, obeyed }: StagePosition): StageState {
-    const place = (ticks: number | undefined): RtpTimestamp | null => (ticks === undefined ? null : (this.#timestampOf(ticks) ?? null))
-    const said = { rtpTimestamp: place(mediaTicks), obeyed: obeyed === undefined ? null : { command: obeyed.command, rtpTimestamp: place(obeyed.mediaTicks) } }
-    this.#said = said
-    return { ...state, ...said }
+  #place(mediaTicks: number | undefined): RtpTimestamp | null {
+    return mediaTicks === undefined ? null : (this.#timestampOf(mediaTicks) ?? null)
   }
 }

@@ -6,8 +6,10 @@ import type { FaultCode } from '../../relay/wire/fault.ts'
 import type { PublicationId, RenditionId, SessionId, SlideId, StillId } from '../../relay/wire/ids.ts'
 import type { Experience, MediaPath, PresentMember, SourceStatus, StageHolder } from '../../relay/wire/signaling.ts'
 import type { SlideSummary } from '../../relay/wire/slide.ts'
+import type { ImageAnnotation } from '../../relay/wire/pointing.ts'
 import type { StillSummary } from '../../relay/wire/still.ts'
 import type { Stage, StageState, StageTarget } from '../../relay/wire/stage.ts'
+import type { LivePointer, LoggedPointer } from './instruments/pointing-part.ts'
 import type { DrawnInstant } from './picture/draw-log.ts'
 import type { Freezes } from './picture/freeze-meter.ts'
 import type { PictureState, ShownInstant, UploadPath } from './picture/messages.ts'
@@ -95,6 +97,12 @@ export interface Inspection {
   readonly joinSeconds: number | null
   readonly whole: PictureState['whole']
   readonly lastFault: InspectedFault | null
+  readonly pointing: {
+    readonly pointers: readonly LivePointer[]
+    readonly annotations: readonly ImageAnnotation[]
+    /** Pointers of the others that were heard of last, oldest first. */
+    readonly log: readonly LoggedPointer[]
+  }
   /** Who is in the consultation, in the order of joining. */
   readonly members: readonly PresentMember[]
   /** Of the consultation, oldest first. */

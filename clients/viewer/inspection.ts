@@ -80,6 +80,7 @@ function inspect(viewer: Viewer, slides: LazySlides): Inspection {
     devicePixelRatio: viewer.devicePixelRatio.value,
     viewport: inspectViewport(viewer.viewport.value, viewer.image.value, viewer.canvas.value),
     mode: viewer.mode.value,
+    pointing: { pointers: viewer.pointing.pointers.value, annotations: viewer.pointing.annotations.value, log: viewer.pointing.log },
     members: viewer.members.present.value,
     slides: viewer.slides.slides.value,
     stills: viewer.stills.stills.value,

@@ -10,7 +10,9 @@ import type { Millis, RtpTimestamp } from '../../relay/wire/units.ts'
 import { ExperienceMeter } from './experience-meter.ts'
 import { chooseLanguage } from './i18n.ts'
 import type { Language } from './i18n.ts'
+import type { DrawingTool } from './instruments/image-draft.ts'
 import { MembersPart } from './instruments/members-part.ts'
+import { PointingPart } from './instruments/pointing-part.ts'
 import { DrawLog } from './picture/draw-log.ts'
 import type { PictureFailure, PictureState } from './picture/messages.ts'
 import { Picture } from './picture/picture.ts'
@@ -34,7 +36,7 @@ import { StageHold } from './stage/stage-hold.ts'
 import type { ToldFlow } from './view/expectation.ts'
 import type { ViewMode } from './view/tile-demand.ts'
 import { TileTimings } from './view/tile-timings.ts'
-import { fit, fitScale, pan, scaleAt, settle, zoomAt } from './view/viewport.ts'
+import { fit, fitScale, imagePoint, pan, scaleAt, settle, zoomAt } from './view/viewport.ts'
 import type { Point, Rect, Size, Viewport } from './view/viewport.ts'
 import { WatchPlan } from './view/watch-plan.ts'
 
@@ -100,6 +102,10 @@ export class Viewer implements ConnectionListener {
     isHeld: () => this.stageHold.isMine.value,
     drawn: () => this.drawLog.entries,
   })
+  /** What members show each other on the live image. */
+  readonly pointing: PointingPart
+  /** What is drawn with; null while the pointer moves the picture. */
+  readonly tool = signal<DrawingTool | null>(null)
   /** Who holds the stage. */
   readonly stageHold: StageHold
   readonly members = new MembersPart()
@@ -123,8 +129,9 @@ export class Viewer implements ConnectionListener {
     this.#session = new StandingSession(invitation, this, options.line)
     this.slides = new SlideChannel(this.#session, fault => this.faulted(fault))
     this.stageHold = new StageHold(this.#session, fault => (this.stage.fault.value = fault))
+    this.pointing = new PointingPart(this.#session, () => this.drawn.value?.shown?.rtpTimestamp, fault => this.faulted(fault))
     this.stills = new StillsPart(this.#session, location.origin, invitation.token)
-    this.#parts = [this.members, this.stageHold, this.slides, this.stills]
+    this.#parts = [this.members, this.stageHold, this.pointing, this.slides, this.stills]
     effect(() => this.#updatePicture())
     effect(() => this.#updateDemand())
     effect(() => {
@@ -195,6 +202,12 @@ export class Viewer implements ConnectionListener {
   /** Where the pointer is on the canvas, in device pixels; undefined while it is elsewhere. */
   pointAt(at: Point | undefined): void {
     this.plan.pointer.value = at
+    this.pointing.pointAt(this.#imagePlace(at))
+  }
+
+  /** Takes a drawing tool in hand, or puts it away. */
+  takeTool(tool: DrawingTool | null): void {
+    this.tool.value = this.tool.value === tool ? null : tool
   }
 
   /** Zooms by a factor about a canvas point, in device pixels. */
@@ -290,6 +303,7 @@ export class Viewer implements ConnectionListener {
 
   stageChanged(state: StageState): void {
     this.stage.setState(state)
+    this.pointing.stageChanged(state)
   }
 
   captured(rtpTimestamp: RtpTimestamp, capturedAtMillis: number): void {
@@ -321,6 +335,14 @@ export class Viewer implements ConnectionListener {
   #pictureFailed(reason: PictureFailure): void {
     if (reason === 'no_webgl2' || reason === 'worker_failed') this.failure.value = reason
     else this.lastFault.value = new RelayFault('internal', reason)
+  }
+
+  /** The place in the image under a canvas point; undefined outside of it. */
+  #imagePlace(at: Point | undefined): Point | undefined {
+    const [viewport, image] = [this.viewport.value, this.image.value]
+    if (at === undefined || viewport === null || image === null) return undefined
+    const { x, y } = imagePoint(viewport, this.canvas.value, at)
+    return x >= 0 && y >= 0 && x <= image.width && y <= image.height ? { x, y } : undefined
   }
 
   #centre(): Point {

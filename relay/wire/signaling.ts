@@ -7,6 +7,7 @@
 import { z } from 'zod'
 import { RelayFault } from './fault.ts'
 import { MEMBER_NOTIFICATIONS } from './signaling/members.ts'
+import { POINTING_NOTIFICATIONS, POINTING_REQUESTS } from './signaling/pointing.ts'
 import { requestId, WireFault } from './signaling/protocol.ts'
 import { PUBLICATION_NOTIFICATIONS, PUBLICATION_REQUESTS } from './signaling/publication.ts'
 import { SESSION_NOTIFICATIONS, SESSION_REQUESTS } from './signaling/session.ts'
@@ -18,6 +19,7 @@ import { VOICE_NOTIFICATIONS, VOICE_REQUESTS } from './signaling/voice.ts'
 import type { Role } from './signaling/protocol.ts'
 
 export * from './signaling/members.ts'
+export * from './signaling/pointing.ts'
 export * from './signaling/protocol.ts'
 export * from './signaling/publication.ts'
 export * from './signaling/session.ts'
@@ -33,6 +35,7 @@ export const REQUESTS = {
   ...VIEWING_REQUESTS,
   ...PUBLICATION_REQUESTS,
   ...STEERING_REQUESTS,
+  ...POINTING_REQUESTS,
   ...SLIDE_REQUESTS,
   ...STILL_REQUESTS,
   ...VOICE_REQUESTS,
@@ -64,6 +67,7 @@ export const NodeMessage = z.union([
     ...PUBLICATION_NOTIFICATIONS,
     ...VIEWING_NOTIFICATIONS,
     ...STEERING_NOTIFICATIONS,
+    ...POINTING_NOTIFICATIONS,
     ...SLIDE_NOTIFICATIONS,
     ...MEMBER_NOTIFICATIONS,
     ...STILL_NOTIFICATIONS,

@@ -7,6 +7,7 @@ import { StageAnswers } from './stage-answers.ts'
 import { StageHold } from './stage-hold.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
 import type { MemberId, PublicationId, SessionId } from '../../relay/wire/ids.ts'
+import type { PlaceHistory } from '../../relay/wire/place-history.ts'
 import type { Notification, StageHolder } from '../../relay/wire/signaling.ts'
 import type { Stage, StageState, StageTarget } from '../../relay/wire/stage.ts'
 import type { MemberColour } from '../../relay/wire/slide-sharing.ts'
@@ -35,6 +36,8 @@ export interface StageDeskOptions {
   /** To the microscope. */
   readonly tell: (notification: Notification) => void
   readonly frames: FrameClock
+  /** Is told where the stage was when. */
+  readonly places: PlaceHistory
   readonly clock: Pick<Clock, 'now'>
 }
 
@@ -72,6 +75,7 @@ export class StageDesk implements Disposable {
   /** Another microscope, or none: nobody answers for the last one. The hold stays. */
   publicationChanged(): void {
     this.#answers.forget()
+    this.#options.places.restart(this.#options.published()?.stage?.state)
   }
 
   /** @throws {RelayFault} `wrong_state` without a stage; `conflict` while somebody else holds it; `rate_limited`. */
@@ -129,13 +133,14 @@ export class StageDesk implements Disposable {
    * @throws {RelayFault} `wrong_state` when it published none; `out_of_range` for an objective it has not, or a command that was never given.
    */
   report(state: StageState): void {
-    const { clock, frames, members, published } = this.#options
+    const { clock, frames, members, places, published } = this.#options
     const publication = published()
     if (publication?.stage == null) throw new RelayFault('wrong_state', 'this microscope published no stage')
     checkStageTarget(publication.stage, { objective: state.objective })
     if (state.obeyed !== null && state.obeyed.command > this.#command) throw new RelayFault('out_of_range', 'nobody gave that command')
     const { publicationId } = publication
     publication.stage = { ...publication.stage, state }
+    places.told(state)
     if (state.rtpTimestamp !== null) frames.heard(publicationId, rtpTimestamp(state.rtpTimestamp), clock.now())
     if (state.obeyed !== null) this.#answers.answered(state.obeyed.command)
     for (const member of members) member.notify({ type: 'stageChanged', publicationId, state })

@@ -6,6 +6,8 @@ import type { InterfaceState } from './interface-state.ts'
 import { MinimapView } from './minimap.tsx'
 import { Notice } from './notice.tsx'
 import { Panel } from './panel.tsx'
+import { DrawingTools } from '../instruments/drawing-tools.tsx'
+import { ImageDrawingLayer, PointingLayer } from '../instruments/pointing-layer.tsx'
 import { StagePanel } from './stage-panel.tsx'
 import { StillScreen } from '../stills/still-screen.tsx'
 import { StillTidings } from '../stills/still-tidings.tsx'
@@ -22,6 +24,8 @@ export function App(props: { readonly viewer: Viewer; readonly state: InterfaceS
   return (
     <>
       <div class={state.isDimmed.value ? 'chrome dimmed' : 'chrome'} inert={viewer.plan.isCovered.value}>
+        <PointingLayer viewer={viewer} />
+        <ImageDrawingLayer viewer={viewer} />
         <WithheldOutline viewer={viewer} />
         <div class="tidings">
           <Badge viewer={viewer} />
@@ -37,6 +41,7 @@ export function App(props: { readonly viewer: Viewer; readonly state: InterfaceS
         <div class="corner">
           <MinimapView viewer={viewer} canvas={minimap} />
         </div>
+        <DrawingTools viewer={viewer} />
         <StagePanel viewer={viewer} />
         {state.isHelpOpen.value && <Help language={viewer.language.value} state={state} />}
         {failure !== null && <Notice failure={failure} language={viewer.language.value} />}

@@ -66,7 +66,15 @@ const ACTIONS: Partial<Record<string, Action>> = {
   w: viewer => viewer.setMode(viewer.mode.value === 'whole' ? 'pyramid' : 'whole'),
   l: viewer => viewer.setLanguage(viewer.language.value === 'ja' ? 'en' : 'ja'),
   '?': (_viewer, state) => state.toggle('isHelpOpen'),
-  escape: (_viewer, state) => (state.isHelpOpen.value ? (state.isHelpOpen.value = false) : (state.isMoreOpen.value = false)),
+  p: viewer => viewer.pointing.toggleShared(),
+  a: viewer => viewer.takeTool('arrow'),
+  t: viewer => viewer.takeTool('text'),
+  u: viewer => viewer.pointing.undo(),
+  escape: (viewer, state) => {
+    if (viewer.tool.value !== null) viewer.tool.value = null
+    else if (state.isHelpOpen.value) state.isHelpOpen.value = false
+    else state.isMoreOpen.value = false
+  },
 }
 
 /** Where keys are text, or choose from a list. */
