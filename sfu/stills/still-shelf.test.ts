@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { t } from 'tap'
 import { RelayFault } from '../../relay/wire/fault.ts'
@@ -90,4 +90,19 @@ t.test('a process that begins takes away what another left half done, and counts
   t.equal(await surveyShelves(join(directory, '../..')), 2 * planes.length)
   t.same(await readdir(directory), [kept])
   t.equal(await surveyShelves(join(directory, 'nowhere')), 0)
+})
+
+t.test('what a disk lost of one still, or somebody laid beside it, costs no other, and no node its start', async t => {
+  const { shelf, directory } = open(t)
+  const [whole, damaged, gone] = [newId(), newId(), newId()]
+  for (const id of [whole, damaged, gone]) {
+    await shelf.receive(id, inPieces(planes), expected)
+    await shelf.keep(sidecarOf(id))
+  }
+  await writeFile(shelf.path(damaged, 'sidecar'), '{"version":')
+  await rm(shelf.path(gone, 'planes'))
+  await writeFile(join(directory, '../../notes.txt'), '')
+  t.equal(await surveyShelves(join(directory, '../..')), 2 * 2 * planes.length)
+  t.same((await shelf.list()).map(({ stillId }) => stillId).sort(), [whole, gone].sort())
+  await t.rejects(shelf.sidecar(damaged), { code: 'not_found' })
 })

@@ -101,7 +101,16 @@ export class StillShelf {
     const stillId = StillId.safeParse(name)
     if (!stillId.success) return undefined
     const text = await readFile(this.path(stillId.data, 'sidecar'), 'utf8').catch(absent(() => undefined))
-    return text === undefined ? undefined : StillSidecar.parse(JSON.parse(text))
+    return text === undefined ? undefined : StillSidecar.safeParse(parsed(text)).data
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    // A disk that was damaged: one still less, and no other with it.
+    return undefined
   }
 }
 
@@ -128,9 +137,9 @@ async function syncDirectory(path: string): Promise<void> {
 
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code
 
-/** For `catch`: what is not there is nothing. */
+/** For `catch`: what is not there is nothing, and a file has nothing in it. */
 const absent = <Value>(otherwise: () => Value) => (error: unknown): Value => {
-  if (codeOf(error) === 'ENOENT') return otherwise()
+  if (['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '')) return otherwise()
   throw error
 }
 
@@ -145,7 +154,7 @@ export async function surveyShelves(consultations: string): Promise<number> {
     const shelf = join(consultations, consultation, 'stills')
     for (const name of await readdir(shelf).catch(absent(() => [] as string[]))) {
       const isWhole = await stat(join(shelf, name, STILL_FILES.sidecar)).then(() => true, absent(() => false))
-      if (isWhole) sum += 2 * (await stat(join(shelf, name, STILL_FILES.planes))).size
+      if (isWhole) sum += 2 * (await stat(join(shelf, name, STILL_FILES.planes)).then(({ size }) => size, absent(() => 0)))
       else await rm(join(shelf, name), { recursive: true, force: true })
     }
   }
