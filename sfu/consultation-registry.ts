@@ -65,8 +65,13 @@ export class ConsultationRegistry {
    */
   admit(admission: Admission, notify: Notify): Seat {
     const consultation = this.open(admission)
-    const session = consultation.admit(admission, notify)
-    return { session, consultationId: consultation.id, publication: consultation.publication }
+    try {
+      const session = consultation.admit(admission, notify)
+      return { session, consultationId: consultation.id, publication: consultation.publication }
+    } finally {
+      // Refused, it leaves none behind.
+      consultation.closeIfEmpty()
+    }
   }
 
   /** A consultation that exists. */

@@ -162,7 +162,7 @@ export class Consultation {
       this.pointing.left(session)
       this.sharing.left(session)
       this.voice.left(session)
-      this.#closeIfEmpty()
+      this.closeIfEmpty()
     })
     return session
   }
@@ -178,7 +178,7 @@ export class Consultation {
     void session.closed.then(() => {
       this.#members.left(session)
       this.#scanners.delete(session)
-      this.#closeIfEmpty()
+      this.closeIfEmpty()
     })
     return session
   }
@@ -203,7 +203,7 @@ export class Consultation {
       this.#microscope = undefined
       this.stills?.microscopeLeft()
       this.#published?.close(reason)
-      this.#closeIfEmpty()
+      this.closeIfEmpty()
     })
     return session
   }
@@ -315,7 +315,8 @@ export class Consultation {
     return room
   }
 
-  #closeIfEmpty(): void {
+  /** Ends a consultation that nobody is in: whoever opened it may have been refused, or have left. */
+  closeIfEmpty(): void {
     if (this.#viewers.size > 0 || this.#scanners.size > 0 || this.#microscope !== undefined) return
     void this.#closeRoom(new RelayFault('unavailable', 'everybody left'))
     this.sharing[Symbol.dispose]()

@@ -76,7 +76,10 @@ export class ForeignDoors {
     return this.#owning(admission, async () => {
       const offer = readForeignOffer(sdp, 'send', RENDITION_CODECS)
       const consultation = this.#options.consultations.open(admission)
-      const member = consultation.admitMicroscope(admission, () => undefined)
+      // WHIP has no word for stills: whoever asks for one hears so at once.
+      const member = consultation.admitMicroscope(admission, notification => {
+        if (notification.type === 'stillWanted') consultation.stills?.report(notification.stillId, 'unsupported_media')
+      })
       return this.#settling(member, async () => {
         const { transport, answer } = await WhipPublication.open(consultation, member, offer, this.#options.log)
         return { session: this.#keep({ protocol: 'whip', admission, member, offer, transport }), answer, iceServers: consultation.iceServersFor(member) }
@@ -98,6 +101,8 @@ export class ForeignDoors {
       return this.#settling(member, async () => {
         const viewing = await WhepViewing.open(await consultation.room(), published, renditionId, offer)
         member.adopt(viewing)
+        // Whoever left meanwhile shall not be counted among those that something flows to.
+        if (member.isClosed) throw await member.closed
         void published.closed.then(reason => member.close(reason))
         await viewing.start()
         return { session: this.#keep({ protocol: 'whep', admission, member, offer, transport: viewing.transport }), answer: viewing.answer(offer), iceServers: consultation.iceServersFor(member) }
