@@ -1,36 +1,67 @@
 import { t } from 'tap'
-import { generateInvitationKey, InvitationIssuer, InvitationVerifier } from '../../relay/access/invitation.ts'
-import { createLogger } from '../../relay/runtime/log.ts'
 import { findFreePorts } from '../../bench/free-ports.ts'
+import { generateInvitationKey, InvitationIssuer, InvitationVerifier } from '../../relay/access/invitation.ts'
+import { systemClock } from '../../relay/runtime/clock.ts'
+import { createLogger } from '../../relay/runtime/log.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { ConsultationId, MemberId } from '../../relay/wire/ids.ts'
 import { ForeignSdp } from '../../test/harness/foreign-sdp.ts'
 import { publishParameters } from '../../test/harness/offer.ts'
 import { ConsultationRegistry } from '../consultation-registry.ts'
 import { openSdpIngest } from '../sdp-ingest.ts'
+import { NodeStills } from '../stills/node-stills.ts'
 import { TurnRelays } from '../turn/turn-relays.ts'
 import { WorkerPool } from '../worker-pool.ts'
 import { ForeignDoors } from './foreign-doors.ts'
-import type { Role, RequestOf } from '../../relay/wire/signaling.ts'
+import type { RequestOf, Role } from '../../relay/wire/signaling.ts'
+import type { Consultation } from '../consultation.ts'
+import type { MicroscopeSession } from '../microscope-session.ts'
+import type { PublishedMedia } from '../published-media.ts'
+import type { Test } from 'tap'
 
-t.test('nothing flows to a WHEP client that left while its session was being opened', async t => {
+const READER = MemberId.parse('reader')
+
+/** A node's consultations and its doors, without HTTP. */
+async function open(t: Test) {
   const log = createLogger({ level: 'silent', program: 'node' })
   const pool = await WorkerPool.open(1, { ip: '127.0.0.1', basePort: await findFreePorts(1) }, log, () => undefined)
   t.teardown(() => pool.close())
   const key = await generateInvitationKey()
   const [issuer, verifier] = await Promise.all([InvitationIssuer.open(key), InvitationVerifier.open(key)])
-  const consultations = new ConsultationRegistry({ relays: TurnRelays.open(undefined, undefined), leastLoaded: () => pool.leastLoaded(), openLink: () => t.fail('no links') as never }, { maxConsultations: 4, maxViewersPerConsultation: 4 }, log)
-  const admit = async (role: Role) => verifier.verify(await issuer.issue({ role, consultationId: ConsultationId.parse('case-1'), memberId: MemberId.parse('member'), lifetimeSeconds: 60 }))
+  const verify = verifier.verify.bind(verifier)
+  const stills = await NodeStills.open({ stateDir: t.testdir(), quotaBytes: 1e9, verify, clock: systemClock, log })
+  t.teardown(() => stills[Symbol.asyncDispose]())
+  const host = { relays: TurnRelays.open(undefined, undefined), leastLoaded: () => pool.leastLoaded(), openLink: () => t.fail('no links') as never, stills }
+  const consultations = new ConsultationRegistry(host, { maxConsultations: 4, maxViewersPerConsultation: 4 }, log)
+  t.teardown(() => consultations.close(new RelayFault('unavailable', 'the test is over')))
+  const admit = async (role: Role) => verify(await issuer.issue({ role, consultationId: ConsultationId.parse('case-1'), memberId: MemberId.parse('member'), lifetimeSeconds: 60 }))
+  return { consultations, admit, doors: new ForeignDoors({ verify, consultations, log }) }
+}
+
+function publish(consultation: Consultation, by: MicroscopeSession): Promise<PublishedMedia> {
+  const request = publishParameters() as unknown as RequestOf<'publish'>
+  return consultation.publish(by, request, async room => (await openSdpIngest(await room.createWebRtcTransport(), request)).media)
+}
+
+t.test('nothing flows to a WHEP client that left while its session was being opened', async t => {
+  const { consultations, admit, doors } = await open(t)
   const admission = await admit('microscope')
   const consultation = consultations.open(admission)
-  const microscope = consultation.admitMicroscope(admission, () => undefined)
-  const request = publishParameters() as unknown as RequestOf<'publish'>
-  const published = await consultation.publish(microscope, request, async room => (await openSdpIngest(await room.createWebRtcTransport(), request)).media)
-
-  const opening = new ForeignDoors({ verify: token => verifier.verify(token), consultations, log }).openWhep(await admit('viewer'), ForeignSdp.offer({ direction: 'recvonly' }))
+  const published = await publish(consultation, consultation.admitMicroscope(admission, () => undefined))
+  const opening = doors.openWhep(await admit('viewer'), ForeignSdp.offer({ direction: 'recvonly' }))
   const [viewer] = consultation.viewers
   viewer?.close(new RelayFault('invitation_expired', 'the invitation has expired'))
   await t.rejects(opening, { code: 'invitation_expired' })
   t.same([...published.flow.flows], [])
-  microscope.close(new RelayFault('unavailable', 'left'))
+})
+
+t.test('whoever keeps a frame of a WHIP client hears at once that there is none to be had', async t => {
+  const { consultations, admit, doors } = await open(t)
+  await doors.openWhip(await admit('microscope'), ForeignSdp.offer({ direction: 'sendonly' }))
+  const [consultation] = [...consultations.all()]
+  const microscope = consultation?.microscope
+  if (consultation === undefined || microscope === undefined) throw new Error('a WHIP client is a microscope')
+  const { publicationId } = await publish(consultation, microscope)
+  const stillId = consultation.stills?.ask(READER, publicationId, 1)
+  t.match(await consultation.stills?.list(), [{ stillId, state: 'failed', fault: 'unsupported_media' }])
 })

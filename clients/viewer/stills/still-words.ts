@@ -17,6 +17,7 @@ const en = {
   tooMany: 'too many at once, try again shortly',
   noRoom: 'the node has no room left',
   away: 'the microscope is away',
+  noSource: 'this microscope hands over no frames',
   noFrame: 'no frame is shown',
   late: 'it did not come in time',
   coded: 'the node’s answer: {n}',
@@ -46,6 +47,7 @@ const ja: Record<StillTextKey, string> = {
   tooMany: '要求が多すぎます。少し待ってください',
   noRoom: 'ノードの保存領域が不足しています',
   away: '顕微鏡が未接続です',
+  noSource: 'この顕微鏡は静止画を提供できません',
   noFrame: '画像が表示されていません',
   late: '時間内に届きませんでした',
   coded: 'ノードの応答：{n}',
@@ -66,7 +68,7 @@ export const stillText = (language: Language, key: StillTextKey, n: number | str
 
 const REASONS: Partial<Record<FaultCode, StillTextKey>> = {
   not_found: 'gone', out_of_range: 'tooSoon', rate_limited: 'tooMany', overloaded: 'tooMany', quota_exceeded: 'noRoom', storage_full: 'noRoom',
-  unavailable: 'away', wrong_state: 'gone', timeout: 'late',
+  unavailable: 'away', unsupported_media: 'noSource', wrong_state: 'gone', timeout: 'late',
 }
 
 /** Why a frame was not kept, for people. */
