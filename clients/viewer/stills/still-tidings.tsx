@@ -2,14 +2,15 @@ import './stills.css'
 import type { JSX } from 'preact'
 import type { Language } from '../i18n.ts'
 import type { StillsPart } from './stills-part.ts'
-import { stillReason, stillText } from './still-words.ts'
+import { fetchReason, stillReason, stillText } from './still-words.ts'
 
 interface Tidings {
   readonly kind: 'busy' | 'exact' | 'decoded' | 'failed'
   readonly text: string
 }
 
-function tidingsOf({ stills, last, fault }: StillsPart, language: Language): Tidings | undefined {
+function tidingsOf({ stills, last, fault, attempt }: StillsPart, language: Language): Tidings | undefined {
+  if (fault.value !== null && attempt.value === 'fetch') return { kind: 'failed', text: `${stillText(language, 'notFetched')}: ${fetchReason(language, fault.value.code)}` }
   if (fault.value !== null) return { kind: 'failed', text: `${stillText(language, 'notKept')}: ${stillReason(language, fault.value.code)}` }
   const still = stills.value.find(({ stillId }) => stillId === last.value)
   if (still === undefined) return undefined

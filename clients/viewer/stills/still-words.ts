@@ -11,15 +11,17 @@ const en = {
   decoded: 'Decoded: as it was sent, not as the source had it',
   kept: 'Kept',
   notKept: 'Not kept',
+  notFetched: 'Kept, but it cannot be fetched',
   missing: '{n} tiles were not there',
   gone: 'that frame is no longer at the source',
   tooSoon: 'that frame is yet to come',
   tooMany: 'too many at once, try again shortly',
   noRoom: 'the node has no room left',
-  away: 'the microscope is away',
+  away: 'the microscope or the node is away',
   noSource: 'this microscope hands over no frames',
   noFrame: 'no frame is shown',
   late: 'it did not come in time',
+  unreachable: 'the node cannot be reached',
   coded: 'the node’s answer: {n}',
   atNative: '1:1',
   fitted: 'Whole frame',
@@ -41,15 +43,17 @@ const ja: Record<StillTextKey, string> = {
   decoded: '復号画像：映像元の画素ではなく配信された映像',
   kept: '保存しました',
   notKept: '保存できません',
+  notFetched: '保存済みですが取得できません',
   missing: '{n} 区画は受信がなく欠落',
   gone: 'この画像は映像元に残っていません',
   tooSoon: 'まだ撮影されていない画像です',
   tooMany: '要求が多すぎます。少し待ってください',
   noRoom: 'ノードの保存領域が不足しています',
-  away: '顕微鏡が未接続です',
+  away: '顕微鏡またはノードが未接続です',
   noSource: 'この顕微鏡は静止画を提供できません',
   noFrame: '画像が表示されていません',
   late: '時間内に届きませんでした',
+  unreachable: 'ノードに接続できません',
   coded: 'ノードの応答：{n}',
   atNative: '等倍',
   fitted: '全体',
@@ -73,3 +77,8 @@ const REASONS: Partial<Record<FaultCode, StillTextKey>> = {
 
 /** Why a frame was not kept, for people. */
 export const stillReason = (language: Language, code: FaultCode): string => stillText(language, REASONS[code] ?? 'coded', code)
+
+const FETCH_REASONS: Partial<Record<FaultCode, StillTextKey>> = { rate_limited: 'tooMany', overloaded: 'tooMany', storage_full: 'noRoom', unavailable: 'unreachable' }
+
+/** Why a still that is kept could not be fetched, for people. */
+export const fetchReason = (language: Language, code: FaultCode): string => stillText(language, FETCH_REASONS[code] ?? 'coded', code)

@@ -24,8 +24,10 @@ export class StillsPart implements ConnectionPart {
   readonly stills = signal<readonly StillSummary[]>([])
   /** What this viewer kept last; its state is in {@link stills}. */
   readonly last = signal<StillId | null>(null)
-  /** Why the last one was not even asked for, or could not be fetched. */
+  /** Why the last one was not even asked for, or could not be fetched: {@link attempt} says which. */
   readonly fault = signal<RelayFault | null>(null)
+  /** What was tried last. */
+  readonly attempt = signal<'keep' | 'fetch'>('keep')
   readonly open = signal<OpenStill | null>(null)
   /** Being fetched. */
   readonly opening = signal<StillId | null>(null)
@@ -40,12 +42,18 @@ export class StillsPart implements ConnectionPart {
     this.#token = token
   }
 
+  /** The next session begins with those that there are by then; none of these is on its way any more. */
+  lost(): void {
+    this.stills.value = []
+  }
+
   heard(notification: Notification): void {
     if (notification.type === 'stillsChanged') this.stills.value = notification.stills
   }
 
   /** Keeps the frame that is on the canvas. @param rtpTimestamp - Undefined where none is, or it cannot be told which. */
   async keep(rtpTimestamp: RtpTimestamp | undefined): Promise<void> {
+    this.attempt.value = 'keep'
     this.fault.value = null
     this.last.value = null
     try {
@@ -97,6 +105,8 @@ export class StillsPart implements ConnectionPart {
 
   /** The invitation is in a header: a token never becomes part of a URL. */
   async #fetch(stillId: StillId, file: StillFile): Promise<Blob> {
+    this.attempt.value = 'fetch'
+    this.fault.value = null
     const response = await fetch(`${this.#origin}/stills/${stillId}/${file}`, { headers: { authorization: `Bearer ${this.#token}` } }).catch((cause: unknown) => {
       throw new RelayFault('unavailable', 'the node cannot be reached', { cause })
     })
