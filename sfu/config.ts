@@ -59,6 +59,8 @@ export const NodeConfig = z
     turnUrls: z.string().transform(text => text.split(',').map(url => url.trim())).pipe(z.array(TurnUrl).min(1).max(8)).optional(),
     /** File with the secret that the relays share with this node. */
     turnSecretFile: z.string().min(1).optional(),
+    /** Bytes that recordings of consultations may take together; 0: nothing is recorded. */
+    recordingsQuotaBytes: numeric(z.int().min(0)).default(50_000_000_000),
     maxConsultations: numeric(z.int().min(1).max(1000)).default(64),
     maxViewersPerConsultation: numeric(z.int().min(1).max(1000)).default(64),
     /** How often media statistics are read from the workers, in seconds. */

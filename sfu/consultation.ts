@@ -15,7 +15,7 @@ import { ViewerSession } from './viewer-session.ts'
 import { VoiceDesk } from './voice/voice-desk.ts'
 import type { Admission } from '../relay/access/invitation.ts'
 import type { Logger } from '../relay/runtime/log.ts'
-import type { ConsultationId, MemberId, PublicationId } from '../relay/wire/ids.ts'
+import type { ConsultationId, MemberId, PublicationId, RecordingId } from '../relay/wire/ids.ts'
 import type { PathContract } from '../relay/wire/link.ts'
 import type { Notification, Publication, Role, SourceStatus } from '../relay/wire/signaling.ts'
 import type { SlideAnnotations } from '../relay/wire/slide-annotations.ts'
@@ -26,6 +26,8 @@ import type { IngestedMedia, PublishedSubject } from './published-media.ts'
 import type { Session } from './session.ts'
 import type { SlideNews } from './slide-sharing.ts'
 import type { ChunkSink } from './slides/link-receiver.ts'
+import type { RecordingDesk, RecordedScene } from './recording/recording-desk.ts'
+import type { Replay, ReplayListener, ReplayRoom } from './recording/replay/replay.ts'
 import type { StillDesk, StillScene } from './stills/still-desk.ts'
 import type { RelayUser } from './turn/turn-relays.ts'
 import type { MediaWorker } from './worker-pool.ts'
@@ -43,10 +45,19 @@ export interface ConsultationHost {
   readonly slides?: SlideNews | undefined
   /** Without it no stills are kept. */
   readonly stills?: { desk(scene: StillScene): StillDesk; closed(id: ConsultationId, desk: StillDesk): void } | undefined
+  /** Without it nothing is recorded. */
+  readonly recordings?: RecordingHost | undefined
   /** Relays that a member may use. */
   readonly relays: { iceServersFor(user: RelayUser, nowMillis: number): IceServer[] }
   /** Where chunks of a scanner go. Without it no scanner is admitted. */
   readonly chunkSink?: ((admission: Admission) => ChunkSink) | undefined
+}
+
+/** Where recordings are kept and replayed. */
+export interface RecordingHost {
+  desk(scene: RecordedScene): RecordingDesk
+  closed(id: ConsultationId, desk: RecordingDesk): void
+  replay(id: ConsultationId, recordingId: RecordingId, room: ReplayRoom, listener: ReplayListener): Promise<Replay>
 }
 
 /** Scanners in one consultation. One slide after the other comes by each. */
@@ -74,6 +85,8 @@ export class Consultation {
   readonly voice: VoiceDesk
   /** Where stills are asked for; undefined where none are kept. */
   readonly stills: StillDesk | undefined
+  /** Where the consultation is recorded; undefined where nothing is. */
+  readonly recordings: RecordingDesk | undefined
   /** How far the microscope's RTP clock has come. */
   readonly #frames = new FrameClock()
   /** Who holds the microscope's stage, and what it is told. */
@@ -94,6 +107,7 @@ export class Consultation {
     this.#onEmpty = onEmpty
     this.sharing = new SlideSharing(id, host.slides, this.#readers, systemClock)
     this.stills = host.stills?.desk(this)
+    this.recordings = host.recordings?.desk(this)
     const common = { members: this.#viewers, published: () => this.#published, frames: this.#frames, places: new PlaceHistory(), clock: systemClock }
     this.stage = new StageDesk({ ...common, tell: notification => this.#microscope?.notify(notification) })
     this.pointing = new PointingDesk(common)
@@ -154,9 +168,11 @@ export class Consultation {
     }
     void this.stills?.welcome(session)
     this.voice.welcome(session)
+    this.recordings?.welcome(session)
     void session.closed.then(() => {
       this.#viewers.delete(session)
       this.#readers.delete(session)
+      this.recordings?.left()
       this.#members.left(session)
       this.stage.left(session)
       this.pointing.left(session)
@@ -197,10 +213,12 @@ export class Consultation {
     this.#microscope = session
     present?.close(new RelayFault('conflict', 'the same microscope joined again'))
     this.#members.joined(session)
+    this.recordings?.welcome(session)
     void session.closed.then(reason => {
       this.#members.left(session)
       if (this.#microscope !== session) return
       this.#microscope = undefined
+      this.recordings?.left()
       this.stills?.microscopeLeft()
       this.#published?.close(reason)
       this.closeIfEmpty()
@@ -216,6 +234,12 @@ export class Consultation {
   /** A link for a member. @throws {RelayFault} `unavailable`, `overloaded`, `conflict` or `bad_message`. */
   openLink(member: MemberId, role: Role, paths: readonly PathContract[]): OpenedLink {
     return this.#host.openLink(member, role, paths)
+  }
+
+  /** A recording of this consultation, for one member. @throws {RelayFault} `unavailable`, `not_found`, `wrong_state`, `bad_recording` or `overloaded`. */
+  replay(recordingId: RecordingId, room: ReplayRoom, listener: ReplayListener): Promise<Replay> {
+    if (this.#host.recordings === undefined) throw new RelayFault('unavailable', 'this node records nothing')
+    return this.#host.recordings.replay(this.id, recordingId, room, listener)
   }
 
   /** The media room, made on first use and made anew after its worker died. */
@@ -252,6 +276,7 @@ export class Consultation {
     void published.closed.then(reason => this.#publicationClosed(published, reason))
     this.#log.info({ publicationId: published.publicationId, renditions: published.producers.size }, 'publication opened')
     this.#announce({ type: 'publicationChanged', publication: this.publication })
+    this.recordings?.publicationChanged()
     published.flow.open()
     return published
   }
@@ -263,6 +288,7 @@ export class Consultation {
     const known = this.#source
     const isNews = source.state !== known.state || source.fault !== known.fault || source.framesPerSecond !== known.framesPerSecond
     this.#source = source
+    if (isNews) this.recordings?.note(() => ({ type: 'source', source }))
     if (isNews) this.#announce({ type: 'sourceChanged', publicationId: published.publicationId, source })
   }
 
@@ -279,6 +305,7 @@ export class Consultation {
     const capturedAtMillis = captureOnNodeClock(capturedAtAgentMillis, published.clockOffset(), nodeTimeMillis())
     if (capturedAtMillis === undefined) return
     const { publicationId } = published
+    this.recordings?.note(segment => ({ type: 'captured', segment, rtpTimestamp, capturedAtMillis }))
     for (const viewer of this.#viewers) viewer.notify({ type: 'captureClock', publicationId, rtpTimestamp, capturedAtMillis })
   }
 
@@ -295,6 +322,7 @@ export class Consultation {
     this.#publicationBegins()
     this.#log.info({ publicationId: published.publicationId, code: reason.code }, 'publication closed')
     this.#announce({ type: 'publicationChanged', publication: null })
+    this.recordings?.publicationChanged()
   }
 
   /** The published media are others than before: what was said of the last ones is over. */
@@ -323,6 +351,7 @@ export class Consultation {
     this.#members[Symbol.dispose]()
     this.voice[Symbol.dispose]()
     if (this.stills !== undefined) this.#host.stills?.closed(this.id, this.stills)
+    if (this.recordings !== undefined) this.#host.recordings?.closed(this.id, this.recordings)
     this.stage[Symbol.dispose]()
     this.#onEmpty()
   }

@@ -37,6 +37,8 @@ export interface HttpServerOptions {
   readonly slides?: { addTo(app: FastifyInstance): void } | undefined
   /** The routes of stills. */
   readonly stills?: { addTo(app: FastifyInstance): void } | undefined
+  /** The routes of recordings. */
+  readonly recordings?: { addTo(app: FastifyInstance): void } | undefined
   /** The endpoints of WHIP and WHEP. */
   readonly foreign?: { addTo(app: FastifyInstance): void } | undefined
   readonly log: Logger
@@ -127,7 +129,7 @@ export class HttpServer {
   }
 }
 
-function addRoutes(app: FastifyInstance, { metrics, health, links, slides, stills, foreign, viewerDir, log }: HttpServerOptions): void {
+function addRoutes(app: FastifyInstance, { metrics, health, links, slides, stills, recordings, foreign, viewerDir, log }: HttpServerOptions): void {
   app.get('/healthz', (_request, reply) => {
     const now = health()
     return reply.code(now.status === 'failing' ? 503 : 200).header('cache-control', 'no-store').send(now)
@@ -138,6 +140,7 @@ function addRoutes(app: FastifyInstance, { metrics, health, links, slides, still
   links?.addTo(app)
   slides?.addTo(app)
   stills?.addTo(app)
+  recordings?.addTo(app)
   foreign?.addTo(app)
   if (existsSync(viewerDir)) {
     // File names carry a hash of their content, except the page that names them.

@@ -55,6 +55,7 @@ export function nodeCommand(): Command {
     .option('--slides-dir <path>', 'where slides are kept (default: slides in the state folder)')
     .option('--slides-quota-bytes <n>', 'how much they may take together (default 1,000,000,000,000)')
     .option('--stills-quota-bytes <n>', 'how much kept frames may take together; 0: none are kept (default 50,000,000,000)')
+    .option('--recordings-quota-bytes <n>', 'how much recordings of consultations may take together; 0: nothing is recorded (default 50,000,000,000)')
     .option('--slide-uploads <bool>', 'whether slides may be uploaded as files, with names in them, by tus (default false)')
     .option('--slide-stow <bool>', 'the same for DICOM by STOW-RS (default false)')
     .option('--max-consultations <n>', 'consultations at once (default 64)')

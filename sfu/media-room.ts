@@ -97,6 +97,12 @@ export class MediaRoom implements WorkerTenant {
     })
   }
 
+  /** What a receiver takes that asks for nothing: no repair, no keyframes, no header extensions. */
+  get plainCapabilities(): RtpCapabilities {
+    const codecs = (this.#router.rtpCapabilities.codecs ?? []).filter(({ mimeType }) => !mimeType.endsWith('/rtx'))
+    return { codecs: codecs.map(codec => ({ ...codec, rtcpFeedback: [] })), headerExtensions: [] }
+  }
+
   /** A new receiving transport for one viewer, who hears through `onFlow` when a line changes what flows. */
   async createViewerMedia(onFlow: (flow: Flow) => void): Promise<ViewerMedia> {
     const transport = await this.createWebRtcTransport()

@@ -61,6 +61,7 @@ export class MicroscopeSession extends Session {
     reportStage: request => {
       this.#requirePublication(request.publicationId)
       this.#consultation.stage.report(request.state)
+      this.#consultation.recordings?.note(segment => ({ type: 'stage', segment, state: request.state }))
       return {}
     },
     reportCapture: request => {

@@ -12,6 +12,8 @@ import { NodeLinks } from './links/node-links.ts'
 import { createNodeMetrics } from './node-metrics.ts'
 import { NodeSlides } from './slides/node-slides.ts'
 import { SlideMetrics } from './slides/slide-metrics.ts'
+import { NodeRecordings } from './recording/node-recordings.ts'
+import { RecordingMetrics } from './recording/recording-metrics.ts'
 import { SignalingServer } from './signaling/server.ts'
 import { NodeStills } from './stills/node-stills.ts'
 import { ForeignDoors } from './whip/foreign-doors.ts'
@@ -65,12 +67,14 @@ export class KenkyoNode {
     const slideMetrics = new SlideMetrics(registry)
     const slides = config.slides ? scope.use(await openSlides(config, { verify: token => verifier.verify(token), colourOf: (...of) => consultations.colourOf(...of), metrics: slideMetrics, clock: systemClock, log })) : undefined
     const stills = config.stillsQuotaBytes > 0 ? scope.use(await openStills(config, verifier, log)) : undefined
+    const recordings = config.recordingsQuotaBytes > 0 ? scope.use(await openRecordings(config, new RecordingMetrics(registry), verifier, log)) : undefined
     const consultationHost = {
       relays: TurnRelays.open(config.turnUrls, config.turnSecretFile),
       leastLoaded: () => pool.leastLoaded(),
       openLink: nodeLinks.openFor.bind(nodeLinks),
       slides: slides?.news,
       stills,
+      recordings,
       chunkSink: slides?.chunkSink.bind(slides),
     }
     const consultations: ConsultationRegistry = new ConsultationRegistry(consultationHost, config, log)
@@ -87,6 +91,7 @@ export class KenkyoNode {
       links: links.pages,
       slides,
       stills,
+      recordings,
       foreign: openForeign(verifier, consultations, log),
     }
     const http = scope.adopt(await openHttp(config, pages, log), it => it.close())
@@ -140,9 +145,13 @@ function openStills({ stateDir, stillsQuotaBytes: quotaBytes }: NodeConfig, veri
   return NodeStills.open({ stateDir, quotaBytes, verify: token => verifier.verify(token), clock: systemClock, log })
 }
 
+function openRecordings({ stateDir, recordingsQuotaBytes: quotaBytes }: NodeConfig, metrics: RecordingMetrics, verifier: InvitationVerifier, log: Logger): Promise<NodeRecordings> {
+  return NodeRecordings.open({ stateDir, quotaBytes, metrics, verify: token => verifier.verify(token), clock: systemClock, log })
+}
+
 function openHttp(
   config: NodeConfig,
-  pages: Pick<HttpServerOptions, 'health' | 'metrics' | 'links' | 'slides' | 'stills' | 'foreign'>,
+  pages: Pick<HttpServerOptions, 'health' | 'metrics' | 'links' | 'slides' | 'stills' | 'recordings' | 'foreign'>,
   log: Logger,
 ): Promise<HttpServer> {
   const { tlsCertFile: certFile, tlsKeyFile: keyFile } = config

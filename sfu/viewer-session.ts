@@ -3,6 +3,7 @@ import { systemClock } from '../relay/runtime/clock.ts'
 import { nodeTimeMillis } from './capture-clock.ts'
 import { pointingHandlers } from './instruments/pointing-handlers.ts'
 import { stageHandlers } from './instruments/stage-handlers.ts'
+import { RecordingSeat } from './recording/recording-handlers.ts'
 import { Session } from './session.ts'
 import { stillHandlers } from './stills/still-handlers.ts'
 import { ViewerExperience } from './viewer-experience.ts'
@@ -27,9 +28,16 @@ export class ViewerSession extends Session {
   #adopted: ReceivedMedia | undefined
   readonly #colour: MemberColour
   #link: NodeLink | undefined
+  /** What it does with recordings. */
+  readonly #recordings: RecordingSeat
 
   constructor(admission: Admission, consultation: Consultation, notify: Notify, colour: MemberColour) {
-    super(admission, notify)
+    const seat = new RecordingSeat(consultation, admission.memberId, notify)
+    super(admission, notification => {
+      // Whoever watches a replay hears of the live image when it comes back to it.
+      if (notification.type !== 'publicationChanged' || !seat.isReplaying) notify(notification)
+    })
+    this.#recordings = seat
     this.#consultation = consultation
     this.#colour = colour
   }
@@ -80,9 +88,15 @@ export class ViewerSession extends Session {
     },
     ...stillHandlers(() => this.#consultation.stills, this),
     ...voiceHandlers(() => this.#consultation.voice, this, () => this.#consultation.iceServersFor(this)),
+    startRecording: request => this.#recordings.handlers.startRecording(request),
+    stopRecording: request => this.#recordings.handlers.stopRecording(request),
+    openReplay: request => this.#recordings.handlers.openReplay(request),
+    controlReplay: request => this.#recordings.handlers.controlReplay(request),
+    closeReplay: request => this.#recordings.handlers.closeReplay(request),
   }
 
   protected override release(): void {
+    this.#recordings.close()
     this.#media?.close()
     this.#adopted?.close()
     this.#link?.close(new RelayFault('unavailable', 'the session closed'))
@@ -112,18 +126,20 @@ export class ViewerSession extends Session {
 
   async #subscribe(request: RequestOf<'subscribe'>): Promise<ReplyData<'subscribe'>> {
     const media = this.#transport(request.transportId)
-    return media.subscribe(this.#published(request.publicationId), request.rtpCapabilities)
+    return media.subscribe(this.#watched(request.publicationId), request.rtpCapabilities)
   }
 
   async #watch(request: RequestOf<'watch'>): Promise<ReplyData<'watch'>> {
     const media = this.#media
-    if (media?.published === undefined || media.published !== this.#published(request.publicationId)) {
+    if (media?.published === undefined || media.published !== this.#watched(request.publicationId)) {
       throw new RelayFault('wrong_state', 'subscribe to that publication first')
     }
     return media.watch(request)
   }
 
   #reportExperience({ type: _type, requestId: _requestId, ...experience }: RequestOf<'reportExperience'>): ReplyData<'reportExperience'> {
+    // What is seen of a replay says nothing of the microscope's line.
+    if (this.#recordings.published(experience.publicationId) !== undefined) return {}
     const { linkName: link } = this.#published(experience.publicationId)
     this.experience.report({ ...experience, link }, systemClock.now())
     return {}
@@ -139,6 +155,11 @@ export class ViewerSession extends Session {
     if (this.#media.transport.id !== transportId) throw new RelayFault('not_found', 'that transport is gone')
     if (this.#media.transport.closed) throw new RelayFault('wrong_state', 'that transport is closed')
     return this.#media
+  }
+
+  /** The live publication, or the replay of this session. */
+  #watched(publicationId: PublicationId): PublishedMedia {
+    return this.#recordings.published(publicationId) ?? this.#published(publicationId)
   }
 
   #published(publicationId: PublicationId): PublishedMedia {

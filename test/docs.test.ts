@@ -11,6 +11,7 @@ import { NodeConfig } from '../sfu/config.ts'
 import { LinkMetrics } from '../sfu/links/link-metrics.ts'
 import { nodeCommand } from '../sfu/main.ts'
 import { createNodeMetrics } from '../sfu/node-metrics.ts'
+import { RecordingMetrics } from '../sfu/recording/recording-metrics.ts'
 import { SlideMetrics } from '../sfu/slides/slide-metrics.ts'
 import type { Command } from 'commander'
 import type { Test } from 'tap'
@@ -59,6 +60,7 @@ const nodeMetrics = () => {
   createNodeMetrics(registry)
   new LinkMetrics(registry)
   new SlideMetrics(registry)
+  new RecordingMetrics(registry)
   return registry
 }
 

@@ -5,6 +5,7 @@
 import type { FaultCode } from '../../relay/wire/fault.ts'
 import type { PublicationId, RenditionId, SessionId, SlideId, StillId } from '../../relay/wire/ids.ts'
 import type { Experience, MediaPath, PresentMember, SourceStatus, StageHolder } from '../../relay/wire/signaling.ts'
+import type { RecordingStatus, ReplayOrigin, ReplayStatus } from '../../relay/wire/recording.ts'
 import type { SlideSummary } from '../../relay/wire/slide.ts'
 import type { ImageAnnotation } from '../../relay/wire/pointing.ts'
 import type { StillSummary } from '../../relay/wire/still.ts'
@@ -105,6 +106,10 @@ export interface Inspection {
   }
   /** Who is in the consultation, in the order of joining. */
   readonly members: readonly PresentMember[]
+  /** Whether the consultation is recorded; null before the node said anything of it. */
+  readonly recording: RecordingStatus | null
+  /** The recording that is watched in place of the live image, and how that is doing; null while the live image is. */
+  readonly replay: (ReplayOrigin & { readonly status: ReplayStatus | null }) | null
   /** Of the consultation, oldest first. */
   readonly slides: readonly SlideSummary[]
   /** Of the consultation, oldest first. */

@@ -82,6 +82,8 @@ function inspect(viewer: Viewer, slides: LazySlides): Inspection {
     mode: viewer.mode.value,
     pointing: { pointers: viewer.pointing.pointers.value, annotations: viewer.pointing.annotations.value, log: viewer.pointing.log },
     members: viewer.members.present.value,
+    recording: viewer.recording.status.value,
+    replay: viewer.recording.origin.value && { ...viewer.recording.origin.value, status: viewer.recording.replay.value },
     slides: viewer.slides.slides.value,
     stills: viewer.stills.stills.value,
     still: { last: viewer.stills.last.value, open: viewer.stills.open.value?.still.stillId ?? null, fault: inspectFault(viewer.stills.fault.value) },

@@ -19,6 +19,7 @@ import { Picture } from './picture/picture.ts'
 import type { Captured, PictureOptions } from './picture/picture.ts'
 import { expectedRate, staleAfter, tellTruth } from './picture/truth.ts'
 import type { Truth } from './picture/truth.ts'
+import { RecordingPart } from './recording/recording-part.ts'
 import type { ConnectionPart } from './session/connection-part.ts'
 import type { Invitation } from './session/invitation-link.ts'
 import type { ClockExchange } from './session/node-clock.ts'
@@ -112,6 +113,8 @@ export class Viewer implements ConnectionListener {
   /** What is heard and said about slides. */
   readonly slides: SlideChannel
   readonly stills: StillsPart
+  /** Recording, and watching what was recorded. */
+  readonly recording: RecordingPart
   readonly picture: Picture
   /** What has its own matters with the node. */
   readonly #parts: readonly ConnectionPart[]
@@ -131,7 +134,8 @@ export class Viewer implements ConnectionListener {
     this.stageHold = new StageHold(this.#session, fault => (this.stage.fault.value = fault))
     this.pointing = new PointingPart(this.#session, () => this.drawn.value?.shown?.rtpTimestamp, fault => this.faulted(fault))
     this.stills = new StillsPart(this.#session, location.origin, invitation.token)
-    this.#parts = [this.members, this.stageHold, this.pointing, this.slides, this.stills]
+    this.recording = new RecordingPart(this.#session, location.origin, invitation.token)
+    this.#parts = [this.members, this.stageHold, this.pointing, this.slides, this.stills, this.recording]
     effect(() => this.#updatePicture())
     effect(() => this.#updateDemand())
     effect(() => {
@@ -167,7 +171,7 @@ export class Viewer implements ConnectionListener {
     const publication = this.publication.value
     const rate = publication === null ? Infinity : expectedRate(publication.source, publication.pyramid.framesPerSecond)
     const age = drawn.instantDrawnAtMs === null ? undefined : millis(Math.max(0, atMs - drawn.instantDrawnAtMs))
-    return tellTruth(drawn.sharpness, age, staleAfter(rate))
+    return tellTruth(drawn.sharpness, age, this.recording.staleAfter(publication) ?? staleAfter(rate))
   }
 
   /** How old the instant on the canvas was when it was drawn; undefined where that cannot be known exactly. */

@@ -27,6 +27,10 @@ export type SlideId = z.infer<typeof SlideId>
 export const StillId = z.uuid().brand('StillId')
 export type StillId = z.infer<typeof StillId>
 
+/** What flowed in a consultation while somebody had it recorded. */
+export const RecordingId = z.uuid().brand('RecordingId')
+export type RecordingId = z.infer<typeof RecordingId>
+
 /** SHA-256 in lower-case hexadecimal: the name of a chunk. @see FIPS 180-4 */
 export const Sha256 = z
   .string()

@@ -10,6 +10,7 @@ import { MEMBER_NOTIFICATIONS } from './signaling/members.ts'
 import { POINTING_NOTIFICATIONS, POINTING_REQUESTS } from './signaling/pointing.ts'
 import { requestId, WireFault } from './signaling/protocol.ts'
 import { PUBLICATION_NOTIFICATIONS, PUBLICATION_REQUESTS } from './signaling/publication.ts'
+import { RECORDING_NOTIFICATIONS, RECORDING_REQUESTS } from './signaling/recording.ts'
 import { SESSION_NOTIFICATIONS, SESSION_REQUESTS } from './signaling/session.ts'
 import { SLIDE_NOTIFICATIONS, SLIDE_REQUESTS } from './signaling/slides.ts'
 import { STEERING_NOTIFICATIONS, STEERING_REQUESTS } from './signaling/steering.ts'
@@ -22,6 +23,7 @@ export * from './signaling/members.ts'
 export * from './signaling/pointing.ts'
 export * from './signaling/protocol.ts'
 export * from './signaling/publication.ts'
+export * from './signaling/recording.ts'
 export * from './signaling/session.ts'
 export * from './signaling/slides.ts'
 export * from './signaling/steering.ts'
@@ -39,6 +41,7 @@ export const REQUESTS = {
   ...SLIDE_REQUESTS,
   ...STILL_REQUESTS,
   ...VOICE_REQUESTS,
+  ...RECORDING_REQUESTS,
 } as const
 export type RequestType = keyof typeof REQUESTS
 const schemas = Object.values(REQUESTS).map(({ schema }) => schema)
@@ -72,6 +75,7 @@ export const NodeMessage = z.union([
     ...MEMBER_NOTIFICATIONS,
     ...STILL_NOTIFICATIONS,
     ...VOICE_NOTIFICATIONS,
+    ...RECORDING_NOTIFICATIONS,
     ...SESSION_NOTIFICATIONS,
   ]),
 ])

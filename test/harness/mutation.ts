@@ -45,6 +45,11 @@ const SEEDS: readonly object[] = [
   { type: 'hear', transportId: ID, producerIds: [ID], rtpCapabilities: HEARING },
   { type: 'setMicrophone', isOpen: true },
   { type: 'stopSpeaking' },
+  { type: 'startRecording' },
+  { type: 'stopRecording' },
+  { type: 'openReplay', recordingId: ID },
+  { type: 'controlReplay', publicationId: ID, isPlaying: true, positionMillis: 10.5, speed: 2 },
+  { type: 'closeReplay' },
   { type: 'join', protocol: 4, invitation: 'a.b.c' },
 ]
 const VALUES: readonly unknown[] = [null, true, -1, 0, 2 ** 53, 1e308, '', 'x', '\u0000', 'overview', [], {}, [[[[]]]], '🩻'.repeat(50), { __proto__: null }]

@@ -13,6 +13,8 @@ import { StillScreen } from '../stills/still-screen.tsx'
 import { StillTidings } from '../stills/still-tidings.tsx'
 import { WithheldNotice } from './withheld-notice.tsx'
 import { WithheldOutline } from './withheld-outline.tsx'
+import { RecordingBadge } from '../recording/recording-badge.tsx'
+import { RecordingPanel, ReplayBar } from '../recording/recording-panel.tsx'
 import type { LazySlides } from '../slides/lazy-slides.ts'
 import type { Viewer } from '../viewer.ts'
 
@@ -43,9 +45,12 @@ export function App(props: { readonly viewer: Viewer; readonly state: InterfaceS
         </div>
         <DrawingTools viewer={viewer} />
         <StagePanel viewer={viewer} />
+        <RecordingPanel part={viewer.recording} language={viewer.language.value} />
+        <ReplayBar part={viewer.recording} language={viewer.language.value} />
         {state.isHelpOpen.value && <Help language={viewer.language.value} state={state} />}
         {failure !== null && <Notice failure={failure} language={viewer.language.value} />}
       </div>
+      <RecordingBadge part={viewer.recording} language={viewer.language.value} />
       <StillScreen part={viewer.stills} language={viewer.language.value} />
     </>
   )

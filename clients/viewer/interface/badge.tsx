@@ -1,5 +1,6 @@
 import type { JSX } from 'preact'
 import { spokenText, text } from '../i18n.ts'
+import { ReplayNotes } from '../recording/recording-badge.tsx'
 import type { Viewer } from '../viewer.ts'
 import { notePhrases, truthPhrase } from './badge-text.ts'
 import type { Phrase } from './badge-text.ts'
@@ -28,6 +29,7 @@ export function Badge({ viewer }: { readonly viewer: Viewer }): JSX.Element {
           {say(note)}
         </span>
       ))}
+      <ReplayNotes part={viewer.recording} truth={truth} language={viewer.language.value} />
       <span class="visually-hidden" role="status" aria-live="polite">
         {spoken}
       </span>

@@ -67,6 +67,7 @@ function MoreButtons({ viewer, state }: ControlsProperties): JSX.Element {
         isPressed={viewer.mode.value === 'whole'}
         onPress={() => viewer.setMode(viewer.mode.value === 'whole' ? 'pyramid' : 'whole')}
       />
+      <Button viewer={viewer} label="recordings" face="●" isPressed={viewer.recording.isOpen.value} onPress={() => viewer.recording.toggle()} />
       <Button viewer={viewer} label="panel" face="i" isPressed={state.isPanelOpen.value} onPress={() => state.toggle('isPanelOpen')} />
       <Button viewer={viewer} label="dim" face={<Icon name="dim" />} isPressed={state.isDimmed.value} onPress={() => state.toggle('isDimmed')} />
       <Button viewer={viewer} label="language" face={viewer.language.value === 'ja' ? 'EN' : '日'} onPress={() => viewer.setLanguage(viewer.language.value === 'ja' ? 'en' : 'ja')} />

@@ -4,6 +4,7 @@ import { FAULT_CODES } from '../fault.ts'
 import { MAX_RENDITIONS, PublicationId, RenditionId } from '../ids.ts'
 import { LinkContract, MAX_PATHS, PathContract } from '../link.ts'
 import { Pyramid } from '../pyramid.ts'
+import { ReplayOrigin } from '../recording.ts'
 import { Stage } from '../stage.ts'
 import { IceServer } from '../webrtc.ts'
 import { epochMillis, LineRate, Nothing, renditionIds, requestId, ROLES } from './protocol.ts'
@@ -27,6 +28,8 @@ export const Publication = z.strictObject({
   source: SourceStatus,
   /** What can be steered of the microscope, and where it is; null for one that cannot be steered. */
   stage: Stage.nullable(),
+  /** What it is the replay of; absent where it is live. */
+  replay: ReplayOrigin.optional(),
 })
 export type Publication = z.infer<typeof Publication>
 
