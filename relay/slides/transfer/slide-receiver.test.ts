@@ -79,8 +79,11 @@ t.test('tells of the tiles that come where somebody looks, and of no others', as
   t.same(seen, [])
   await put(0)
   t.same(seen, [{ slideId, level: 0, firstTile: 0, tiles: finest.index.chunk(0).tiles }])
-  wanted.leave(slideId, 'reader')
   await put(0)
+  t.equal(seen.length, 1, 'nor twice of what is sent twice')
+  wanted.look(slideId, 'reader', { level: 0, x: 0, y: 0, width: 4000, height: 3000 }, systemClock.now())
+  wanted.leave(slideId, 'reader')
+  await put(1)
   t.equal(seen.length, 1)
 })
 

@@ -124,7 +124,8 @@ export class SlideReceiver {
     }
     const outcome = await catalogue.store.putChunk(source.memberId, sha256, body)
     this.#options.onChange?.(record.consultationId)
-    this.#tellWanted(record, places)
+    // One that was here before is no news, however often it is sent.
+    if (outcome === 'stored') this.#tellWanted(record, places)
     return outcome
   }
 
@@ -182,12 +183,12 @@ export class SlideReceiver {
   #tellWanted({ slideId, consultationId }: SlideRecord, places: ReturnType<SlideCatalogue['places']>): void {
     const { catalogue, clock, onWanted, wanted } = this.#options
     const { viewports } = wanted.current(slideId, clock.now())
+    const looked = new Map<number, ReadonlySet<number>>()
     for (const { level, shape, chunk: { firstTile, tiles } } of places) {
-      const looks = viewports.filter(viewport => viewport.level === level)
-      if (looks.length === 0) continue
       const { index } = catalogue.level(slideId, level)
-      const chunk = index.chunkOf(firstTile)
-      if (looks.some(viewport => chunksIn(viewport, shape, index).some(ref => ref.chunk === chunk))) onWanted?.(consultationId, { slideId, level, firstTile, tiles })
+      const here = looked.get(level) ?? new Set(viewports.filter(viewport => viewport.level === level).flatMap(viewport => chunksIn(viewport, shape, index).map(({ chunk }) => chunk)))
+      looked.set(level, here)
+      if (here.has(index.chunkOf(firstTile))) onWanted?.(consultationId, { slideId, level, firstTile, tiles })
     }
   }
 
