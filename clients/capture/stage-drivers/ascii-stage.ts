@@ -69,8 +69,8 @@ export class AsciiStage {
     if (asked === undefined) this.#fault ??= 'bad_message'
     else if (asked.what === 'where') this.#wentTo(line)
     else if (asked.what === 'status') this.#answered(line, /^[BN]$/, () => (this.#isMoving = line === 'B'))
-    // ":N-4" and the like: it is within the limits that we were told, so the limits are wrong.
-    else this.#answered(line, /^:A\b/, () => this.#obeyed(asked.what === 'move', asked.command))
+    // ":N-4" and the like: it is within the limits that we were told, so the limits are wrong. A halt that ends a movement is acknowledged by ":N-21".
+    else this.#answered(line, asked.what === 'halt' ? /^:(A|N-21)\b/ : /^:A\b/, () => this.#obeyed(asked.what === 'move', asked.command))
   }
 
   /** What is due. */

@@ -137,6 +137,15 @@ t.test('a stop overtakes what waits and what is under way, and the last of each 
   t.equal(stage.step(millis(541)).fault, 'timeout')
 })
 
+t.test('a halt that ends a movement is acknowledged as such', async t => {
+  const stage = new AsciiStage()
+  stage.stop(1)
+  t.same(stage.step(millis(0)).send, ['\\'])
+  stage.received(':N-21')
+  t.equal(stage.owedStop, undefined)
+  t.equal(stage.step(millis(1)).fault, undefined)
+})
+
 t.test('a move that the controller refuses is a fault, and an answer to nothing, too', async t => {
   const stage = new AsciiStage()
   stage.moveTo({ x: 1 }, 1)
