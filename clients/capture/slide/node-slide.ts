@@ -57,14 +57,18 @@ function parseJson(body: Buffer): unknown {
 }
 
 async function get({ origin, invitation, slideId }: NodeSlideOptions, path: string, most: number): Promise<Buffer> {
-  const answer = await ask(`${origin}/slides/${slideId}${path}`, invitation)
+  const answer = await reached(fetch(`${origin}/slides/${slideId}${path}`, { headers: { authorization: `Bearer ${invitation}` }, redirect: 'error', signal: AbortSignal.timeout(ANSWER_WITHIN_MILLIS) }))
   if (answer.status !== 200) {
     await answer.body?.cancel()
     throw refusalOf(answer.status)
   }
+  return reached(bodyOf(answer, most))
+}
+
+async function bodyOf({ body }: Response, most: number): Promise<Buffer> {
   const parts: Uint8Array[] = []
   let length = 0
-  for await (const part of answer.body ?? []) {
+  for await (const part of body ?? []) {
     length += part.length
     if (length > most) throw new RelayFault('bad_slide', 'the node says too much of a slide')
     parts.push(part)
@@ -72,10 +76,12 @@ async function get({ origin, invitation, slideId }: NodeSlideOptions, path: stri
   return Buffer.concat(parts)
 }
 
-async function ask(url: string, invitation: string): Promise<Response> {
+/** @throws {RelayFault} `timeout`, `unavailable`: an answer may break off, or stop, in the middle. */
+async function reached<Value>(answer: Promise<Value>): Promise<Value> {
   try {
-    return await fetch(url, { headers: { authorization: `Bearer ${invitation}` }, redirect: 'error', signal: AbortSignal.timeout(ANSWER_WITHIN_MILLIS) })
+    return await answer
   } catch (cause) {
+    if (cause instanceof RelayFault) throw cause
     const isLate = cause instanceof Error && cause.name === 'TimeoutError'
     throw isLate ? new RelayFault('timeout', 'the node does not answer', { cause }) : new RelayFault('unavailable', 'the node cannot be reached', { cause })
   }
