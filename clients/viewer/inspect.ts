@@ -11,11 +11,13 @@ import type { ImageAnnotation } from '../../relay/wire/pointing.ts'
 import type { StillSummary } from '../../relay/wire/still.ts'
 import type { Stage, StageState, StageTarget } from '../../relay/wire/stage.ts'
 import type { LivePointer, LoggedPointer } from './instruments/pointing-part.ts'
+import type { Measurement, MeasureKind } from './measure/measurement.ts'
 import type { DrawnInstant } from './picture/draw-log.ts'
 import type { Freezes } from './picture/freeze-meter.ts'
 import type { PictureState, ShownInstant, UploadPath } from './picture/messages.ts'
 import type { Alignment } from './picture/picture.ts'
 import type { Truth } from './picture/truth.ts'
+import type { Quality } from './quality/connection-quality.ts'
 import type { ConnectionState } from './session/standing-session.ts'
 import type { InspectedSlide } from './slides/inspected-slide.ts'
 import type { WithheldView } from './view/expectation.ts'
@@ -36,6 +38,11 @@ export interface InspectedStage extends StageState, Pick<Stage, 'objectives' | '
   readonly stoppedBy: StageHolder | null
   /** The last times from a command to its picture, in milliseconds, oldest first. */
   readonly closedLoopMillis: readonly number[]
+}
+
+/** What was measured on the live image. */
+export interface InspectedMeasurement extends Pick<Measurement, 'kind' | 'unit'> {
+  readonly value: number
 }
 
 /** A failure, for programs and for people. */
@@ -104,6 +111,11 @@ export interface Inspection {
     /** Pointers of the others that were heard of last, oldest first. */
     readonly log: readonly LoggedPointer[]
   }
+  /** How good the connection is, and why it is bad. */
+  readonly quality: Quality
+  /** What is measured now, and what was: in micrometres or pixels, or their squares. */
+  readonly measuring: MeasureKind | null
+  readonly measurements: readonly InspectedMeasurement[]
   /** Who is in the consultation, in the order of joining. */
   readonly members: readonly PresentMember[]
   /** Whether the consultation is recorded; null before the node said anything of it. */

@@ -1,5 +1,6 @@
 import type { RelayFault } from '../../relay/wire/fault.ts'
 import type { CapturedPixels, InspectedFault, InspectedStage, InspectedViewport, Inspection, KenkyoHandle } from './inspect.ts'
+import { valueOf } from './measure/measurement.ts'
 import { NO_FREEZES } from './picture/freeze-meter.ts'
 import type { LazySlides } from './slides/lazy-slides.ts'
 import { visibleRect } from './view/viewport.ts'
@@ -81,6 +82,9 @@ function inspect(viewer: Viewer, slides: LazySlides): Inspection {
     viewport: inspectViewport(viewer.viewport.value, viewer.image.value, viewer.canvas.value),
     mode: viewer.mode.value,
     pointing: { pointers: viewer.pointing.pointers.value, annotations: viewer.pointing.annotations.value, log: viewer.pointing.log },
+    quality: viewer.quality.value,
+    measuring: viewer.measure.kind.value,
+    measurements: viewer.measure.kept.value.map(measurement => ({ kind: measurement.kind, unit: measurement.unit, value: valueOf(measurement) })),
     members: viewer.members.present.value,
     recording: viewer.recording.status.value,
     replay: viewer.recording.origin.value && { ...viewer.recording.origin.value, status: viewer.recording.replay.value },

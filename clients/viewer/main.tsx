@@ -10,6 +10,7 @@ import { InterfaceState } from './interface/interface-state.ts'
 import { bindKeyboard } from './interface/keyboard.ts'
 import { Notice } from './interface/notice.tsx'
 import type { Failure } from './interface/notice.tsx'
+import { MeasureInput } from './measure/measure-input.ts'
 import { readInvitation } from './session/invitation-link.ts'
 import { LazySlides } from './slides/lazy-slides.ts'
 import { watchCanvasSize } from './view/canvas-size.ts'
@@ -52,11 +53,13 @@ function open(): void {
   }
   const [main, minimap] = [createCanvas('picture'), createCanvas('map', minimapPixels)]
   main.tabIndex = 0
+  main.setAttribute('role', 'application')
   document.body.prepend(main)
   const viewer = new Viewer(invitation, { main, minimap }, readOptions(new URLSearchParams(location.search)))
   const state = new InterfaceState()
   watchCanvasSize(main, (size, ratio) => viewer.resize(size, ratio))
   new Gestures(main, viewer)
+  new MeasureInput(main, viewer)
   const slides = new LazySlides(viewer, invitation.token)
   bindKeyboard(viewer, state, slides)
   globalThis.kenkyo = createHandle(viewer, slides)

@@ -11,6 +11,8 @@ import { ExperienceMeter } from './experience-meter.ts'
 import { chooseLanguage } from './i18n.ts'
 import type { Language } from './i18n.ts'
 import type { DrawingTool } from './instruments/image-draft.ts'
+import { MeasureTool } from './measure/measure-tool.ts'
+import type { Calibration } from './measure/measurement.ts'
 import { MembersPart } from './instruments/members-part.ts'
 import { PointingPart } from './instruments/pointing-part.ts'
 import { DrawLog } from './picture/draw-log.ts'
@@ -19,6 +21,9 @@ import { Picture } from './picture/picture.ts'
 import type { Captured, PictureOptions } from './picture/picture.ts'
 import { expectedRate, staleAfter, tellTruth } from './picture/truth.ts'
 import type { Truth } from './picture/truth.ts'
+import { ConnectionQuality } from './quality/connection-quality.ts'
+import type { Quality } from './quality/connection-quality.ts'
+import { qualityFacts } from './quality/quality-facts.ts'
 import { RecordingPart } from './recording/recording-part.ts'
 import type { ConnectionPart } from './session/connection-part.ts'
 import type { Invitation } from './session/invitation-link.ts'
@@ -31,6 +36,7 @@ import type { ConnectionListener, ConnectionState } from './session/standing-ses
 import { readTraffic, TrafficMeter } from './session/traffic-meter.ts'
 import type { Traffic } from './session/traffic-meter.ts'
 import type { Joined, LineClaim } from './session/viewer-session.ts'
+import { micrometresPerPixel } from './stage/stage-aim.ts'
 import { StageControl } from './stage/stage-control.ts'
 import { StillsPart } from './stills/stills-part.ts'
 import { StageHold } from './stage/stage-hold.ts'
@@ -96,6 +102,13 @@ export class Viewer implements ConnectionListener {
     const id = this.plan.pointerRendition.value
     return id !== null && tilePosition(id) !== undefined && this.drawn.value?.shown?.tiles.some(tile => tile.renditionId === id) === true
   })
+  readonly quality = signal<Quality>({ level: 'fair', reason: 'connecting', n: null })
+  /** Where the image lies on the slide; null where the microscope does not tell. */
+  readonly calibration = computed((): Calibration | null => {
+    const stage = this.stage.stage.value
+    return stage === null ? null : { x: stage.state.x, y: stage.state.y, micrometresPerPixel: micrometresPerPixel(stage) }
+  })
+  readonly measure = new MeasureTool({ image: this.image, calibration: this.calibration, viewport: this.viewport })
   readonly timings = new TileTimings()
   readonly drawLog = new DrawLog()
   readonly stage = new StageControl({
@@ -120,6 +133,7 @@ export class Viewer implements ConnectionListener {
   readonly #parts: readonly ConnectionPart[]
   readonly #session: StandingSession
   readonly #meter = new TrafficMeter()
+  readonly #quality = new ConnectionQuality()
   readonly #experience = new ExperienceMeter()
   /** The whole field is shown, and stays shown when the window changes its size. */
   #isFitted = true
@@ -136,6 +150,13 @@ export class Viewer implements ConnectionListener {
     this.stills = new StillsPart(this.#session, location.origin, invitation.token)
     this.recording = new RecordingPart(this.#session, location.origin, invitation.token)
     this.#parts = [this.members, this.stageHold, this.pointing, this.slides, this.stills, this.recording]
+    // One tool is in hand.
+    effect(() => {
+      if (this.tool.value !== null) this.measure.take(null)
+    })
+    effect(() => {
+      if (this.measure.kind.value !== null) this.tool.value = null
+    })
     effect(() => this.#updatePicture())
     effect(() => this.#updateDemand())
     effect(() => {
@@ -149,7 +170,7 @@ export class Viewer implements ConnectionListener {
     const truthTimer = setInterval(() => this.#updateTruth(), TRUTH_INTERVAL_MS)
     const trafficTimer = setInterval(() => void this.#updateTraffic(), TRAFFIC_INTERVAL_MS)
     const experienceTimer = setInterval(() => void this.#reportExperience(), EXPERIENCE_INTERVAL_MS)
-    document.addEventListener('visibilitychange', () => this.#experience.restart(epochNow()), { signal })
+    document.addEventListener('visibilitychange', () => (this.#quality.restart(), this.#experience.restart(epochNow())), { signal })
     try {
       await this.#session.run(signal)
     } finally {
@@ -243,6 +264,7 @@ export class Viewer implements ConnectionListener {
   setCovered(isCovered: boolean): void {
     if (this.plan.isCovered.value === isCovered) return
     this.plan.isCovered.value = isCovered
+    this.#quality.restart()
     this.#experience.restart(epochNow())
   }
 
@@ -270,6 +292,7 @@ export class Viewer implements ConnectionListener {
       for (const part of this.#parts) part.lost?.()
     }
     if (state === 'refused') this.failure.value = this.lastFault.value
+    this.#judge()
   }
 
   joined(as: Joined): void {
@@ -287,11 +310,13 @@ export class Viewer implements ConnectionListener {
     this.picture.setPublication(publication?.pyramid ?? null)
     this.#meter.newConnection()
     this.#experience.publicationChanged(epochNow())
+    this.#quality.restart()
     this.experience.value = null
     this.plan.told.value = undefined
     this.stage.setStage(publication?.stage ?? null)
     for (const part of this.#parts) part.publicationChanged?.(publication)
     this.publication.value = publication
+    this.#judge()
     if (publication === null) return
     const { width, height } = publication.pyramid
     const { value: image } = this.image
@@ -421,6 +446,10 @@ export class Viewer implements ConnectionListener {
     }
   }
 
+  #judge(): void {
+    this.quality.value = this.#quality.step(qualityFacts(this), millis(performance.now()))
+  }
+
   async #updateTraffic(): Promise<void> {
     const publication = this.publication.value?.publicationId
     // A connection that closes while it is being read has nothing to say.
@@ -428,5 +457,6 @@ export class Viewer implements ConnectionListener {
     if (publication !== this.publication.value?.publicationId) return
     if (report !== undefined) this.traffic.value = this.#meter.take(readTraffic(report.values()), millis(performance.now()))
     else this.traffic.value = { ...this.traffic.value, bitsPerSecondReceived: bitsPerSecond(0) }
+    this.#judge()
   }
 }

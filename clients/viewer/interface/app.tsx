@@ -1,4 +1,5 @@
 import type { JSX } from 'preact'
+import { text } from '../i18n.ts'
 import { Badge } from './badge.tsx'
 import { Controls, MoreMenu } from './controls.tsx'
 import { Help } from './help.tsx'
@@ -11,6 +12,11 @@ import { ImageDrawingLayer, PointingLayer } from '../instruments/pointing-layer.
 import { StagePanel } from './stage-panel.tsx'
 import { StillScreen } from '../stills/still-screen.tsx'
 import { StillTidings } from '../stills/still-tidings.tsx'
+import { LiveScale } from '../measure/live-scale.tsx'
+import { MeasureLayer } from '../measure/measure-layer.tsx'
+import { MeasurePanel } from '../measure/measure-panel.tsx'
+import { MemberList } from '../members/member-list.tsx'
+import { QualityReason, QualitySign } from '../quality/quality-sign.tsx'
 import { WithheldNotice } from './withheld-notice.tsx'
 import { WithheldOutline } from './withheld-outline.tsx'
 import { RecordingBadge } from '../recording/recording-badge.tsx'
@@ -23,14 +29,20 @@ export function App(props: { readonly viewer: Viewer; readonly state: InterfaceS
   const { viewer, state, slides, minimap } = props
   const failure = viewer.failure.value
   document.documentElement.lang = viewer.language.value
+  document.querySelector('canvas.picture')?.setAttribute('aria-label', text(viewer.language.value, 'microscope'))
   return (
     <>
       <div class={state.isDimmed.value ? 'chrome dimmed' : 'chrome'} inert={viewer.plan.isCovered.value}>
         <PointingLayer viewer={viewer} />
         <ImageDrawingLayer viewer={viewer} />
         <WithheldOutline viewer={viewer} />
+        <MeasureLayer viewer={viewer} />
         <div class="tidings">
-          <Badge viewer={viewer} />
+          <div class="first">
+            <QualitySign viewer={viewer} />
+            <Badge viewer={viewer} />
+          </div>
+          <QualityReason viewer={viewer} />
           <WithheldNotice viewer={viewer} />
           <StillTidings part={viewer.stills} language={viewer.language.value} />
         </div>
@@ -38,10 +50,13 @@ export function App(props: { readonly viewer: Viewer; readonly state: InterfaceS
         {/* What opens, one below the other. */}
         <div class="drawers">
           <MoreMenu viewer={viewer} state={state} slides={slides} />
+          <MeasurePanel viewer={viewer} />
+          {state.areMembersOpen.value && <MemberList viewer={viewer} />}
           {state.isPanelOpen.value && <Panel viewer={viewer} />}
         </div>
         <div class="corner">
           <MinimapView viewer={viewer} canvas={minimap} />
+          <LiveScale viewer={viewer} />
         </div>
         <DrawingTools viewer={viewer} />
         <StagePanel viewer={viewer} />

@@ -11,6 +11,9 @@ const ICONS = {
   fit: 'M2.5 4.5h11v7h-11zM5 7h6v2H5z',
   fullscreen: 'M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4',
   keep: 'M2.5 5h2.5l1-1.500h4l1 1.500h2.500v8h-11zM8 7a2 2 0 1 0 0 4 2 2 0 0 0 0-4z',
+  measure: 'M1.5 10.5l9-9 4 4-9 9zM4 8l1.500 1.500M6.500 5.500L8.500 7.500M9 3l1.500 1.500',
+  members: 'M6 3a2.500 2.500 0 1 0 0 5 2.500 2.500 0 0 0 0-5zM1.500 13.500c0-6 9-6 9 0M10.500 3.500a2.300 2.300 0 0 1 0 4.300M11.500 9.500c2 .3 3 1.700 3 4',
+  whole: 'M1.500 3.500h13v9h-13zM1.500 8h13M8 3.500v9',
   dim: 'M8 2a6 6 0 1 0 0 12zM8 2a6 6 0 0 1 0 12',
 } as const
 
@@ -49,6 +52,7 @@ function MainButtons({ viewer, state, slides }: ControlsProperties): JSX.Element
       <Button viewer={viewer} label="fit" face={<Icon name="fit" />} onPress={() => viewer.fit()} />
       <Button viewer={viewer} label="oneToOne" face="1:1" isPressed={viewer.viewport.value?.scale === 1} onPress={() => viewer.zoomTo(1)} />
       <Button viewer={viewer} label="keepStill" face={<Icon name="keep" />} onPress={() => viewer.keepStill()} />
+      <Button viewer={viewer} label="measure" face={<Icon name="measure" />} isPressed={viewer.measure.kind.value !== null} onPress={() => viewer.measure.take(viewer.measure.kind.value === null ? 'distance' : null)} />
       <Button viewer={viewer} label="slides" face="S" isDisabled={viewer.slides.slides.value.length + viewer.stills.stills.value.length === 0} onPress={() => slides.toggleDrawer()} />
       <Button viewer={viewer} label="fullscreen" face={<Icon name="fullscreen" />} isPressed={state.isFullScreen.value} onPress={() => toggleFullScreen()} />
     </>
@@ -62,15 +66,16 @@ function MoreButtons({ viewer, state }: ControlsProperties): JSX.Element {
       <Button
         viewer={viewer}
         label="mode"
-        face="8K"
+        face={<Icon name="whole" />}
         isDisabled={!viewer.hasWhole.value}
         isPressed={viewer.mode.value === 'whole'}
         onPress={() => viewer.setMode(viewer.mode.value === 'whole' ? 'pyramid' : 'whole')}
       />
+      <Button viewer={viewer} label="members" face={<Icon name="members" />} isPressed={state.areMembersOpen.value} onPress={() => state.toggle('areMembersOpen')} />
       <Button viewer={viewer} label="recordings" face="●" isPressed={viewer.recording.isOpen.value} onPress={() => viewer.recording.toggle()} />
       <Button viewer={viewer} label="panel" face="i" isPressed={state.isPanelOpen.value} onPress={() => state.toggle('isPanelOpen')} />
       <Button viewer={viewer} label="dim" face={<Icon name="dim" />} isPressed={state.isDimmed.value} onPress={() => state.toggle('isDimmed')} />
-      <Button viewer={viewer} label="language" face={viewer.language.value === 'ja' ? 'EN' : '日'} onPress={() => viewer.setLanguage(viewer.language.value === 'ja' ? 'en' : 'ja')} />
+      <Button viewer={viewer} label="language" face={viewer.language.value === 'ja' ? 'A' : '日'} onPress={() => viewer.setLanguage(viewer.language.value === 'ja' ? 'en' : 'ja')} />
       <Button viewer={viewer} label="help" face="?" isPressed={state.isHelpOpen.value} onPress={() => state.toggle('isHelpOpen')} />
     </>
   )

@@ -1,7 +1,7 @@
 import { signal } from '@preact/signals'
 
 /** What opens and closes. */
-export type Toggle = 'isPanelOpen' | 'isHelpOpen' | 'isDimmed' | 'isMoreOpen' | 'hasLetterKeys'
+export type Toggle = 'isPanelOpen' | 'isHelpOpen' | 'isDimmed' | 'isMoreOpen' | 'areMembersOpen' | 'hasLetterKeys'
 
 /** Below this height, in CSS pixels, the toolbar has a menu: twenty-odd buttons have no room. */
 const LOW_WINDOW = '(max-height: 899px)'
@@ -30,6 +30,7 @@ export class InterfaceState {
   readonly isPanelOpen = signal(false)
   readonly isHelpOpen = signal(false)
   readonly isMoreOpen = signal(false)
+  readonly areMembersOpen = signal(false)
   /** Controls almost as dark as the room. */
   readonly isDimmed = signal(false)
   /** Off for those whose voice control or tremor types letters. @see WCAG 2.2 success criterion 2.1.4 */

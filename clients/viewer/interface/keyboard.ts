@@ -1,4 +1,5 @@
 import type { LazySlides } from '../slides/lazy-slides.ts'
+import { placeAtCentre } from '../measure/measure-input.ts'
 import type { Viewer } from '../viewer.ts'
 import { toggleFullScreen } from './full-screen.ts'
 import type { InterfaceState } from './interface-state.ts'
@@ -61,6 +62,12 @@ const ACTIONS: Partial<Record<string, Action>> = {
   x: viewer => void viewer.stageHold.stop(),
   f: () => toggleFullScreen(),
   'shift+f': () => toggleFullScreen({ isHere: true }),
+  m: viewer => viewer.measure.next(),
+  enter: viewer => placeAtCentre(viewer),
+  backspace: ({ measure }) => {
+    if (measure.kind.value !== null) measure.undo()
+  },
+  n: (_viewer, state) => state.toggle('areMembersOpen'),
   i: (_viewer, state) => state.toggle('isPanelOpen'),
   d: (_viewer, state) => state.toggle('isDimmed'),
   w: viewer => viewer.setMode(viewer.mode.value === 'whole' ? 'pyramid' : 'whole'),
@@ -73,12 +80,15 @@ const ACTIONS: Partial<Record<string, Action>> = {
   escape: (viewer, state) => {
     if (viewer.tool.value !== null) viewer.tool.value = null
     else if (state.isHelpOpen.value) state.isHelpOpen.value = false
-    else state.isMoreOpen.value = false
+    else if (!viewer.measure.cancel()) state.isMoreOpen.value = false
   },
 }
 
 /** Where keys are text, or choose from a list. */
 const isTyping = ({ target }: KeyboardEvent): boolean => target instanceof HTMLElement && (target.isContentEditable || target.matches('input:not([type=checkbox], [type=button]), select, textarea'))
+
+/** Keys that press what has the focus. */
+const isPressing = ({ key, target }: KeyboardEvent): boolean => (key === 'Enter' || key === ' ') && target instanceof HTMLElement && target.matches('button, a, summary, input')
 
 function findAction(event: KeyboardEvent, viewer: Viewer): Action | undefined {
   const key = event.key.toLowerCase()
@@ -90,7 +100,7 @@ function findAction(event: KeyboardEvent, viewer: Viewer): Action | undefined {
 /** Binds the keys; those with Ctrl or Meta stay the browser's, and those with Alt that do not move a stage. */
 export function bindKeyboard(viewer: Viewer, state: InterfaceState, slides: LazySlides): void {
   globalThis.addEventListener('keydown', event => {
-    if (event.ctrlKey || event.metaKey || event.defaultPrevented || isTyping(event)) return
+    if (event.ctrlKey || event.metaKey || event.defaultPrevented || isTyping(event) || isPressing(event)) return
     const key = event.key.toLowerCase()
     if (key.length === 1 && !event.altKey && !state.hasLetterKeys.value) return
     if (!event.altKey && slides.press(key)) {
