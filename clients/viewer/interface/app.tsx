@@ -52,6 +52,7 @@ export function App(props: { readonly viewer: Viewer; readonly state: InterfaceS
           <MoreMenu viewer={viewer} state={state} slides={slides} />
           <MeasurePanel viewer={viewer} />
           {state.areMembersOpen.value && <MemberList viewer={viewer} />}
+          <RecordingPanel part={viewer.recording} language={viewer.language.value} />
           {state.isPanelOpen.value && <Panel viewer={viewer} />}
         </div>
         <div class="corner">
@@ -60,7 +61,6 @@ export function App(props: { readonly viewer: Viewer; readonly state: InterfaceS
         </div>
         <DrawingTools viewer={viewer} />
         <StagePanel viewer={viewer} />
-        <RecordingPanel part={viewer.recording} language={viewer.language.value} />
         <ReplayBar part={viewer.recording} language={viewer.language.value} />
         {state.isHelpOpen.value && <Help language={viewer.language.value} state={state} />}
         {failure !== null && <Notice failure={failure} language={viewer.language.value} />}

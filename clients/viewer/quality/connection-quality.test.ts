@@ -37,7 +37,8 @@ t.test('names one reason for each thing that can be wrong', async t => {
   t.same(judge({ mediaPath: 'relay-udp', relayCostMillis: 8 }), { level: 'good', reason: null, n: null })
   t.same(judge({ roundTripSeconds: 0.5 }), { level: 'fair', reason: 'roundTrip', n: 500 })
   t.same(judge({ roundTripSeconds: 1 }), { level: 'poor', reason: 'roundTrip', n: 1000 })
-  t.same(judge({ staleSeconds: 2 }), { level: 'poor', reason: 'stalled', n: 2 })
+  t.same(judge({ staleSeconds: 2 }), { level: 'fair', reason: 'stalled', n: 2 })
+  t.same(judge({ staleSeconds: 4 }), { level: 'poor', reason: 'stalled', n: 4 })
 })
 
 t.test('names the cause before what it causes, and the graver before the lighter', async t => {

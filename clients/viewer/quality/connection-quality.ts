@@ -63,6 +63,8 @@ const LOSS = { fair: 0.005, poor: 0.03 } as const
 /** There and back: delays of 150 ms and 400 ms one way. @see ITU-T G.114 section 4 */
 const ROUND_TRIP_MS = { fair: 300, poor: 800 } as const
 const RELAY_COST_MS = 50
+/** A picture that stands still for longer is of no use. */
+const STALLED_SECONDS = 3
 const FREEZES = { fair: 1, poor: 3 } as const
 /** A machine that draws less than this part of what comes in is too slow. */
 const DRAWN_PART = 0.7
@@ -117,7 +119,7 @@ function ofLines({ withheld, mediaPath, relayCostMillis, roundTripSeconds }: Qua
 
 function ofPicture({ staleSeconds, drawnFramesPerSecond }: QualityFacts, { freezes, isSlow }: Lately): readonly Quality[] {
   return [
-    ...(staleSeconds > 0 ? [{ level: 'poor', reason: 'stalled', n: staleSeconds } as const] : []),
+    ...(staleSeconds > 0 ? [{ level: staleSeconds < STALLED_SECONDS ? 'fair' : 'poor', reason: 'stalled', n: staleSeconds } as const] : []),
     ...(isSlow ? [{ level: 'fair', reason: 'machineSlow', n: drawnFramesPerSecond } as const] : []),
     ...graded('freezes', freezes, FREEZES, freezes),
   ]
