@@ -136,3 +136,13 @@ t.test('as many speak as may', async t => {
   t.ok(await last!.ok('speak', { transportId, rtpParameters: voiceParameters(), isMicrophoneOpen: true }), 'in the place of another')
   await Promise.all(clients.map(client => client[Symbol.asyncDispose]()))
 })
+
+t.test('of many who begin to speak at the same moment, as many do as may', async t => {
+  const links = await Promise.all(Array.from({ length: VOICE_LIMITS.speakers + 4 }, (_, index) => under.invite('viewer', { consultation: 'choir', member: `voice-${index}` })))
+  const clients = await Promise.all(links.map(link => RawClient.join(link)))
+  t.teardown(() => Promise.all(clients.map(client => client[Symbol.asyncDispose]())))
+  const ready = await Promise.all(clients.map(async client => ({ client, ...(await client.ok('createVoiceTransport', { direction: 'send' })) as { transportId: string } })))
+  const replies = await Promise.all(ready.map(({ client, transportId }, index) => client.request('speak', { transportId, rtpParameters: voiceParameters(100_000 + index), isMicrophoneOpen: true })))
+  t.equal(replies.filter(({ ok }) => ok).length, VOICE_LIMITS.speakers)
+  t.same([...new Set(replies.filter(({ ok }) => !ok).map(({ fault }) => fault?.code))], ['overloaded'])
+})

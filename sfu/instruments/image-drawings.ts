@@ -1,7 +1,11 @@
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { DRAWING_LIMITS } from '../../relay/wire/pointing.ts'
+import { ANNOTATIONS_AT_ONCE } from '../../relay/wire/signaling.ts'
 import type { MemberId } from '../../relay/wire/ids.ts'
 import type { ImageAnnotation } from '../../relay/wire/pointing.ts'
+
+/** Corners that go by one message: with the longest texts beside them, it stays below what a message may be. */
+const CORNERS_AT_ONCE = 1500
 
 /** What is drawn on one publication, in the order of drawing. Does no I/O. */
 export class ImageDrawings {
@@ -10,6 +14,22 @@ export class ImageDrawings {
 
   get all(): readonly ImageAnnotation[] {
     return [...this.#byId.values()]
+  }
+
+  /** All that is drawn, in parts of which each goes by one message. */
+  *parts(): Generator<ImageAnnotation[]> {
+    let part: ImageAnnotation[] = []
+    let corners = 0
+    for (const annotation of this.#byId.values()) {
+      corners += annotation.geometry.points.length
+      if (part.length >= ANNOTATIONS_AT_ONCE || (corners > CORNERS_AT_ONCE && part.length > 0)) {
+        yield part
+        part = []
+        corners = annotation.geometry.points.length
+      }
+      part.push(annotation)
+    }
+    if (part.length > 0) yield part
   }
 
   /** @throws {RelayFault} `conflict` when its id is taken; `overloaded` when there is no room. */

@@ -1,6 +1,5 @@
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { DRAWING_LIMITS } from '../../relay/wire/pointing.ts'
-import { ANNOTATIONS_AT_ONCE } from '../../relay/wire/signaling.ts'
 import { rtpTimestamp } from '../../relay/wire/units.ts'
 import { TokenBucket } from '../signaling/token-bucket.ts'
 import { drawingsOn } from './drawings-geojson.ts'
@@ -62,10 +61,7 @@ export class PointingDesk {
   welcome(member: PointingMember): void {
     const publicationId = this.#options.published()?.publicationId
     if (publicationId === undefined) return
-    const { all } = this.#drawings
-    for (let begin = 0; begin < all.length; begin += ANNOTATIONS_AT_ONCE) {
-      member.notify({ type: 'imageAnnotated', publicationId, annotations: all.slice(begin, begin + ANNOTATIONS_AT_ONCE) })
-    }
+    for (const annotations of this.#drawings.parts()) member.notify({ type: 'imageAnnotated', publicationId, annotations })
   }
 
   /** A member is gone, and with it its pointer. */

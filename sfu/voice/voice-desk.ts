@@ -87,6 +87,11 @@ export class VoiceDesk implements Disposable {
     if (this.#board.size >= VOICE_LIMITS.speakers) throw new RelayFault('overloaded', 'as many members speak as may')
     const producerId = await transport.speak(rtpParameters, isMicrophoneOpen)
     if (transport.isClosed) throw new RelayFault('wrong_state', 'that voice transport is closed')
+    // Others may have begun while the worker was busy.
+    if (this.#board.size >= VOICE_LIMITS.speakers) {
+      transport.close()
+      throw new RelayFault('overloaded', 'as many members speak as may')
+    }
     const { sessionId, memberId } = member
     voice.producerId = producerId
     this.#board.add({ sessionId, memberId, producerId, isMicrophoneOpen })
