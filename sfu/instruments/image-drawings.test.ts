@@ -5,14 +5,13 @@ import { DRAWING_LIMITS } from '../../relay/wire/pointing.ts'
 import { SIGNALING_LIMITS } from '../../relay/wire/signaling.ts'
 import { ImageDrawings } from './image-drawings.ts'
 import type { DrawnGeometry } from '../../relay/wire/pointing.ts'
-import type { MemberColour } from '../../relay/wire/slide-sharing.ts'
 
 /** As long as a number gets. */
 const FRACTION = 12_345.678901234567
 
 t.test('all that may be drawn goes by messages that are no longer than messages may be', async t => {
   const drawings = new ImageDrawings()
-  const draw = (geometry: DrawnGeometry): void => drawings.add({ id: randomUUID(), geometry, author: MemberId.parse('reader'), colour: 0 as MemberColour, rtpTimestamp: 2 ** 32 - 1, place: { x: FRACTION, y: FRACTION, objective: '20x' } })
+  const draw = (geometry: DrawnGeometry): void => drawings.add({ id: randomUUID(), geometry, author: MemberId.parse('reader'), colour: 0, rtpTimestamp: 2 ** 32 - 1, place: { x: FRACTION, y: FRACTION, objective: '20x' } })
   for (let corners = 0; corners + DRAWING_LIMITS.points < DRAWING_LIMITS.pointsTogether; corners += DRAWING_LIMITS.points) {
     draw({ kind: 'polygon', points: Array.from({ length: DRAWING_LIMITS.points }, () => ({ x: FRACTION, y: FRACTION })) })
   }
