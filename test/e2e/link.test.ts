@@ -82,7 +82,7 @@ t.test('commands for the stage, what the stage says, and what is asked for trave
   const { under, receiver, intact } = await view(t, STAGE)
   await intact(10)
   await using client = await RawClient.join(await under.invite('viewer', { member: 'hand' }))
-  const { publication } = client.received[0]!.data as { publication: { publicationId: string; stage: { travel: Record<'x' | 'y', { min: number; max: number }> } } }
+  const { publication } = client.received.find(({ type }) => type === 'reply')!.data as { publication: { publicationId: string; stage: { travel: Record<'x' | 'y', { min: number; max: number }> } } }
   const { publicationId, stage: { travel } } = publication
   const control = (direction: string): Promise<number> => under.metric('kenkyo_link_class_packets_total', { class: 'control', direction })
   await receiver.watch(['overview'] as never)
