@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander'
 import { RelayFault } from '../relay/wire/fault.ts'
 import { inviteCommand, nodeCommand } from '../sfu/main.ts'
 import { linkCommand } from '../clients/capture/link-command.ts'
+import { preflightCommand } from '../clients/capture/preflight-command.ts'
 import { captureCommand } from '../clients/capture/main.ts'
 import { scanCommand } from '../clients/scanner/main.ts'
 
@@ -13,6 +14,7 @@ const kenkyo = new Command('kenkyo')
   .addCommand(inviteCommand())
   .addCommand(captureCommand())
   .addCommand(linkCommand())
+  .addCommand(preflightCommand())
   .addCommand(scanCommand())
   .showHelpAfterError('(--help lists the options)')
 

@@ -23,6 +23,7 @@ import type { RtpTimestamp } from '../relay/wire/units.ts'
 import type { IceServer } from '../relay/wire/webrtc.ts'
 import type { OpenedLink } from './links/node-links.ts'
 import type { IngestedMedia, PublishedSubject } from './published-media.ts'
+import type { NodePreflight } from './preflight/node-preflight.ts'
 import type { Session } from './session.ts'
 import type { SlideNews } from './slide-sharing.ts'
 import type { ChunkSink } from './slides/link-receiver.ts'
@@ -47,6 +48,8 @@ export interface ConsultationHost {
   readonly stills?: { desk(scene: StillScene): StillDesk; closed(id: ConsultationId, desk: StillDesk): void } | undefined
   /** Without it nothing is recorded. */
   readonly recordings?: RecordingHost | undefined
+  /** The check before the case. */
+  readonly preflight: NodePreflight
   /** Relays that a member may use. */
   readonly relays: { iceServersFor(user: RelayUser, nowMillis: number): IceServer[] }
   /** Where chunks of a scanner go. Without it no scanner is admitted. */
@@ -224,6 +227,11 @@ export class Consultation {
       this.closeIfEmpty()
     })
     return session
+  }
+
+  /** The check before the case. */
+  get preflight(): NodePreflight {
+    return this.#host.preflight
   }
 
   /** Relays that this member may use, with credentials; none where there are none. */

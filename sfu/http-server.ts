@@ -41,6 +41,8 @@ export interface HttpServerOptions {
   readonly recordings?: { addTo(app: FastifyInstance): void } | undefined
   /** The endpoints of WHIP and WHEP. */
   readonly foreign?: { addTo(app: FastifyInstance): void } | undefined
+  /** The routes of the check before the case. */
+  readonly preflight?: { addTo(app: FastifyInstance): void } | undefined
   readonly log: Logger
 }
 
@@ -85,7 +87,7 @@ async function createFastify({ tls }: HttpServerOptions): Promise<FastifyInstanc
   }
 }
 
-/** The node's HTTP side: the viewer, `/healthz`, `/metrics`, `/links`, `/slides`, `/stills`, `/whip` and `/whep`. Signaling is attached to {@link server}. */
+/** The node's HTTP side: the viewer, `/healthz`, `/metrics`, `/links`, `/slides`, `/stills`, `/preflight`, `/whip` and `/whep`. Signaling is attached to {@link server}. */
 export class HttpServer {
   readonly #app: FastifyInstance
   /** Where it listens: scheme, host and port. */
@@ -129,7 +131,7 @@ export class HttpServer {
   }
 }
 
-function addRoutes(app: FastifyInstance, { metrics, health, links, slides, stills, recordings, foreign, viewerDir, log }: HttpServerOptions): void {
+function addRoutes(app: FastifyInstance, { metrics, health, links, slides, stills, recordings, preflight, foreign, viewerDir, log }: HttpServerOptions): void {
   app.get('/healthz', (_request, reply) => {
     const now = health()
     return reply.code(now.status === 'failing' ? 503 : 200).header('cache-control', 'no-store').send(now)
@@ -142,6 +144,7 @@ function addRoutes(app: FastifyInstance, { metrics, health, links, slides, still
   stills?.addTo(app)
   recordings?.addTo(app)
   foreign?.addTo(app)
+  preflight?.addTo(app)
   if (existsSync(viewerDir)) {
     // File names carry a hash of their content, except the page that names them.
     void app.register(fastifyStatic, { root: viewerDir, maxAge: '1d', setHeaders: (response, path) => {

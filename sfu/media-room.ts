@@ -77,7 +77,7 @@ export class MediaRoom implements WorkerTenant {
     )
   }
 
-  /** Packets of a producer for the node itself to look at. @throws {RelayFault} `unavailable`. */
+  /** For packets of a producer that the node itself looks at, or makes. @throws {RelayFault} `unavailable`. */
   createDirectTransport(): Promise<DirectTransport> {
     return this.#whileOpen(() => this.#router.createDirectTransport())
   }

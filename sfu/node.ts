@@ -10,6 +10,7 @@ import { LinkContracts } from './links/link-contracts.ts'
 import { LinkObserver } from './links/link-observer.ts'
 import { NodeLinks } from './links/node-links.ts'
 import { createNodeMetrics } from './node-metrics.ts'
+import { NodePreflight } from './preflight/node-preflight.ts'
 import { NodeSlides } from './slides/node-slides.ts'
 import { SlideMetrics } from './slides/slide-metrics.ts'
 import { NodeRecordings } from './recording/node-recordings.ts'
@@ -68,7 +69,9 @@ export class KenkyoNode {
     const slides = config.slides ? scope.use(await openSlides(config, { verify: token => verifier.verify(token), colourOf: (...of) => consultations.colourOf(...of), metrics: slideMetrics, clock: systemClock, log })) : undefined
     const stills = config.stillsQuotaBytes > 0 ? scope.use(await openStills(config, verifier, log)) : undefined
     const recordings = config.recordingsQuotaBytes > 0 ? scope.use(await openRecordings(config, new RecordingMetrics(registry), verifier, log)) : undefined
+    const preflight = scope.use(new NodePreflight({ stateDir: config.stateDir, verify: token => verifier.verify(token), clock: systemClock, log }))
     const consultationHost = {
+      preflight,
       relays: TurnRelays.open(config.turnUrls, config.turnSecretFile),
       leastLoaded: () => pool.leastLoaded(),
       openLink: nodeLinks.openFor.bind(nodeLinks),
@@ -93,6 +96,7 @@ export class KenkyoNode {
       stills,
       recordings,
       foreign: openForeign(verifier, consultations, log),
+      preflight,
     }
     const http = scope.adopt(await openHttp(config, pages, log), it => it.close())
     scope.adopt(new SignalingServer(http.server, host), it => it.close())
@@ -151,7 +155,7 @@ function openRecordings({ stateDir, recordingsQuotaBytes: quotaBytes }: NodeConf
 
 function openHttp(
   config: NodeConfig,
-  pages: Pick<HttpServerOptions, 'health' | 'metrics' | 'links' | 'slides' | 'stills' | 'recordings' | 'foreign'>,
+  pages: Pick<HttpServerOptions, 'health' | 'metrics' | 'links' | 'slides' | 'stills' | 'recordings' | 'preflight' | 'foreign'>,
   log: Logger,
 ): Promise<HttpServer> {
   const { tlsCertFile: certFile, tlsKeyFile: keyFile } = config

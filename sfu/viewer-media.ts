@@ -99,6 +99,22 @@ export class ViewerMedia implements FlowViewer, ReceivedMedia {
   }
 
   /**
+   * A consumer of what carries no picture. Nothing of it is sent again: it is there to be counted.
+   *
+   * @throws {RelayFault} `unsupported_media` when the capabilities make no sense.
+   */
+  async consumeLoad(producerId: string, wireCapabilities: WireRtpCapabilities): Promise<ReplyData<'loadTransport'>> {
+    const codecs = wireCapabilities.codecs.filter(({ mimeType }) => !mimeType.toLowerCase().endsWith('/rtx')).map(codec => ({ ...codec, rtcpFeedback: [] }))
+    const rtpCapabilities = { ...wireCapabilities, codecs } as RtpCapabilities
+    try {
+      const { id, rtpParameters } = await this.transport.consume({ producerId, rtpCapabilities })
+      return { consumerId: id, producerId, rtpParameters: rtpParameters }
+    } catch (cause) {
+      throw new RelayFault('unsupported_media', 'these RTP capabilities cannot be served', { cause })
+    }
+  }
+
+  /**
    * Asks flow control for these renditions.
    *
    * @returns What flows, once it does.

@@ -4,6 +4,7 @@ import { nodeTimeMillis } from './capture-clock.ts'
 import { pointingHandlers } from './instruments/pointing-handlers.ts'
 import { stageHandlers } from './instruments/stage-handlers.ts'
 import { RecordingSeat } from './recording/recording-handlers.ts'
+import { preflightHandlers } from './preflight/node-preflight.ts'
 import { Session } from './session.ts'
 import { stillHandlers } from './stills/still-handlers.ts'
 import { ViewerExperience } from './viewer-experience.ts'
@@ -14,6 +15,7 @@ import type { Flow, ReplyData, RequestOf } from '../relay/wire/signaling.ts'
 import type { MemberColour } from '../relay/wire/slide-sharing.ts'
 import type { Consultation, Notify } from './consultation.ts'
 import type { NodeLink } from './links/node-links.ts'
+import type { CheckingMember } from './preflight/node-preflight.ts'
 import type { PublishedMedia } from './published-media.ts'
 import type { Handlers } from './session.ts'
 import type { ReceivedMedia, ViewerMedia } from './viewer-media.ts'
@@ -30,6 +32,7 @@ export class ViewerSession extends Session {
   #link: NodeLink | undefined
   /** What it does with recordings. */
   readonly #recordings: RecordingSeat
+  #checking: CheckingMember | undefined
 
   constructor(admission: Admission, consultation: Consultation, notify: Notify, colour: MemberColour) {
     const seat = new RecordingSeat(consultation, admission.memberId, notify)
@@ -86,6 +89,7 @@ export class ViewerSession extends Session {
       this.#consultation.sharing.lead(this, lead)
       return {}
     },
+    ...preflightHandlers(() => this.#consultation.preflight, () => this.#asChecking()),
     ...stillHandlers(() => this.#consultation.stills, this),
     ...voiceHandlers(() => this.#consultation.voice, this, () => this.#consultation.iceServersFor(this)),
     startRecording: request => this.#recordings.handlers.startRecording(request),
@@ -93,6 +97,17 @@ export class ViewerSession extends Session {
     openReplay: request => this.#recordings.handlers.openReplay(request),
     controlReplay: request => this.#recordings.handlers.controlReplay(request),
     closeReplay: request => this.#recordings.handlers.closeReplay(request),
+  }
+
+  /** The same one each time: what it loads is known by it. */
+  #asChecking(): CheckingMember {
+    return (this.#checking ??= {
+      memberId: this.memberId,
+      consultationId: this.#consultation.id,
+      openDirectTransport: async () => (await this.#consultation.room()).createDirectTransport(),
+      target: transportId => this.#transport(transportId),
+      closed: this.closed,
+    })
   }
 
   protected override release(): void {

@@ -79,9 +79,12 @@ const WELL_FORMED: Record<string, object> = {
   reportCapture: { publicationId: UNKNOWN, rtpTimestamp: 1, capturedAtMillis: 1_800_000_000_000 },
   pointAtSlide: { slideId: UNKNOWN, at: null },
   leadSlide: { lead: null },
+  readPreflight: {},
+  loadTransport: { transportId: UNKNOWN, rtpCapabilities: RTP_CAPABILITIES, bitsPerSecond: 1_000_000, seconds: 2 },
+  reportPreflight: { end: 'viewer', results: [{ check: 'udp', colour: 'green', figure: null, advice: 'fine' }] },
   leave: {},
 }
-const VIEWER_ONLY = ['createTransport', 'connectTransport', 'restartIce', 'subscribe', 'watch', 'claimStage', 'releaseStage', 'handOverStage', 'stopStage', 'moveStage', 'pointAtImage', 'annotateImage', 'removeImageAnnotation', 'readClock', 'reportExperience', 'pointAtSlide', 'leadSlide']
+const VIEWER_ONLY = ['createTransport', 'connectTransport', 'restartIce', 'subscribe', 'watch', 'claimStage', 'releaseStage', 'handOverStage', 'stopStage', 'moveStage', 'pointAtImage', 'annotateImage', 'removeImageAnnotation', 'readClock', 'reportExperience', 'readPreflight', 'loadTransport', 'reportPreflight', 'pointAtSlide', 'leadSlide']
 const MICROSCOPE_ONLY = ['readIceServers', 'publish', 'publishLink', 'reportSource', 'reportUplink', 'reportStage', 'reportCapture']
 
 for (const [type, parameters] of Object.entries(WELL_FORMED)) {

@@ -60,7 +60,7 @@ const StampSettings = z.strictObject({
 const print = (lines: readonly string[]): void => void process.stdout.write(`${lines.join('\n')}\n`)
 
 /** Runs until the person at the terminal ends it, and says by the exit code how it went. */
-async function attended(run: (signal: AbortSignal) => Promise<number>): Promise<void> {
+export async function attended(run: (signal: AbortSignal) => Promise<number>): Promise<void> {
   const controller = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => controller.abort())
   try {

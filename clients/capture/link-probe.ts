@@ -7,6 +7,8 @@ import { PROTOCOL_VERSION, ROLES } from '../../relay/wire/signaling.ts'
 import { bitsPerSecond, millis } from '../../relay/wire/units.ts'
 import { LineRecorder } from './line-measurement.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
+import type { RequestParameters } from '../../relay/wire/signaling-client.ts'
+import type { ReplyData, RequestType } from '../../relay/wire/signaling.ts'
 import type { PathContract } from '../../relay/wire/link.ts'
 import type { BitsPerSecond, Millis } from '../../relay/wire/units.ts'
 import type { NodeAddress } from '../../relay/runtime/invitation-link.ts'
@@ -50,7 +52,7 @@ export interface LinkProbeOptions {
  * Refuses an invitation that must not be used to measure a line. Nobody but the node can verify it; this is for whoever
  * holds the wrong one.
  *
- * @throws {RelayFault} `wrong_role` for a microscope's, `bad_config` for what cannot be read.
+ * @throws {RelayFault} `wrong_role` for a microscope's or a scanner's, `bad_config` for what cannot be read.
  */
 export function requireViewer(token: string): void {
   const Claims = z.looseObject({ role: z.enum(ROLES) })
@@ -60,7 +62,7 @@ export function requireViewer(token: string): void {
   } catch (cause) {
     throw new RelayFault('bad_config', 'the invitation cannot be read', { cause })
   }
-  if (role === 'viewer') return
+  if (role === 'viewer' || role === 'technician') return
   throw new RelayFault('wrong_role', "this is a microscope's invitation: joining with it would end what that microscope publishes. Ask for a viewer's (kenkyo invite --role viewer)")
 }
 
@@ -87,6 +89,11 @@ export class LinkProbe implements AsyncDisposable {
     const signaling = scope.adopt(new SignalingClient(socket, { onNotification: () => undefined }), it => it.close())
     await signaling.request('join', { protocol: PROTOCOL_VERSION, invitation })
     return new LinkProbe(options, signaling, scope.move())
+  }
+
+  /** Asks the node something else, as the viewer that this session is. @throws {RelayFault} The node's code. */
+  ask<Type extends RequestType>(type: Type, parameters: RequestParameters<Type>): Promise<ReplyData<Type>> {
+    return this.#signaling.request(type, parameters)
   }
 
   /** Measures one path. @throws {RelayFault} When the node has no links, or the session ends; the signal's reason. */

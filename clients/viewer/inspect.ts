@@ -6,6 +6,7 @@ import type { FaultCode } from '../../relay/wire/fault.ts'
 import type { PublicationId, RenditionId, SessionId, SlideId, StillId } from '../../relay/wire/ids.ts'
 import type { Experience, MediaPath, PresentMember, SourceStatus, StageHolder } from '../../relay/wire/signaling.ts'
 import type { RecordingStatus, ReplayOrigin, ReplayStatus } from '../../relay/wire/recording.ts'
+import type { PreflightResult } from '../../relay/wire/preflight.ts'
 import type { SlideSummary } from '../../relay/wire/slide.ts'
 import type { ImageAnnotation } from '../../relay/wire/pointing.ts'
 import type { StillSummary } from '../../relay/wire/still.ts'
@@ -116,6 +117,8 @@ export interface Inspection {
   /** What is measured now, and what was: in micrometres or pixels, or their squares. */
   readonly measuring: MeasureKind | null
   readonly measurements: readonly InspectedMeasurement[]
+  /** The check before the case: what it is at now, and what it found last. */
+  readonly preflight: { readonly step: string | null; readonly results: readonly PreflightResult[] | null }
   /** Who is in the consultation, in the order of joining. */
   readonly members: readonly PresentMember[]
   /** Whether the consultation is recorded; null before the node said anything of it. */

@@ -88,6 +88,7 @@ function inspect(viewer: Viewer, slides: LazySlides): Inspection {
     members: viewer.members.present.value,
     recording: viewer.recording.status.value,
     replay: viewer.recording.origin.value && { ...viewer.recording.origin.value, status: viewer.recording.replay.value },
+    preflight: { step: viewer.preflight.step.value, results: viewer.preflight.results.value },
     slides: viewer.slides.slides.value,
     stills: viewer.stills.stills.value,
     still: { last: viewer.stills.last.value, open: viewer.stills.open.value?.still.stillId ?? null, fault: inspectFault(viewer.stills.fault.value) },

@@ -25,6 +25,7 @@ import { ConnectionQuality } from './quality/connection-quality.ts'
 import type { Quality } from './quality/connection-quality.ts'
 import { qualityFacts } from './quality/quality-facts.ts'
 import { RecordingPart } from './recording/recording-part.ts'
+import { PreflightPart } from './preflight/preflight-part.ts'
 import type { ConnectionPart } from './session/connection-part.ts'
 import type { Invitation } from './session/invitation-link.ts'
 import type { ClockExchange } from './session/node-clock.ts'
@@ -128,6 +129,8 @@ export class Viewer implements ConnectionListener {
   readonly stills: StillsPart
   /** Recording, and watching what was recorded. */
   readonly recording: RecordingPart
+  /** The check before the case. */
+  readonly preflight: PreflightPart
   readonly picture: Picture
   /** What has its own matters with the node. */
   readonly #parts: readonly ConnectionPart[]
@@ -157,6 +160,7 @@ export class Viewer implements ConnectionListener {
     effect(() => {
       if (this.measure.kind.value !== null) this.tool.value = null
     })
+    this.preflight = new PreflightPart(this.#session, invitation)
     effect(() => this.#updatePicture())
     effect(() => this.#updateDemand())
     effect(() => {

@@ -9,6 +9,7 @@ import { RelayFault } from './fault.ts'
 import { MEMBER_NOTIFICATIONS } from './signaling/members.ts'
 import { POINTING_NOTIFICATIONS, POINTING_REQUESTS } from './signaling/pointing.ts'
 import { requestId, WireFault } from './signaling/protocol.ts'
+import { PREFLIGHT_REQUESTS } from './signaling/preflight.ts'
 import { PUBLICATION_NOTIFICATIONS, PUBLICATION_REQUESTS } from './signaling/publication.ts'
 import { RECORDING_NOTIFICATIONS, RECORDING_REQUESTS } from './signaling/recording.ts'
 import { SESSION_NOTIFICATIONS, SESSION_REQUESTS } from './signaling/session.ts'
@@ -21,6 +22,7 @@ import type { Role } from './signaling/protocol.ts'
 
 export * from './signaling/members.ts'
 export * from './signaling/pointing.ts'
+export * from './signaling/preflight.ts'
 export * from './signaling/protocol.ts'
 export * from './signaling/publication.ts'
 export * from './signaling/recording.ts'
@@ -42,6 +44,7 @@ export const REQUESTS = {
   ...STILL_REQUESTS,
   ...VOICE_REQUESTS,
   ...RECORDING_REQUESTS,
+  ...PREFLIGHT_REQUESTS,
 } as const
 export type RequestType = keyof typeof REQUESTS
 const schemas = Object.values(REQUESTS).map(({ schema }) => schema)

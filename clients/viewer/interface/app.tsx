@@ -21,6 +21,7 @@ import { WithheldNotice } from './withheld-notice.tsx'
 import { WithheldOutline } from './withheld-outline.tsx'
 import { RecordingBadge } from '../recording/recording-badge.tsx'
 import { RecordingPanel, ReplayBar } from '../recording/recording-panel.tsx'
+import { PreflightPanel } from '../preflight/preflight-panel.tsx'
 import type { LazySlides } from '../slides/lazy-slides.ts'
 import type { Viewer } from '../viewer.ts'
 
@@ -54,6 +55,7 @@ export function App(props: { readonly viewer: Viewer; readonly state: InterfaceS
           {state.areMembersOpen.value && <MemberList viewer={viewer} />}
           <RecordingPanel part={viewer.recording} language={viewer.language.value} />
           {state.isPanelOpen.value && <Panel viewer={viewer} />}
+          {viewer.preflight.isOpen.value && <PreflightPanel part={viewer.preflight} language={viewer.language.value} />}
         </div>
         <div class="corner">
           <MinimapView viewer={viewer} canvas={minimap} />

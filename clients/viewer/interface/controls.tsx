@@ -73,6 +73,7 @@ function MoreButtons({ viewer, state }: ControlsProperties): JSX.Element {
       />
       <Button viewer={viewer} label="members" face={<Icon name="members" />} isPressed={state.areMembersOpen.value} onPress={() => state.toggle('areMembersOpen')} />
       <Button viewer={viewer} label="recordings" face="●" isPressed={viewer.recording.isOpen.value} onPress={() => viewer.recording.toggle()} />
+      <Button viewer={viewer} label="preflight" face="✓" isPressed={viewer.preflight.isOpen.value} onPress={() => viewer.preflight.toggle()} />
       <Button viewer={viewer} label="panel" face="i" isPressed={state.isPanelOpen.value} onPress={() => state.toggle('isPanelOpen')} />
       <Button viewer={viewer} label="dim" face={<Icon name="dim" />} isPressed={state.isDimmed.value} onPress={() => state.toggle('isDimmed')} />
       <Button viewer={viewer} label="language" face={viewer.language.value === 'ja' ? 'A' : '日'} onPress={() => viewer.setLanguage(viewer.language.value === 'ja' ? 'en' : 'ja')} />
