@@ -48,8 +48,8 @@ export interface ConsultationHost {
   readonly stills?: { desk(scene: StillScene): StillDesk; closed(id: ConsultationId, desk: StillDesk): void } | undefined
   /** Without it nothing is recorded. */
   readonly recordings?: RecordingHost | undefined
-  /** The check before the case. */
-  readonly preflight: NodePreflight
+  /** The check before the case. Without it nothing can be checked. */
+  readonly preflight?: NodePreflight | undefined
   /** Relays that a member may use. */
   readonly relays: { iceServersFor(user: RelayUser, nowMillis: number): IceServer[] }
   /** Where chunks of a scanner go. Without it no scanner is admitted. */
@@ -229,8 +229,9 @@ export class Consultation {
     return session
   }
 
-  /** The check before the case. */
+  /** The check before the case. @throws {RelayFault} `unavailable` where there is none. */
   get preflight(): NodePreflight {
+    if (this.#host.preflight === undefined) throw new RelayFault('unavailable', 'nothing can be checked here')
     return this.#host.preflight
   }
 

@@ -131,14 +131,14 @@ async function askStage(session: ProbeSession): Promise<PreflightMeasurement['st
   if (publication === null) return null
   if (publication.stage === null) return 'none'
   const { publicationId, stage: { state, travel } } = publication
-  await client.request('claimStage', { publicationId })
+  await client.request('claimStage', {})
   try {
-    const move = (focus: number) => client.request('moveStage', { publicationId, target: { focus } })
+    const move = (focus: number) => client.request('moveStage', { publicationId, target: { focus }, rtpTimestamp: null })
     const step = state.focus + STAGE_STEP_MICROMETRES <= travel.focus.max ? STAGE_STEP_MICROMETRES : -STAGE_STEP_MICROMETRES
     const isAnswered = await session.provokes(() => move(state.focus + step), ({ type }) => type === 'stageChanged', STAGE_PATIENCE_MS)
     await move(state.focus)
     return isAnswered ? 'answers' : 'silent'
   } finally {
-    await client.request('releaseStage', { publicationId })
+    await client.request('releaseStage', {})
   }
 }
