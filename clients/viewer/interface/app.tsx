@@ -55,7 +55,6 @@ export function App(props: { readonly viewer: Viewer; readonly state: InterfaceS
           {state.areMembersOpen.value && <MemberList viewer={viewer} />}
           <RecordingPanel part={viewer.recording} language={viewer.language.value} />
           {state.isPanelOpen.value && <Panel viewer={viewer} />}
-          {viewer.preflight.isOpen.value && <PreflightPanel part={viewer.preflight} language={viewer.language.value} />}
         </div>
         <div class="corner">
           <MinimapView viewer={viewer} canvas={minimap} />
@@ -64,6 +63,7 @@ export function App(props: { readonly viewer: Viewer; readonly state: InterfaceS
         <DrawingTools viewer={viewer} />
         <StagePanel viewer={viewer} />
         <ReplayBar part={viewer.recording} language={viewer.language.value} />
+        {viewer.preflight.isOpen.value && <PreflightPanel part={viewer.preflight} language={viewer.language.value} />}
         {state.isHelpOpen.value && <Help language={viewer.language.value} state={state} />}
         {failure !== null && <Notice failure={failure} language={viewer.language.value} />}
       </div>
