@@ -7,8 +7,8 @@ const RTP_HEADER_BYTES = 12
 const PACKET_BYTES = 1200
 const FRAMES_PER_SECOND = 30
 const TICKS_PER_FRAME = 90_000 / FRAMES_PER_SECOND
-/** NRI 2, a slice that is no keyframe: no decoder begins with it. @see RFC 6184 section 1.3 */
-const SLICE_NAL = 0x41
+/** First bytes of a frame's first packet, and of its others: a consumer lets nothing through before what looks like a keyframe. @see RFC 6184 section 1.3 */
+const [PARAMETER_SET_NAL, SLICE_NAL] = [0x67, 0x41]
 /** A process that was not run for long makes up for no more than this. */
 const MOST_FRAMES_AT_ONCE = 2
 
@@ -64,18 +64,18 @@ export class SyntheticLoad implements Disposable {
 
   #sendFrame(): void {
     this.#owed += this.#packetsPerFrame
-    for (; this.#owed >= 1; this.#owed--) this.#sendPacket(this.#owed < 2)
+    for (let isFirst = true; this.#owed >= 1; this.#owed--, isFirst = false) this.#sendPacket(isFirst, this.#owed < 2)
     this.#sentFrames++
   }
 
-  #sendPacket(isLast: boolean): void {
+  #sendPacket(isFirst: boolean, isLast: boolean): void {
     const packet = Buffer.alloc(PACKET_BYTES)
     packet[0] = 0x80
     packet[1] = PAYLOAD_TYPE | (isLast ? 0x80 : 0)
     packet.writeUInt16BE(this.#sequenceNumber++ & 0xffff, 2)
     packet.writeUInt32BE((this.#sentFrames * TICKS_PER_FRAME) >>> 0, 4)
     packet.writeUInt32BE(this.producer.rtpParameters.encodings?.[0]?.ssrc ?? 0, 8)
-    packet[RTP_HEADER_BYTES] = SLICE_NAL
+    packet[RTP_HEADER_BYTES] = isFirst ? PARAMETER_SET_NAL : SLICE_NAL
     if (!this.producer.closed) this.producer.send(packet)
   }
 }

@@ -40,7 +40,7 @@ async function check(link: string, { deviceScaleFactor = 1, script, ...launch }:
   await viewer.page.getByRole('button', { name: 'Check before the case' }).first().click()
   await viewer.page.getByRole('button', { name: 'Start', exact: true }).click()
   const { preflight } = await viewer.until('what was found', now => now.preflight.results !== null && now.preflight.step === null, RUN_SECONDS)
-  t.comment(preflight.results?.map(({ check: name, colour, figure }) => `${name} ${colour}${figure === null ? '' : ` ${figure.toFixed(2)}`}`).join(', '))
+  process.stderr.write(`${preflight.results?.map(({ check: name, colour, figure }) => `${name} ${colour}${figure === null ? '' : ` ${figure.toFixed(2)}`}`).join(', ')}\n`)
   return new Map(preflight.results?.map(result => [result.check, result]))
 }
 
