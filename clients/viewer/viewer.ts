@@ -174,7 +174,11 @@ export class Viewer implements ConnectionListener {
     const truthTimer = setInterval(() => this.#updateTruth(), TRUTH_INTERVAL_MS)
     const trafficTimer = setInterval(() => void this.#updateTraffic(), TRAFFIC_INTERVAL_MS)
     const experienceTimer = setInterval(() => void this.#reportExperience(), EXPERIENCE_INTERVAL_MS)
-    document.addEventListener('visibilitychange', () => (this.#quality.restart(), this.#experience.restart(epochNow())), { signal })
+    const restart = (): void => {
+      this.#quality.restart()
+      this.#experience.restart(epochNow())
+    }
+    document.addEventListener('visibilitychange', restart, { signal })
     try {
       await this.#session.run(signal)
     } finally {
