@@ -106,6 +106,11 @@ export class HttpServer {
       referrerPolicy: { policy: 'no-referrer' },
       strictTransportSecurity: options.tls !== undefined,
     })
+    // Helmet knows no such header. Only the node's own pages may ask for a microphone. @see W3C permissions-policy
+    app.addHook('onSend', (_request, reply, _payload, done) => {
+      void reply.header('permissions-policy', 'camera=(), geolocation=(), microphone=(self)')
+      done()
+    })
     addRoutes(app, options)
     try {
       await app.listen({ host: options.host, port: options.port })

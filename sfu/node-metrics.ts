@@ -21,6 +21,7 @@ export function createNodeMetrics(registry: Registry) {
       name: 'kenkyo_worker_cpu_seconds_total', help: 'CPU time of each media worker process, user and system.', labelNames: ['worker'] as const, registers,
     }),
     consultations: new Gauge({ name: 'kenkyo_consultations', help: 'Consultations with at least one member present.', registers }),
+    voices: new Gauge({ name: 'kenkyo_voices', help: 'Members who may speak: their voice is at the node, whether or not their microphone is open.', registers }),
     sessions: new Gauge({ name: 'kenkyo_sessions', help: 'Members present, by role.', labelNames: ['role'] as const, registers }),
     requests: new Counter({
       name: 'kenkyo_signaling_requests_total',

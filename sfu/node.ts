@@ -201,6 +201,7 @@ function health(pool: WorkerPool, consultations: ConsultationRegistry): Health {
 function scrape(registry: Registry, metrics: NodeMetrics, pool: WorkerPool, consultations: ConsultationRegistry): Promise<string> {
   metrics.workers.set(pool.running.length)
   metrics.consultations.set(consultations.size)
+  metrics.voices.set([...consultations.all()].reduce((sum, { voice }) => sum + voice.speakers.length, 0))
   const sessions = consultations.countSessions()
   for (const role of Object.keys(sessions) as Role[]) metrics.sessions.set({ role }, sessions[role])
   return registry.metrics()

@@ -52,6 +52,7 @@ t.test('a closed microphone is told of, and so is the end of a voice', async t =
   t.equal(await technician.refusal('setMicrophone', { isOpen: true }), 'wrong_state')
   t.same(await technician.ok('stopSpeaking'), {}, 'twice')
   const again = await speak(technician)
+  t.equal(await under.metric('kenkyo_voices') >= 1, true, 'and counted')
   await viewer.find(saysThat(speakers => speakers[0]?.producerId === again.producerId))
   const since = viewer.received.length
   await technician[Symbol.asyncDispose]()

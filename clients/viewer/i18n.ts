@@ -83,6 +83,7 @@ const en = {
   helpStage: 'Stage, where the microscope can be steered: G takes it and gives it back, X stops it, whoever holds it · Alt or Shift + drag: the slide follows the pointer · Alt + double-click: that point to the centre · Alt or Shift + arrow keys: move · Page Up, Page Down: focus; with Shift: in larger steps',
   letterKeys: 'Single keys do something (arrow keys, Escape and Enter always do)',
   helpPointing: 'Pointing: the others see your pointer; P hides it · A arrow · T text · U undo · Escape puts the tool away',
+  helpVoice: 'Voice: Shift+M mutes and unmutes · the space bar, held, opens a muted microphone',
   helpTruth: 'The badge always says what you see: native pixels, reduced, upscaled, or stale.',
   // Failures.
   failedNoInvitation: 'This address carries no invitation. Open the complete link that you were given.',
@@ -176,6 +177,7 @@ const ja: Record<TextKey, string> = {
   helpStage: 'ステージ（遠隔操作できる顕微鏡のみ）：G 操作権の取得・返却 · X 停止（誰でも可） · Alt または Shift＋ドラッグで標本を移動 · Alt＋ダブルクリックでその点を中央へ · Alt または Shift＋矢印キーで移動 · Page Up・Page Down で焦点（Shift で大きく）',
   letterKeys: '1 文字のキーで操作する（矢印キー・Escape・Enter は常に有効）',
   helpPointing: 'ポインターは他の参加者に表示されます：P で表示・非表示 · A 矢印 · T 文字 · U 元に戻す · Escape 道具を置く',
+  helpVoice: '音声：Shift+M ミュートの切替 · スペースキーを押している間だけミュート中でも発言',
   helpTruth: '左上の表示は常に実際の状態です：等倍（実画素）・縮小・拡大・更新停止。',
   failedNoInvitation: 'このアドレスには招待情報がありません。受け取ったリンク全体を開いてください。',
   failedRefused: '招待が拒否されました。新しいリンクを依頼してください。',

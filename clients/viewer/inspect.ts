@@ -4,7 +4,7 @@
  */
 import type { FaultCode } from '../../relay/wire/fault.ts'
 import type { PublicationId, RenditionId, SessionId, SlideId, StillId } from '../../relay/wire/ids.ts'
-import type { Experience, MediaPath, PresentMember, SourceStatus, StageHolder } from '../../relay/wire/signaling.ts'
+import type { Experience, MediaPath, PresentMember, SourceStatus, Speaker, StageHolder } from '../../relay/wire/signaling.ts'
 import type { RecordingStatus, ReplayOrigin, ReplayStatus } from '../../relay/wire/recording.ts'
 import type { PreflightResult } from '../../relay/wire/preflight.ts'
 import type { SlideSummary } from '../../relay/wire/slide.ts'
@@ -25,6 +25,9 @@ import type { WithheldView } from './view/expectation.ts'
 import type { ViewMode } from './view/tile-demand.ts'
 import type { TileTiming } from './view/tile-timings.ts'
 import type { Rect, Size } from './view/viewport.ts'
+import type { HeardVoice } from './voice/hearing.ts'
+import type { MicrophoneRefusal } from './voice/microphone.ts'
+import type { VoiceState } from './voice/voice-part.ts'
 
 /** A part of the image, in image pixels, and its scale in device pixels per image pixel. */
 export interface InspectedViewport extends Rect {
@@ -44,6 +47,25 @@ export interface InspectedStage extends StageState, Pick<Stage, 'objectives' | '
 /** What was measured on the live image. */
 export interface InspectedMeasurement extends Pick<Measurement, 'kind' | 'unit'> {
   readonly value: number
+}
+
+/** Speaking with the others. */
+export interface InspectedVoice {
+  readonly state: VoiceState
+  /** Why there is no microphone. */
+  readonly refusal: MicrophoneRefusal | null
+  readonly isMicrophoneOpen: boolean
+  readonly isPushToTalk: boolean
+  /** Of the own microphone, 0 to 1. */
+  readonly level: number
+  readonly isBlocked: boolean
+  /** Who may speak, this viewer among them. */
+  readonly speakers: readonly Speaker[]
+  /** What came of the others' voices, by the last reading. */
+  readonly received: readonly HeardVoice[]
+  /** Readings since the page was opened. */
+  readonly readings: number
+  readonly fault: InspectedFault | null
 }
 
 /** A failure, for programs and for people. */
@@ -119,6 +141,7 @@ export interface Inspection {
   readonly measurements: readonly InspectedMeasurement[]
   /** The check before the case: what it is at now, and what it found last. */
   readonly preflight: { readonly step: string | null; readonly results: readonly PreflightResult[] | null }
+  readonly voice: InspectedVoice
   /** Who is in the consultation, in the order of joining. */
   readonly members: readonly PresentMember[]
   /** Whether the consultation is recorded; null before the node said anything of it. */

@@ -1,5 +1,5 @@
 import type { RelayFault } from '../../relay/wire/fault.ts'
-import type { CapturedPixels, InspectedFault, InspectedStage, InspectedViewport, Inspection, KenkyoHandle } from './inspect.ts'
+import type { CapturedPixels, InspectedFault, InspectedStage, InspectedViewport, InspectedVoice, Inspection, KenkyoHandle } from './inspect.ts'
 import { valueOf } from './measure/measurement.ts'
 import { NO_FREEZES } from './picture/freeze-meter.ts'
 import type { LazySlides } from './slides/lazy-slides.ts'
@@ -19,6 +19,14 @@ function inspectStage({ stage: { stage, fault, latencies }, stageHold: { holder,
   const { state, objectives, travel } = stage.value
   return {
     ...state, objectives, travel, fault: inspectFault(fault.value), holder: holder.value, isMine: isMine.value, stoppedBy: stoppedBy.value, closedLoopMillis: latencies,
+  }
+}
+
+function inspectVoice({ voice }: Viewer): InspectedVoice {
+  const { state, refusal, gate, level, isBlocked, speakers, received, readings, fault } = voice
+  return {
+    state: state.value, refusal: refusal.value, isMicrophoneOpen: state.value === 'on' && gate.isOpen.value, isPushToTalk: gate.isPushToTalk.value, level: level.value,
+    isBlocked: isBlocked.value, speakers: speakers.value, received: received.value, readings, fault: inspectFault(fault.value),
   }
 }
 
@@ -85,6 +93,7 @@ function inspect(viewer: Viewer, slides: LazySlides): Inspection {
     quality: viewer.quality.value,
     measuring: viewer.measure.kind.value,
     measurements: viewer.measure.kept.value.map(measurement => ({ kind: measurement.kind, unit: measurement.unit, value: valueOf(measurement) })),
+    voice: inspectVoice(viewer),
     members: viewer.members.present.value,
     recording: viewer.recording.status.value,
     replay: viewer.recording.origin.value && { ...viewer.recording.origin.value, status: viewer.recording.replay.value },

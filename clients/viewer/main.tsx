@@ -13,6 +13,7 @@ import type { Failure } from './interface/notice.tsx'
 import { MeasureInput } from './measure/measure-input.ts'
 import { readInvitation } from './session/invitation-link.ts'
 import { LazySlides } from './slides/lazy-slides.ts'
+import { bindVoiceKeys } from './voice/voice-keys.ts'
 import { watchCanvasSize } from './view/canvas-size.ts'
 import { Gestures } from './view/gestures.ts'
 import { Viewer } from './viewer.ts'
@@ -61,6 +62,7 @@ function open(): void {
   new Gestures(main, viewer)
   new MeasureInput(main, viewer)
   const slides = new LazySlides(viewer, invitation.token)
+  bindVoiceKeys(viewer.voice, () => state.hasLetterKeys.value)
   bindKeyboard(viewer, state, slides)
   globalThis.kenkyo = createHandle(viewer, slides)
   render(<App viewer={viewer} state={state} slides={slides} minimap={minimap} />, root)

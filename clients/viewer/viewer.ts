@@ -47,6 +47,7 @@ import { TileTimings } from './view/tile-timings.ts'
 import { fit, fitScale, imagePoint, pan, scaleAt, settle, zoomAt } from './view/viewport.ts'
 import type { Point, Rect, Size, Viewport } from './view/viewport.ts'
 import { WatchPlan } from './view/watch-plan.ts'
+import { VoicePart } from './voice/voice-part.ts'
 
 const NO_TRAFFIC: Traffic = {
   bitsPerSecondReceived: bitsPerSecond(0),
@@ -124,6 +125,8 @@ export class Viewer implements ConnectionListener {
   /** Who holds the stage. */
   readonly stageHold: StageHold
   readonly members = new MembersPart()
+  /** Speaking with the others. */
+  readonly voice: VoicePart
   /** What is heard and said about slides. */
   readonly slides: SlideChannel
   readonly stills: StillsPart
@@ -152,7 +155,8 @@ export class Viewer implements ConnectionListener {
     this.pointing = new PointingPart(this.#session, () => this.drawn.value?.shown?.rtpTimestamp, fault => this.faulted(fault))
     this.stills = new StillsPart(this.#session, location.origin, invitation.token)
     this.recording = new RecordingPart(this.#session, location.origin, invitation.token)
-    this.#parts = [this.members, this.stageHold, this.pointing, this.slides, this.stills, this.recording]
+    this.voice = new VoicePart(this.#session, options.line.iceTransportPolicy === 'relay')
+    this.#parts = [this.members, this.stageHold, this.pointing, this.slides, this.stills, this.recording, this.voice]
     // One tool is in hand.
     effect(() => {
       if (this.tool.value !== null) this.measure.take(null)

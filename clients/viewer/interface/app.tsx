@@ -17,6 +17,8 @@ import { MeasureLayer } from '../measure/measure-layer.tsx'
 import { MeasurePanel } from '../measure/measure-panel.tsx'
 import { MemberList } from '../members/member-list.tsx'
 import { QualityReason, QualitySign } from '../quality/quality-sign.tsx'
+import { TechnicianPage } from '../technician/technician-page.tsx'
+import { VoiceBar } from '../voice/voice-bar.tsx'
 import { WithheldNotice } from './withheld-notice.tsx'
 import { WithheldOutline } from './withheld-outline.tsx'
 import { RecordingBadge } from '../recording/recording-badge.tsx'
@@ -31,9 +33,12 @@ export function App(props: { readonly viewer: Viewer; readonly state: InterfaceS
   const failure = viewer.failure.value
   document.documentElement.lang = viewer.language.value
   document.querySelector('canvas.picture')?.setAttribute('aria-label', text(viewer.language.value, 'microscope'))
+  if (viewer.members.me.value?.role === 'technician') return <TechnicianPage viewer={viewer} />
+  const isCovered = viewer.plan.isCovered.value
+  const voice = <VoiceBar part={viewer.voice} language={viewer.language.value} />
   return (
     <>
-      <div class={state.isDimmed.value ? 'chrome dimmed' : 'chrome'} inert={viewer.plan.isCovered.value}>
+      <div class={state.isDimmed.value ? 'chrome dimmed' : 'chrome'} inert={isCovered}>
         <PointingLayer viewer={viewer} />
         <ImageDrawingLayer viewer={viewer} />
         <WithheldOutline viewer={viewer} />
@@ -61,6 +66,7 @@ export function App(props: { readonly viewer: Viewer; readonly state: InterfaceS
           <LiveScale viewer={viewer} />
         </div>
         <DrawingTools viewer={viewer} />
+        {!isCovered && voice}
         <StagePanel viewer={viewer} />
         <ReplayBar part={viewer.recording} language={viewer.language.value} />
         {viewer.preflight.isOpen.value && <PreflightPanel part={viewer.preflight} language={viewer.language.value} />}
@@ -68,6 +74,7 @@ export function App(props: { readonly viewer: Viewer; readonly state: InterfaceS
         {failure !== null && <Notice failure={failure} language={viewer.language.value} />}
       </div>
       <RecordingBadge part={viewer.recording} language={viewer.language.value} />
+      {isCovered && <div class="voice-over">{voice}</div>}
       <StillScreen part={viewer.stills} language={viewer.language.value} />
     </>
   )

@@ -5,7 +5,7 @@ import type { Language } from '../i18n.ts'
 import type { InterfaceState } from './interface-state.ts'
 import { keyLines } from './key-lines.ts'
 
-const LINES = ['helpWheel', 'helpDrag', 'helpDouble', 'helpStage', 'helpPointing', 'helpTruth'] as const
+const LINES = ['helpWheel', 'helpDrag', 'helpDouble', 'helpStage', 'helpVoice', 'helpPointing', 'helpTruth'] as const
 
 /** What keys and gestures do. */
 export function Help({ language, state }: { readonly language: Language; readonly state: InterfaceState }): JSX.Element {

@@ -103,7 +103,8 @@ export function bindKeyboard(viewer: Viewer, state: InterfaceState, slides: Lazy
     if (event.ctrlKey || event.metaKey || event.defaultPrevented || isTyping(event) || isPressing(event)) return
     const key = event.key.toLowerCase()
     if (key.length === 1 && !event.altKey && !state.hasLetterKeys.value) return
-    if (!event.altKey && slides.press(key)) {
+    // Slides are not a technician's.
+    if (!event.altKey && viewer.members.me.value?.role !== 'technician' && slides.press(key)) {
       event.preventDefault()
       return
     }

@@ -4,7 +4,7 @@ import { cssColour } from '../slides/member-colours.ts'
 import type { Viewer } from '../viewer.ts'
 import { memberText } from './member-words.ts'
 
-/** Who is in the consultation: colour, name, role, and who holds the stage. */
+/** Who is in the consultation: colour, name, role, who holds the stage, and who speaks. */
 export function MemberList({ viewer }: { readonly viewer: Viewer }): JSX.Element {
   const language = viewer.language.value
   const present = viewer.members.present.value
@@ -25,6 +25,7 @@ export function MemberList({ viewer }: { readonly viewer: Viewer }): JSX.Element
             </span>
             <span class="role">
               {sessionId === holder && `${memberText(language, 'steers')} · `}
+              {viewer.voice.speakerOf(sessionId)?.isSpeaking === true && `${memberText(language, 'speaks')} · `}
               {memberText(language, role)}
             </span>
           </li>
