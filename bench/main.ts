@@ -1,11 +1,12 @@
 #!/usr/bin/env node
 /** `npm run bench -- <scenario>`: measures, prints a table, and writes one JSON document for machines. */
-import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { Command } from 'commander'
+import { Command, CommanderError } from 'commander'
 import { RelayFault } from '../relay/wire/fault.ts'
 import { describeCommit, describeHost } from './host.ts'
 import { formatReport, Report } from './report.ts'
+import { writeDocument } from './write-document.ts'
+import { accept } from './scenarios/accept.ts'
 import { demand } from './scenarios/demand.ts'
 import { detail } from './scenarios/detail.ts'
 import { firstView } from './scenarios/first-view.ts'
@@ -26,7 +27,11 @@ import { stage } from './scenarios/stage.ts'
 import { tilesService } from './scenarios/tiles-service.ts'
 import type { Scenario } from './scenarios/scenario.ts'
 
-const SCENARIOS: readonly Scenario[] = [line, live, picture, demand, detail, glass, narrow, repair, paths, sharing, slides, firstView, largeSlide, observed, networks, tilesService, stage, pointer]
+const SCENARIOS: readonly Scenario[] = [line, live, picture, demand, detail, glass, narrow, repair, paths, sharing, slides, firstView, largeSlide, observed, networks, tilesService, stage, pointer, accept]
+
+const EXIT_FAILED = 1
+const EXIT_USAGE = 2
+const EXIT_INTERRUPTED = 130
 
 const stop = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -39,22 +44,33 @@ async function runScenario(scenario: Scenario, flags: Readonly<Record<string, un
   const startedAt = new Date().toISOString()
   const [commit, host] = await Promise.all([describeCommit(root), describeHost()])
   const context = { isQuick: quick === true, signal: stop.signal, say: (line: string) => void process.stderr.write(`${scenario.name}: ${line}\n`) }
-  const { parameters, ...measured } = await scenario.run(options, context)
+  process.exitCode = scenario.failedExitCode ?? EXIT_FAILED
+  const outcome = await scenario.run(options, context)
+  if (outcome === undefined) {
+    process.exitCode = 0
+    return
+  }
+  const { parameters, lines = [], exitCode = 0, ...measured } = outcome
   const report = Report.parse({
     scenario: scenario.name, commit, startedAt, host,
     parameters: { quick: context.isQuick, ...parameters },
     ...measured,
   })
-  process.stdout.write(formatReport(report))
-  if (typeof json === 'string') await writeFile(json, `${JSON.stringify(report)}\n`)
+  // What cannot be kept is not said either.
+  if (typeof json === 'string') await writeDocument(json, `${JSON.stringify(report)}\n`)
+  process.stdout.write([...lines, ...(lines.length > 0 ? [''] : []), formatReport(report)].join('\n'))
+  process.exitCode = exitCode
 }
 
 const bench = new Command('bench')
   .description('Measure kenkyo on this machine. Every number printed was measured in this run.')
   .showHelpAfterError('(--help lists the scenarios)')
+  .exitOverride()
 for (const scenario of SCENARIOS) {
   const command = new Command(scenario.name)
     .description(scenario.summary)
+    .exitOverride()
+    .showHelpAfterError('(--help lists the options)')
     .option('--quick', 'measure briefly: to see that it works, not to quote')
     .option('--json <file>', 'also write the report with its raw samples as one JSON document')
     .action((flags: Record<string, unknown>) => runScenario(scenario, flags))
@@ -63,8 +79,16 @@ for (const scenario of SCENARIOS) {
 
 try {
   await bench.parseAsync()
-} catch (error) {
-  if (!(error instanceof RelayFault)) throw error
-  process.stderr.write(`bench: ${error.code}: ${error.message}\n`)
-  process.exitCode = stop.signal.aborted ? 130 : 1
+} catch (thrown) {
+  // Ctrl-C reaches the programs of a scenario as well: that they ended is not the reason.
+  const error: unknown = stop.signal.aborted ? stop.signal.reason : thrown
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE
+  else if (error instanceof RelayFault) {
+    process.stderr.write(`bench: ${error.code}: ${error.message}\n`)
+    if (error.code === 'bad_config') process.exitCode = EXIT_USAGE
+    if (stop.signal.aborted) process.exitCode = EXIT_INTERRUPTED
+  } else {
+    console.error(error)
+    process.exitCode ??= EXIT_FAILED
+  }
 }

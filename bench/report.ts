@@ -53,11 +53,22 @@ export const Report = z.strictObject({
   samples: z.array(SampleSeries),
   /** Whatever a reader of the figures has to know: disagreements, disturbances, parts left out. */
   warnings: z.array(z.string()),
+  /** What a scenario has to tell machines beyond figures. */
+  details: z.unknown().optional(),
 })
 export type Report = z.infer<typeof Report>
 
 /** What a scenario measured. */
 export type Measurement = Pick<Report, 'parameters' | 'figures' | 'samples' | 'warnings'>
+
+/** A measurement, and what comes of it. */
+export interface Outcome extends Measurement {
+  /** What people read before the table. */
+  readonly lines?: readonly string[]
+  readonly details?: unknown
+  /** 0 without it. */
+  readonly exitCode?: number
+}
 
 /** How a figure is made from its samples. */
 export interface FigureOptions {

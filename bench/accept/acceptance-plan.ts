@@ -3,7 +3,7 @@ import type { LoadDirection } from './acceptance-measurement.ts'
 import type { Shape } from './traffic-shape.ts'
 
 /** Rates that a line is asked to carry, bits per second of IP packets. The first is an overview with headroom. */
-export const STEP_RATES = [6e6, 20e6, 50e6, 80e6, 100e6, 120e6] as const
+export const STEP_RATES = [7e6, 20e6, 50e6, 80e6, 100e6, 120e6] as const
 /** A whole stream has one rate: it is tried with it, and with headroom. */
 const WHOLE_FROM = 100e6
 /** One window of a stability run, each direction in turn. */

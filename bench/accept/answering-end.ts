@@ -73,8 +73,13 @@ export class AnsweringEnd implements AsyncDisposable {
     return end
   }
 
+  /** Of TCP and UDP. */
   get port(): number {
     return this.#socket.address().port
+  }
+
+  get stampPort(): number {
+    return this.#reflector.address.port
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -23,7 +23,8 @@ import type { PlannedLoad } from './acceptance-plan.ts'
 import type { RecordedShapes } from './traffic-shape.ts'
 
 const PROBE_INTERVAL = millis(10)
-const ANSWER_DEADLINE = millis(10_000)
+/** TCP on a line that loses in bursts takes its time. */
+const ANSWER_DEADLINE = millis(30_000)
 const HELLO_INTERVAL = millis(100)
 const HELLO_TRIES = 30
 /** IP packets tried, the smaller first: minima of the link and of IPv6, tunnels, PPPoE, Ethernet. */
@@ -42,6 +43,14 @@ export interface PathOptions {
   readonly key: Buffer
   readonly localAddress?: string | undefined
   readonly shapes: RecordedShapes
+}
+
+/** A load, and when it was on the line, on the clock of STAMP. */
+interface LoadResult {
+  readonly departure: Departure
+  readonly reception: Reception
+  readonly from: number
+  readonly to: number
 }
 
 /** One path to an answering end, from the measuring end. */
@@ -119,24 +128,28 @@ export class MeasuringPath implements AsyncDisposable {
 
   /** One load in its direction, with STAMP beside it. @param also - Gets every datagram of a load away from here, too. */
   async load(planned: PlannedLoad, durationMillis: number, signal: AbortSignal, also?: (datagram: Buffer) => void): Promise<StepResult> {
+    // Probes go on while control is exchanged: what loses by the packet would else be bad for ever where nothing flows.
+    const probedMillis = durationMillis + 3 * ANSWER_DEADLINE
     const samples: StampSample[] = []
     const ended = new AbortController()
-    const probing = this.#probe(durationMillis, samples, AbortSignal.any([signal, ended.signal]))
+    const probing = this.#probe(probedMillis, samples, AbortSignal.any([signal, ended.signal]))
     probing.catch(() => undefined)
-    let result: { readonly departure: Departure; readonly reception: Reception }
+    let result: LoadResult
     try {
       result = planned.direction === 'out' ? await this.#loadOut(planned, durationMillis, signal, also) : await this.#loadIn(planned, durationMillis, signal)
     } finally {
       ended.abort()
     }
-    const { sent, received } = await probing
-    const outward = samples.map(each => each.reflectorReceivedAt - each.sentAt - this.#shortest.out)
-    const inward = samples.map(each => each.receivedAt - each.reflectorSentAt - this.#shortest.in)
+    await probing
+    const { from, to, ...counted } = result
+    const during = samples.filter(({ sentAt }) => sentAt >= from && sentAt <= to)
+    const outward = during.map(each => each.reflectorReceivedAt - each.sentAt - this.#shortest.out)
+    const inward = during.map(each => each.receivedAt - each.reflectorSentAt - this.#shortest.in)
     return {
-      direction: planned.direction, shape: planned.shape, targetBitsPerSecond: planned.bitsPerSecond, ...result,
-      roundTrip: delayQuantiles(samples.map(each => each.roundTrip)) ?? null,
+      direction: planned.direction, shape: planned.shape, targetBitsPerSecond: planned.bitsPerSecond, ...counted,
+      roundTrip: delayQuantiles(during.map(each => each.roundTrip)) ?? null,
       queue: delayQuantiles(planned.direction === 'out' ? outward : inward) ?? null,
-      probes: { sent, answered: received },
+      probes: { sent: Math.max(during.length, Math.floor((to - from) / PROBE_INTERVAL)), answered: during.length },
     }
   }
 
@@ -172,7 +185,7 @@ export class MeasuringPath implements AsyncDisposable {
     throw new RelayFault('unavailable', `TCP reaches ${address}, UDP does not: a firewall on the way drops it`)
   }
 
-  async #loadOut(planned: PlannedLoad, durationMillis: number, signal: AbortSignal, also?: (datagram: Buffer) => void): Promise<{ departure: Departure; reception: Reception }> {
+  async #loadOut(planned: PlannedLoad, durationMillis: number, signal: AbortSignal, also?: (datagram: Buffer) => void): Promise<LoadResult> {
     const step = ++this.#step
     const schedule = this.#schedule(planned)
     await this.#ask({ type: 'receive', step, datagrams: schedule.count(durationMillis) }, 'ready', signal)
@@ -182,21 +195,25 @@ export class MeasuringPath implements AsyncDisposable {
     }
     const lost = new AbortController()
     void this.#channel.closed.then(fault => lost.abort(fault))
+    const from = stampClock()
     const departure = await sendLoad({ schedule, durationMillis, token: this.#token, step, now: stampClock, clock: systemClock, send }, AbortSignal.any([signal, lost.signal]))
+    const to = stampClock()
     await systemClock.sleep(millis(DRAIN_MILLIS), signal)
     const { reception } = await this.#ask({ type: 'tell', step, sent: departure.sent }, 'received', signal)
-    return { departure, reception }
+    return { departure, reception, from, to }
   }
 
-  async #loadIn(planned: PlannedLoad, durationMillis: number, signal: AbortSignal): Promise<{ departure: Departure; reception: Reception }> {
+  async #loadIn(planned: PlannedLoad, durationMillis: number, signal: AbortSignal): Promise<LoadResult> {
     const step = ++this.#step
     const book = new StepReception(this.#schedule(planned).count(durationMillis))
     const before = await socketDrops(this.#socket)
     this.#reception = { step, book }
+    const from = stampClock()
     const { departure } = await this.#ask({ type: 'send', step, shape: planned.shape, bitsPerSecond: planned.bitsPerSecond, durationMillis }, 'sent', signal, millis(durationMillis + ANSWER_DEADLINE))
+    const to = Math.min(stampClock(), from + departure.millis)
     await systemClock.sleep(millis(DRAIN_MILLIS), signal)
     this.#reception = undefined
-    return { departure, reception: book.report(departure.sent, (await socketDrops(this.#socket)) - before) }
+    return { departure, reception: book.report(departure.sent, (await socketDrops(this.#socket)) - before), from, to }
   }
 
   /** Sends STAMP until the time is over or the signal aborts, and gathers its samples. */

@@ -80,14 +80,16 @@ export class StepReception {
 
   #lossRuns(here: readonly number[], count: number): LossRun[] {
     const runs: LossRun[] = []
+    const [first, last] = [here[0] ?? 0, here.at(-1) ?? 0]
+    const spacing = last > first ? ((this.#sentAt[last] ?? 0) - (this.#sentAt[first] ?? 0)) / (last - first) : 0
     let before = -1
     for (const next of [...here, count]) {
       const packets = next - before - 1
       if (packets > 0) {
-        // Ends of a load have only one neighbour.
-        const from = this.#sentAt[before < 0 ? next : before] ?? 0
-        const to = next >= count ? from : (this.#sentAt[next] ?? from)
-        runs.push({ first: before + 1, packets, millis: Math.max(0, to - from) })
+        // At the ends of a load there is only one neighbour: then it lasted as its packets do on average.
+        const isInside = before >= 0 && next < count
+        const between = (this.#sentAt[next] ?? 0) - (this.#sentAt[before] ?? 0)
+        runs.push({ first: before + 1, packets, millis: isInside ? Math.max(0, between) : packets * spacing })
       }
       before = next
     }

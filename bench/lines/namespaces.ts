@@ -106,7 +106,9 @@ async function sweepNamespaces(): Promise<void> {
   if (!existsSync(NAMED)) return
   for (const name of await readdir(NAMED)) {
     const pid = OURS.exec(name)?.[1]
-    if (pid !== undefined && !existsSync(`/proc/${pid}`)) await removeNamespace(name)
+    if (pid === undefined || existsSync(`/proc/${pid}`)) continue
+    await removeNamespace(name)
+    process.stderr.write(`removed the namespace ${name}, which a run that was killed had left\n`)
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Measurement } from '../report.ts'
+import type { Outcome } from '../report.ts'
 
 /** What every scenario is given. */
 export interface BenchContext {
@@ -17,6 +17,8 @@ export interface Scenario {
   readonly summary: string
   /** Adds the scenario's own options. */
   readonly configure: (command: Command) => Command
-  /** @throws {RelayFault} `bad_config` for options that make no sense, or why it could not be measured. */
-  readonly run: (options: Readonly<Record<string, unknown>>, context: BenchContext) => Promise<Measurement>
+  /** @returns Undefined when there is nothing to report. @throws {RelayFault} `bad_config` for options that make no sense, or why it could not be measured. */
+  readonly run: (options: Readonly<Record<string, unknown>>, context: BenchContext) => Promise<Outcome | undefined>
+  /** Exit code when it could not be measured; 1 without it. */
+  readonly failedExitCode?: number
 }
