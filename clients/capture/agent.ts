@@ -255,19 +255,25 @@ export class Agent implements AsyncDisposable {
 
   #obey(session: NodeSession): void {
     const { log, plan, pump, stills } = this.#options
+    const reporter = new StageReporter(mediaTicks => pump.timestampOf(mediaTicks))
     session.obey({
       demand: demand => {
         pump.demand(demand)
         session.carrier.prioritise?.(demand.renditions.map(({ renditionId }) => renditionId))
         this.#setDemand(demand)
       },
-      moveStage: (target, command) => plan.stage?.command(target, command),
-      stopStage: command => plan.stage?.stop(command),
+      moveStage: (target, command) => {
+        reporter.commanded(command)
+        plan.stage?.command(target, command)
+      },
+      stopStage: command => {
+        reporter.commanded(command)
+        plan.stage?.stop(command)
+      },
       keepStill: still => stills.want(still, this.#source, (stillId, fault) => {
         session.reportStill(stillId, fault).catch((error: unknown) => log.debug({ err: error }, 'the node did not take what became of a still'))
       }, this.#stop.signal),
     })
-    const reporter = new StageReporter(mediaTicks => pump.timestampOf(mediaTicks))
     let timer: NodeJS.Timeout | undefined
     const look = (): void => {
       if (this.#session !== session) return

@@ -14,11 +14,18 @@ const MAX_WAITING = 256
  */
 export class StageReporter {
   readonly #timestampOf: (mediaTicks: number) => RtpTimestamp | undefined
+  /** The latest command of the node that is reported to; it numbers them from 1. */
+  #given = 0
   #waiting: { readonly position: StagePosition; looksLeft: number }[] = []
 
   /** @param timestampOf - Where an image stands on the RTP clock; undefined before it was encoded. */
   constructor(timestampOf: (mediaTicks: number) => RtpTimestamp | undefined) {
     this.#timestampOf = timestampOf
+  }
+
+  /** The node gave a command. What the stage obeyed of an earlier node, this one knows nothing of. */
+  commanded(command: number): void {
+    this.#given = Math.max(this.#given, command)
   }
 
   /** The stage is somewhere else, or took a command. */
@@ -39,7 +46,7 @@ export class StageReporter {
       const rtpTimestamp = this.#place(mediaTicks)
       if (mediaTicks !== undefined && rtpTimestamp === null && first.looksLeft-- > 0) break
       this.#waiting.shift()
-      ready.push({ ...state, rtpTimestamp, obeyed: obeyed === undefined ? null : { command: obeyed.command, rtpTimestamp: this.#place(obeyed.mediaTicks) } })
+      ready.push({ ...state, rtpTimestamp, obeyed: obeyed === undefined || obeyed.command > this.#given ? null : { command: obeyed.command, rtpTimestamp: this.#place(obeyed.mediaTicks) } })
     }
     return ready
   }
