@@ -9,6 +9,7 @@ import { WithheldOutline } from '../interface/withheld-outline.tsx'
 import { text } from '../i18n.ts'
 import { MemberList } from '../members/member-list.tsx'
 import { QualityReason, QualitySign } from '../quality/quality-sign.tsx'
+import { PreflightPanel } from '../preflight/preflight-panel.tsx'
 import { RecordingBadge } from '../recording/recording-badge.tsx'
 import { cssColour } from '../slides/member-colours.ts'
 import { stageText } from '../stage/stage-words.ts'
@@ -64,7 +65,7 @@ function StageControl({ viewer }: PageProperties): JSX.Element {
   )
 }
 
-/** The page of whoever stands beside the microscope: the live image, who steers it, the stop, the voice, and who is here. */
+/** The page of whoever stands beside the microscope: the live image, who steers it, the stop, the check before the case, the voice, and who is here. */
 export function TechnicianPage({ viewer }: PageProperties): JSX.Element {
   const language = viewer.language.value
   const failure = viewer.failure.value
@@ -93,9 +94,13 @@ export function TechnicianPage({ viewer }: PageProperties): JSX.Element {
           </button>
         </header>
         <StageControl viewer={viewer} />
+        <button type="button" aria-pressed={viewer.preflight.isOpen.value} onClick={() => viewer.preflight.toggle()}>
+          {text(language, 'preflight')}
+        </button>
         <VoiceBar part={viewer.voice} language={language} />
         <MemberList viewer={viewer} />
       </main>
+      {viewer.preflight.isOpen.value && <PreflightPanel part={viewer.preflight} language={language} />}
       {failure !== null && <Notice failure={failure} language={language} />}
     </>
   )
