@@ -41,6 +41,8 @@ export const Reception = z.strictObject({
   lossRuns: z.array(LossRun).max(MOST_RUNS),
   /** Packets of runs that are not among them. */
   lostInOtherRuns: Count,
+  /** From the first arrival to the last: longer than the load where a queue emptied after it. */
+  arrivalMillis: Amount,
   /** Between two arrivals. */
   longestGapMillis: Amount,
   /** One-way delay over the shortest of this load; needs no clocks that agree. @see RFC 5481 section 4.2 */
@@ -131,4 +133,4 @@ export const lossRatio = (step: Pick<StepResult, 'departure' | 'reception'>): nu
 
 /** What left, and what arrived of it, in bits per second of IP packets. */
 export const offeredRate = ({ departure }: Pick<StepResult, 'departure'>): number => (departure.millis === 0 ? 0 : (8000 * departure.ipBytes) / departure.millis)
-export const deliveredRate = ({ departure, reception }: Pick<StepResult, 'departure' | 'reception'>): number => (departure.millis === 0 ? 0 : (8000 * reception.ipBytes) / departure.millis)
+export const deliveredRate = ({ departure, reception }: Pick<StepResult, 'departure' | 'reception'>): number => (departure.millis === 0 ? 0 : (8000 * reception.ipBytes) / Math.max(departure.millis, reception.arrivalMillis))

@@ -24,7 +24,7 @@ const STYLE = `
 body { font: 10.5pt/1.45 "Noto Sans", "Noto Sans CJK JP", "Hiragino Sans", "Yu Gothic", sans-serif; color: #1b1b1b; max-width: 184mm; margin: 0 auto; padding: 4mm 0; }
 h1 { font-size: 18pt; margin: 0; } h2 { font-size: 12.5pt; margin: 5mm 0 1.5mm; border-bottom: 1px solid #888; break-after: avoid; } h3 { font-size: 10.5pt; margin: 3mm 0 1mm; break-after: avoid; }
 table { border-collapse: collapse; width: 100%; } th, td { text-align: left; vertical-align: top; padding: 1mm 1.6mm; border-bottom: 1px solid #ccc; } tr { break-inside: avoid; }
-th { font-weight: 600; color: #444; } table.verdict th:first-child { width: 34mm; } table.loads { font-size: 8.5pt; } table.loads td { white-space: nowrap; } table.loads td, table.loads th { padding: .5mm 1.2mm; } td.n, th.n { text-align: right; white-space: nowrap; }
+th { font-weight: 600; color: #444; } table.verdict th:first-child { width: 31mm; } table.verdict td:nth-child(2) { width: 31mm; } td .level { white-space: normal; font-size: 9pt; } table.loads { font-size: 8pt; } table.loads td { white-space: nowrap; } table.loads td, table.loads th { padding: .4mm .9mm; } td.n, th.n { text-align: right; white-space: nowrap; }
 .head { display: flex; justify-content: space-between; align-items: center; gap: 6mm; }
 .level { display: inline-block; font-weight: 700; padding: .4mm 2.4mm; border: 2px solid; border-radius: 1mm; white-space: nowrap; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 .go { color: #12602f; background: #e3f4e8; } .limits { color: #7a4b00; background: #fdf0d5; } .no-go { color: #9b1c1c; background: #fbe3e3; } .head .level { font-size: 15pt; }

@@ -188,8 +188,9 @@ function judgeRate(steps: readonly StepResult[], shape: Shape, needed: number, d
   if (loaded === undefined) findings.push(capacity('no-go'))
   else {
     findings.push({ level: levelOf(loaded.queue, QUEUE_MILLIS), direction, reason: 'queue', put: { queue: loaded.queue, rate: offeredRate(step), bound: QUEUE_MILLIS.limits } })
-    // The part of the round trip that load adds is the queue's; the rest was judged without load.
-    findings.push({ level: levelOf(loaded.roundTrip, ROUND_TRIP_MILLIS), direction, reason: 'slow', put: { roundTrip: loaded.roundTrip } })
+    // What the queue adds to the round trip was said of the queue.
+    const roundTrip = Math.max(0, loaded.roundTrip - loaded.queue)
+    findings.push({ level: levelOf(roundTrip, ROUND_TRIP_MILLIS), direction, reason: 'slow', put: { roundTrip } })
   }
   return findings
 }

@@ -30,7 +30,7 @@ export function madeUpLoad({ direction = 'out', shape = 'pyramid', bitsPerSecond
     departure: { sent, ipBytes: sent * PACKET_BYTES, millis, lateMillis: 1 },
     reception: {
       received, ipBytes: received * PACKET_BYTES, duplicates: 0, reordered: reorderedMillis > 0 ? 1 : 0, reorderedMillis, lossRuns: [...runs], lostInOtherRuns: 0,
-      longestGapMillis: 5, delayVariation: flat(queueMillis), sliceMillis: 100, slices: [], localDrops: 0,
+      arrivalMillis: millis, longestGapMillis: 5, delayVariation: flat(queueMillis), sliceMillis: 100, slices: [], localDrops: 0,
     },
     roundTrip: flat(roundTripMillis + queueMillis), queue: flat(queueMillis), probes: { sent: millis / 10, answered: millis / 10 },
   }

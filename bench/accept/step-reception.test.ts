@@ -27,6 +27,12 @@ t.test('overtaken packets and copies are counted apart', async t => {
   t.same([received, duplicates, reordered, reorderedMillis, lossRuns], [4, 1, 1, 8, []])
 })
 
+t.test('a queue that empties after a load makes its arrival longer than its departure', async t => {
+  const book = new StepReception(3)
+  for (const [sequence, at] of [[0, 20], [1, 50], [2, 80]] as const) book.take(sequence, sequence, 100, at)
+  t.equal(book.report(3, 0).arrivalMillis, 60)
+})
+
 t.test('clocks that differ do not show in delays', async t => {
   const book = new StepReception(3)
   for (const [sequence, delay] of [[0, 1_000_005], [1, 1_000_007], [2, 1_000_009]] as const) book.take(sequence, sequence, 100, sequence + delay)

@@ -23,6 +23,7 @@ export class StepReception {
   #highestAt = 0
   #reordered = 0
   #reorderedMillis = 0
+  #firstAt: number | undefined
   #lastAt: number | undefined
   #longestGap = 0
 
@@ -49,6 +50,7 @@ export class StepReception {
     this.#received++
     this.#ipBytes += bytes + IP_UDP_BYTES
     if (this.#lastAt !== undefined) this.#longestGap = Math.max(this.#longestGap, at - this.#lastAt)
+    this.#firstAt ??= at
     this.#lastAt = at
     if (sequence > this.#highest) {
       this.#highest = sequence
@@ -71,6 +73,7 @@ export class StepReception {
       received: this.#received, ipBytes: this.#ipBytes, duplicates: this.#duplicates, reordered: this.#reordered, reorderedMillis: this.#reorderedMillis,
       lossRuns: told,
       lostInOtherRuns: sum(runs.map(({ packets }) => packets)) - sum(told.map(({ packets }) => packets)),
+      arrivalMillis: (this.#lastAt ?? 0) - (this.#firstAt ?? 0),
       longestGapMillis: this.#longestGap,
       delayVariation: quantilesOf(delays.map(delay => delay - least)) ?? null,
       ...this.#slices(here, runs, least),
