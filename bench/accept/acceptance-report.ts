@@ -25,7 +25,7 @@ body { font: 10.5pt/1.45 "Noto Sans", "Noto Sans CJK JP", "Hiragino Sans", "Yu G
 h1 { font-size: 18pt; margin: 0; } h2 { font-size: 12.5pt; margin: 5mm 0 1.5mm; border-bottom: 1px solid #888; break-after: avoid; } h3 { font-size: 10.5pt; margin: 3mm 0 1mm; break-after: avoid; }
 table { border-collapse: collapse; width: 100%; } th, td { text-align: left; vertical-align: top; padding: 1mm 1.6mm; border-bottom: 1px solid #ccc; } tr { break-inside: avoid; }
 th { font-weight: 600; color: #444; } table.verdict th:first-child { width: 31mm; } table.verdict td:nth-child(2) { width: 31mm; } td .level { white-space: normal; font-size: 9pt; } table.loads { font-size: 8pt; } table.loads td { white-space: nowrap; } table.loads td, table.loads th { padding: .4mm .9mm; } td.n, th.n { text-align: right; white-space: nowrap; }
-.head { display: flex; justify-content: space-between; align-items: center; gap: 6mm; }
+h2.measured { break-before: page; } .head { display: flex; justify-content: space-between; align-items: center; gap: 6mm; }
 .level { display: inline-block; font-weight: 700; padding: .4mm 2.4mm; border: 2px solid; border-radius: 1mm; white-space: nowrap; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 .go { color: #12602f; background: #e3f4e8; } .limits { color: #7a4b00; background: #fdf0d5; } .no-go { color: #9b1c1c; background: #fbe3e3; } .head .level { font-size: 15pt; }
 .face { border: 2px solid #9b1c1c; color: #9b1c1c; font-weight: 700; padding: 1.5mm 3mm; margin: 2.5mm 0; }
@@ -74,7 +74,7 @@ function pathSection(path: PathMeasurement, isNamed: boolean, say: SayAcceptance
   const plots = drawPlots(path, say)
   const figure = (word: AcceptanceWord, svg: string | undefined): string => `<figure><figcaption>${say(word)}</figcaption>${svg ?? `<p>${say('noBursts')}</p>`}</figure>`
   const time = plots.time === undefined ? '' : figure('plotTime', plots.time)
-  return `<h2>${say('measured')}${isNamed ? `, ${say('path', { path: escapeHtml(path.name) })}` : ''}</h2>${plotKey(say)}
+  return `<h2 class="measured">${say('measured')}${isNamed ? `, ${say('path', { path: escapeHtml(path.name) })}` : ''}</h2>${plotKey(say)}
 <div class="plots">${figure('plotRate', plots.rate)}${figure('plotQueue', plots.queue)}${figure('plotRoundTrip', plots.roundTrip)}${figure('plotBursts', plots.bursts)}${time}</div>
 ${path.stability.length === 0 ? '' : `<p>${stabilityText(path.stability, say)}</p>`}
 <h3>${say('loads')}</h3>${loadsTable(path.steps, say)}${skippedText(path, say)}`

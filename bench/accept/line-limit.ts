@@ -7,7 +7,7 @@ const LOSSY = 0.003
 const FILLING_QUEUE_MILLIS = 15
 /** The same at its longest: shorter ones overflow, too. */
 const SOME_QUEUE_MILLIS = 5
-/** A policer drops packets here and there; loss in long runs is something else. */
+/** What does not fit is dropped here and there, by a full queue as by a policer; loss in long runs is something else. */
 const MEAN_RUN_PACKETS = 50
 /** Two loads of which as much arrives, within this, though one is larger by more than the second. */
 const PLATEAU = { same: 0.05, larger: 0.1 } as const
@@ -22,9 +22,10 @@ const isLossy = (step: StepResult): boolean => lossRatio(step) > LOSSY
  */
 export function isOverloaded(step: StepResult, steps: readonly StepResult[]): boolean {
   if (!isLossy(step)) return step.roundTrip === null
-  if (step.roundTrip === null || addedQueue(step, steps, 'p99') > FILLING_QUEUE_MILLIS) return true
+  if (step.roundTrip === null) return true
   const { lossRuns } = step.reception
   if (lossRuns.reduce((sum, { packets }) => sum + packets, 0) > MEAN_RUN_PACKETS * lossRuns.length) return false
+  if (addedQueue(step, steps, 'p99') > FILLING_QUEUE_MILLIS) return true
   const rate = deliveredRate(step)
   return steps.some(other => other.direction === step.direction && other.shape === step.shape && isLossy(other) && ratio(offeredRate(other), offeredRate(step)) > PLATEAU.larger && ratio(deliveredRate(other), rate) < PLATEAU.same)
 }
