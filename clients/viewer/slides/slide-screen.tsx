@@ -82,7 +82,7 @@ function Controls({ open, tools, language, onLanguage }: SlideScreenProperties &
       <Button name={text(language, 'fit')} onPress={() => view.fit()}><Icon name="fit" /></Button>
       <Button name={text(language, 'oneToOne')} isPressed={view.viewport.value?.scale === 1} onPress={() => view.zoomTo(1)}>1:1</Button>
       <Button name={text(language, 'fullscreen')} onPress={() => toggleFullScreen()}><Icon name="fullscreen" /></Button>
-      <Button name={text(language, 'language')} onPress={onLanguage}>{language === 'ja' ? 'EN' : '日'}</Button>
+      <Button name={text(language, 'language')} onPress={onLanguage}>{text(language, 'language')}</Button>
       <Button name={text(language, 'help')} isPressed={tools.isHelpOpen.value} onPress={() => (tools.isHelpOpen.value = !tools.isHelpOpen.value)}>?</Button>
     </div>
   )
