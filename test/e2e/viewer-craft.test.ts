@@ -45,7 +45,7 @@ const standing = (page: Page): Promise<Record<string, readonly number[]>> =>
 /** Places of the interface that lie over each other or reach out of the window. */
 const disorder = (page: Page): Promise<string[]> =>
   page.evaluate(() => {
-    const all = [...document.querySelectorAll<HTMLElement>('.first, .quality-why, .drawing-tools, .controls, .drawers > *, .stage, .corner > *')].filter(element => getComputedStyle(element).visibility !== 'hidden')
+    const all = [...document.querySelectorAll<HTMLElement>('.first, .quality-why, .drawing-tools, .controls, .drawers > *, .stage, .corner > *, .voice')].filter(element => getComputedStyle(element).visibility !== 'hidden')
     const boxes = all.map(element => ({ name: element.className, box: element.getBoundingClientRect() })).filter(({ box }) => box.width > 0)
     const drawers = document.querySelector('.drawers')?.getBoundingClientRect()
     const isScrolled = ({ name, box }: (typeof boxes)[number]): boolean => /drawer|panel/.test(name) && drawers !== undefined && box.bottom > drawers.bottom
