@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { t } from 'tap'
-import { SIGNALING_LIMITS } from '../relay/wire/signaling.ts'
+import { PROTOCOL_VERSION, SIGNALING_LIMITS } from '../relay/wire/signaling.ts'
 import { NodeUnderTest } from './harness/node-under-test.ts'
 import { DTLS_PARAMETERS, publishParameters, RTP_CAPABILITIES, SMALL_PYRAMID } from './harness/offer.ts'
 import { RawClient } from './harness/raw-client.ts'
@@ -53,7 +53,7 @@ t.test('answers an offer with one recvonly section for each rendition', async t 
 const UNKNOWN = randomUUID()
 /** For every request type: parameters that are well-formed, for a session that has only joined. */
 const WELL_FORMED: Record<string, object> = {
-  join: { protocol: 4, invitation: 'x.y.z' },
+  join: { protocol: PROTOCOL_VERSION, invitation: 'x.y.z' },
   createTransport: {},
   connectTransport: { transportId: UNKNOWN, dtlsParameters: DTLS_PARAMETERS },
   restartIce: { transportId: UNKNOWN },
@@ -170,13 +170,13 @@ t.test('limits the rate of one socket only', async t => {
 t.test('knows expired, forged and foreign invitations', async t => {
   const expired = await RawClient.open(await under.invite('viewer', { lifetimeSeconds: -60 }))
   t.equal(await expired.refusal('join', expired.joinParameters()), 'invitation_expired')
-  t.equal(await expired.refusal('join', { protocol: 4, invitation: 'a.b.c' }), 'invitation_refused')
+  t.equal(await expired.refusal('join', { protocol: PROTOCOL_VERSION, invitation: 'a.b.c' }), 'invitation_refused')
   t.equal(await expired.refusal('join', { protocol: 99, invitation: 'a.b.c' }), 'bad_message')
   await expired[Symbol.asyncDispose]()
   await using stranger = await NodeUnderTest.open()
   const foreign = await RawClient.open(viewerLink)
   const token = new URLSearchParams(new URL(await stranger.invite('viewer')).hash.slice(1)).get('invitation')
-  t.equal(await foreign.refusal('join', { protocol: 4, invitation: token }), 'invitation_refused')
+  t.equal(await foreign.refusal('join', { protocol: PROTOCOL_VERSION, invitation: token }), 'invitation_refused')
   await foreign[Symbol.asyncDispose]()
 })
 

@@ -1,3 +1,4 @@
+import { PROTOCOL_VERSION } from '../../relay/wire/signaling.ts'
 import { DTLS_PARAMETERS, publishParameters, RTP_CAPABILITIES } from './offer.ts'
 import { HEARING, voiceParameters } from './voice.ts'
 
@@ -53,7 +54,7 @@ const SEEDS: readonly object[] = [
   { type: 'openReplay', recordingId: ID },
   { type: 'controlReplay', publicationId: ID, isPlaying: true, positionMillis: 10.5, speed: 2 },
   { type: 'closeReplay' },
-  { type: 'join', protocol: 4, invitation: 'a.b.c' },
+  { type: 'join', protocol: PROTOCOL_VERSION, invitation: 'a.b.c' },
 ]
 const VALUES: readonly unknown[] = [null, true, -1, 0, 2 ** 53, 1e308, '', 'x', '\u0000', 'overview', [], {}, [[[[]]]], '🩻'.repeat(50), { __proto__: null }]
 
