@@ -108,19 +108,22 @@ export type Flow = z.infer<typeof Flow>
 /** Viewer: other renditions flow now than before, because a line carries less or more. */
 export const FlowChanged = z.strictObject({ type: z.literal('flowChanged'), publicationId: PublicationId, ...flow })
 
+/** The node's end of a transport that was made. */
+export const OpenedTransport = z.strictObject({
+  transportId: TransportId,
+  routerRtpCapabilities: RtpCapabilities,
+  iceParameters: IceParameters,
+  iceCandidates: z.array(IceCandidate),
+  dtlsParameters: DtlsParameters,
+  /** Relays for whoever reaches none of the candidates; none where there are none. */
+  iceServers: z.array(IceServer).max(8),
+})
+
 /** What whoever watches asks. */
 export const VIEWING_REQUESTS = {
   createTransport: {
     schema: CreateTransport,
-    reply: z.strictObject({
-      transportId: TransportId,
-      routerRtpCapabilities: RtpCapabilities,
-      iceParameters: IceParameters,
-      iceCandidates: z.array(IceCandidate),
-      dtlsParameters: DtlsParameters,
-      /** Relays for whoever reaches none of the candidates; none where there are none. */
-      iceServers: z.array(IceServer).max(8),
-    }),
+    reply: OpenedTransport,
     askedBy: WATCHING_ROLES,
   },
   connectTransport: { schema: ConnectTransport, reply: Nothing, askedBy: WATCHING_ROLES },

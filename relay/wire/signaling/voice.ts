@@ -1,8 +1,9 @@
 /** Speaking and hearing: Opus in both directions, on transports of its own. */
 import { z } from 'zod'
 import { ConsumerId, MemberId, ProducerId, SessionId, TransportId } from '../ids.ts'
-import { DtlsParameters, IceCandidate, IceParameters, IceServer, RtpCapabilities, RtpParameters } from '../webrtc.ts'
+import { DtlsParameters, RtpCapabilities, RtpParameters } from '../webrtc.ts'
 import { Nothing, requestId, WATCHING_ROLES } from './protocol.ts'
+import { OpenedTransport } from './viewing.ts'
 import type { RequestDeclaration } from './protocol.ts'
 
 /** What a node enforces on voices. */
@@ -77,15 +78,7 @@ export const VoicesChanged = z.strictObject({ type: z.literal('voicesChanged'), 
 export const VOICE_REQUESTS = {
   createVoiceTransport: {
     schema: CreateVoiceTransport,
-    reply: z.strictObject({
-      transportId: TransportId,
-      routerRtpCapabilities: RtpCapabilities,
-      iceParameters: IceParameters,
-      iceCandidates: z.array(IceCandidate),
-      dtlsParameters: DtlsParameters,
-      /** As in the reply to `createTransport`. */
-      iceServers: z.array(IceServer).max(8),
-    }),
+    reply: OpenedTransport,
     askedBy: WATCHING_ROLES,
   },
   connectVoiceTransport: { schema: ConnectVoiceTransport, reply: Nothing, askedBy: WATCHING_ROLES },
