@@ -2,28 +2,18 @@ import { z } from 'zod'
 import { RelayFault, toFault } from '../../relay/wire/fault.ts'
 import { Sha256, SlideId } from '../../relay/wire/ids.ts'
 import { SLIDE_LIMITS } from '../../relay/wire/slide.ts'
+import { HTTP_STATUS } from '../http-status.ts'
 import type { Logger } from '../../relay/runtime/log.ts'
 import type { FaultCode } from '../../relay/wire/fault.ts'
 import type { FastifyInstance } from 'fastify'
 
 /** HTTP status of a refusal, by its code. Any other is 500. */
 export const SLIDE_STATUS: Partial<Record<FaultCode, number>> = {
-  bad_message: 400,
-  out_of_range: 400,
-  invitation_refused: 401,
-  invitation_expired: 401,
-  wrong_role: 403,
-  grant_refused: 403,
-  not_found: 404,
-  wrong_state: 409,
-  conflict: 409,
+  ...HTTP_STATUS,
   hash_mismatch: 422,
   bad_slide: 422,
   unsupported_slide: 422,
   signature_refused: 422,
-  rate_limited: 429,
-  overloaded: 503,
-  unavailable: 503,
   timeout: 504,
   quota_exceeded: 507,
   storage_full: 507,

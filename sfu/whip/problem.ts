@@ -1,3 +1,4 @@
+import { HTTP_STATUS } from '../http-status.ts'
 import type { FaultCode, RelayFault } from '../../relay/wire/fault.ts'
 
 /** Media type of an error's body. @see RFC 9457 */
@@ -14,19 +15,8 @@ export interface Problem {
 
 /** HTTP status of a refusal, by its code. Any other is 500. */
 const STATUS: Partial<Record<FaultCode, number>> = {
-  bad_message: 400,
-  out_of_range: 400,
-  invitation_refused: 401,
-  invitation_expired: 401,
-  wrong_role: 403,
-  grant_refused: 403,
-  not_found: 404,
-  wrong_state: 409,
-  conflict: 409,
+  ...HTTP_STATUS,
   unsupported_media: 422,
-  rate_limited: 429,
-  overloaded: 503,
-  unavailable: 503,
   worker_died: 503,
 }
 

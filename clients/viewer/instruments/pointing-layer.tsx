@@ -9,6 +9,7 @@ import type { Point } from '../view/viewport.ts'
 import type { Viewer } from '../viewer.ts'
 import { ImageDraft } from './image-draft.ts'
 import { pointingText } from './pointing-words.ts'
+import { Telepointer } from './telepointer.tsx'
 
 type ToScreen = (at: ImagePoint, shift?: Point) => Point
 
@@ -65,15 +66,7 @@ export function PointingLayer({ viewer }: { readonly viewer: Viewer }): JSX.Elem
       {pointing.pointers.value.map(({ memberId, colour, at, place: from }) => {
         const shift = shiftOf(from)
         if (shift === undefined) return null
-        const { x, y } = place(at, shift)
-        return (
-          <g key={memberId} class="pointer" data-member={memberId} style={{ '--member': cssColour(colour) }} transform={`translate(${x.toFixed(1)} ${y.toFixed(1)})`}>
-            <path d="M0 0L4 14L7 8.5L13 7z" />
-            <text x="15" y="18">
-              {memberId}
-            </text>
-          </g>
-        )
+        return <Telepointer key={memberId} memberId={memberId} colour={colour} at={place(at, shift)} />
       })}
     </svg>
   )

@@ -3,6 +3,7 @@ import type { Annotation } from '../../../relay/wire/slide-annotations.ts'
 import type { Language } from '../i18n.ts'
 import { propertiesOf } from './annotations.ts'
 import type { Position } from './annotations.ts'
+import { Telepointer } from '../instruments/telepointer.tsx'
 import { cssColour } from './member-colours.ts'
 import type { OpenSlide, SlideDesk } from './slide-desk.ts'
 import type { SlideTools } from './slide-tools.ts'
@@ -70,17 +71,9 @@ export function AnnotationLayer({ open, desk, tools }: { readonly open: OpenSlid
         <Shape key={annotation.id} annotation={annotation} view={view} />
       ))}
       {outline !== '' && <path class="draft" d={outline} style={{ '--member': cssColour(desk.channel.me.value?.colour ?? 7) }} />}
-      {desk.pointers.value.map(({ memberId, colour, at }) => {
-        const { x, y } = view.screenPoint(at)
-        return (
-          <g key={memberId} class="pointer" data-member={memberId} style={{ '--member': cssColour(colour) }} transform={`translate(${x.toFixed(1)} ${y.toFixed(1)})`}>
-            <path d="M0 0L4 14L7 8.5L13 7z" />
-            <text x="15" y="18">
-              {memberId}
-            </text>
-          </g>
-        )
-      })}
+      {desk.pointers.value.map(({ memberId, colour, at }) => (
+        <Telepointer key={memberId} memberId={memberId} colour={colour} at={view.screenPoint(at)} />
+      ))}
     </svg>
   )
 }
