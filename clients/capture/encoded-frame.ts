@@ -12,6 +12,8 @@ export interface EncodedFrame {
   /** Media time since the first frame of this run of the source, in RTP ticks. Equal in all renditions of one image. */
   readonly mediaTicks: number
   readonly isKeyFrame: boolean
+  /** The image is coarse somewhere; equal in all renditions of it. Given where the pyramid `marksCoarse`. */
+  readonly isCoarse?: boolean | undefined
   /** In order; the last one carries the marker. */
   readonly payloads: readonly Buffer[]
 }

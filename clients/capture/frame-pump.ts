@@ -160,7 +160,7 @@ export class FramePump {
   /** Takes one frame from the source. */
   push(frame: EncodedFrame): void {
     const now = this.#options.clock.now()
-    const timestamp = this.#instants.timestampOf(frame.mediaTicks, now)
+    const timestamp = this.#instants.timestampOf(frame.mediaTicks, now, frame.isCoarse)
     if (timestamp === undefined) {
       this.#framesUnplaced++
       return

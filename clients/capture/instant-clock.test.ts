@@ -58,3 +58,24 @@ t.test('refuses an image that was skipped, and remembers only so many', async t 
   for (let image = 6; image < 1100; image++) place(clock, image, image * INTERVAL)
   t.equal(clock.timestampOf(5 * STEP, millis(1)), undefined)
 })
+
+t.test('says in the lowest bit which images are coarse, without drifting, over 32 bits', async t => {
+  for (const origin of [0, 501, 0xffff_ffff - 4000]) {
+    const clock = clockAt(origin)
+    const isCoarse = [false, true, true, false, true, false, false, true]
+    const placed = isCoarse.map((coarse, image) => clock.timestampOf(image * STEP, millis(image * INTERVAL), coarse)!)
+    t.same(placed.map(timestamp => timestamp % 2 === 1), isCoarse)
+    t.ok(placed.every((timestamp, image) => Math.abs(rtpElapsed(rtpTimestamp(origin + image * STEP), timestamp)) <= 1), 'at most a tick from where they belong')
+    t.equal(clock.timestampOf(STEP, millis(500), true), placed[1], 'the same for every rendition')
+  }
+})
+
+t.test('grows with marks even where the source hurries to catch up', async t => {
+  const clock = clockAt(0)
+  let last = clock.timestampOf(0, millis(0), true)!
+  for (let image = 1; image < 400; image++) {
+    const next = clock.timestampOf(image * 2, millis(0), image % 3 === 0)!
+    t.ok(rtpElapsed(last, next) > 0)
+    last = next
+  }
+})

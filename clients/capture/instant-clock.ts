@@ -1,3 +1,4 @@
+import { markCoarse } from '../../relay/wire/coarse-mark.ts'
 import { millis, rtpTimestamp, VIDEO_CLOCK_RATE } from '../../relay/wire/units.ts'
 import type { Millis, RtpTimestamp } from '../../relay/wire/units.ts'
 
@@ -46,13 +47,15 @@ export class InstantClock {
    *
    * @param mediaTicks - Media time since the source (re)started, in RTP ticks.
    * @param now - When a rendition of it arrived, on a monotonic clock.
+   * @param isCoarse - What the lowest bit shall say of it; undefined where it says nothing.
    * @returns undefined for an image older than all that are remembered, or one that was skipped.
    */
-  timestampOf(mediaTicks: number, now: Millis): RtpTimestamp | undefined {
+  timestampOf(mediaTicks: number, now: Millis, isCoarse?: boolean): RtpTimestamp | undefined {
     const known = this.#placed.get(mediaTicks)
     if (known !== undefined) return known
-    const ticks = this.#place(mediaTicks, now)
-    if (ticks === undefined) return undefined
+    const placed = this.#place(mediaTicks, now)
+    if (placed === undefined) return undefined
+    const ticks = isCoarse === undefined ? placed : this.#mark(placed, isCoarse)
     this.#newest = { ticks, mediaTicks }
     const timestamp = rtpTimestamp(this.#origin + ticks)
     this.#placed.set(mediaTicks, timestamp)
@@ -82,6 +85,12 @@ export class InstantClock {
     if (lateness > this.#intervalTicks) return arrival
     if (lateness < -4 * this.#intervalTicks) return ticks + Math.max(1, Math.floor(step / 2))
     return Math.round(ticks + step)
+  }
+
+  /** The nearest time with that mark that is not before the newest image. */
+  #mark(ticks: number, isCoarse: boolean): number {
+    const marked = markCoarse(this.#origin + ticks, isCoarse) - this.#origin
+    return this.#newest !== undefined && marked <= this.#newest.ticks ? marked + 2 : marked
   }
 
   #forgetOldest(): void {

@@ -225,9 +225,11 @@ function slidePlace(slide: string, { node }: SourceContext): SlidePlace {
 async function planMicroscope(settings: SourceSettings, { clock, log }: SourceContext, open: () => Promise<SimulatedMicroscope>): Promise<SourcePlan> {
   const { width, height, source: kind, spareEncoders } = settings
   const overviewWidth = width / overviewShrink(width, height, settings.overviewWidth)
-  const pyramid = pyramidFor({ ...settings, overviewWidth }, width, height, declaredRate(settings))
+  const laidOut = pyramidFor({ ...settings, overviewWidth }, width, height, declaredRate(settings))
   const { ffmpeg: ffmpegPath } = await findFfmpeg(settings)
   const microscope = await open()
+  // Only what takes time to get ready is shown before it is.
+  const pyramid: Pyramid = microscope.specimen.prepare === undefined ? laidOut : { ...laidOut, marksCoarse: true }
   const options = { pyramid, microscope, settings: encoderSettings(settings), spareEncoders, ffmpegPath, clock, log }
   return { kind, pyramid, stage: microscope.stage, ffmpegPath, open: (onFrame, signal) => StageSource.open(options, onFrame, signal) }
 }

@@ -9,11 +9,13 @@ import { createLogger } from '../../relay/runtime/log.ts'
 import { OVERVIEW, tileId } from '../../relay/wire/ids.ts'
 import { readSlidePosition } from './calibration-reader.ts'
 import { findFfmpeg } from './ffmpeg-binaries.ts'
-import { SourceSettings } from './settings.ts'
-import { SPECIMEN_MICROMETRES_PER_PIXEL } from './simulated-microscope.ts'
+import { encoderSettings, SourceSettings } from './settings.ts'
+import { openMicroscope, SPECIMEN_MICROMETRES_PER_PIXEL } from './simulated-microscope.ts'
 import { planSource } from './source-plan.ts'
+import { StageSource } from './stage-source.ts'
 import type { RenditionId } from '../../relay/wire/ids.ts'
 import type { EncodedFrame, SourcePlan, StagePosition } from './encoded-frame.ts'
+import type { SpecimenView, VisibleSpecimen } from './specimen.ts'
 
 const run = promisify(execFile)
 const root = await mkdtemp(join(tmpdir(), 'kenkyo-stage-'))
@@ -116,6 +118,38 @@ async function blockLuma(frames: readonly EncodedFrame[], mediaTicks: number): P
   }
   return block
 }
+
+/** A specimen that is there only once it is said to be. */
+class SlowSpecimen implements VisibleSpecimen {
+  isReady = false
+
+  prepare(): boolean {
+    return this.isReady
+  }
+
+  draw(_view: SpecimenView, target: Uint8Array): void {
+    target.fill(this.isReady ? 200 : 100)
+  }
+}
+
+t.test('says of every image in all its renditions whether it was there in full', async t => {
+  const specimen = new SlowSpecimen()
+  const plain = await planOf()
+  const microscope = { ...(await openMicroscope({ width: SMALL.width, height: SMALL.height, kind: 'calibration', ...context })), specimen }
+  const pyramid = { ...plain.pyramid, marksCoarse: true as const }
+  t.equal(plain.pyramid.marksCoarse, undefined, 'a specimen that is all in memory needs no marks')
+  const settings = encoderSettings(SourceSettings.parse(SMALL))
+  const slow: SourcePlan = { kind: 'slide', pyramid, open: (onFrame, signal) => StageSource.open({ pyramid, microscope, settings, spareEncoders: 0, ffmpegPath: ffmpeg, ...context }, onFrame, signal) }
+  await using running = await Run.open(slow)
+  const ids = [OVERVIEW, tileId(1, 1)]
+  running.demand(ids)
+  const before = await running.image(ids, 0)
+  t.same(before.map(({ isCoarse }) => isCoarse), [true, true])
+  specimen.isReady = true
+  await running.until(() => running.frames.at(-1)?.isCoarse === false)
+  const after = await running.image(ids, running.frames.at(-1)?.mediaTicks ?? 0)
+  t.same(after.map(({ isCoarse }) => isCoarse), [false, false])
+})
 
 const plan = await planOf()
 const stage = plan.stage!

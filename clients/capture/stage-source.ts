@@ -19,7 +19,7 @@ import type { EncoderSettings } from './encoder-arguments.ts'
 import type { SimulatedMicroscope } from './simulated-microscope.ts'
 import type { SpecimenView } from './specimen.ts'
 import type { StagePlace } from './stage-model.ts'
-import type { TileEncoder } from './tile-encoder.ts'
+import type { GivenImage, TileEncoder } from './tile-encoder.ts'
 
 /** What {@link StageSource} needs. */
 export interface StageSourceOptions {
@@ -227,17 +227,17 @@ export class StageSource implements FrameSource {
     if (isSharp) this.#places.set(mediaTicks, place)
     if (this.#places.size > REMEMBERED_PLACES) this.#places.delete(this.#places.keys().next().value ?? 0)
     this.#isDrawing = true
-    void this.#draw(taking, place, mediaTicks).then(() => {
+    void this.#draw(taking, place, pyramid.marksCoarse === true ? { mediaTicks, isCoarse: !isSharp } : { mediaTicks }).then(() => {
       this.#isDrawing = false
       this.#look()
     })
   }
 
   /** Draws and hands over one rendition after the other, so that the first is encoded while the next is drawn. */
-  async #draw(encoders: readonly TileEncoder[], place: StagePlace, mediaTicks: number): Promise<void> {
+  async #draw(encoders: readonly TileEncoder[], place: StagePlace, image: GivenImage): Promise<void> {
     for (const encoder of encoders) {
       // Its rendition may have come out of demand since the image was taken.
-      if (this.#serving.get(encoder.rendition.id) === encoder) this.#encode(encoder, place, mediaTicks)
+      if (this.#serving.get(encoder.rendition.id) === encoder) this.#encode(encoder, place, image)
       await yieldToEvents()
       if (this.#closing !== undefined) return
     }
@@ -247,12 +247,12 @@ export class StageSource implements FrameSource {
     return mould.cadence === 'full' || now >= (this.#keyDue.get(rendition.id) ?? now)
   }
 
-  #encode(encoder: TileEncoder, place: StagePlace, mediaTicks: number): void {
+  #encode(encoder: TileEncoder, place: StagePlace, image: GivenImage): void {
     const { pyramid, microscope: { optics, specimen }, clock } = this.#options
     const now = clock.now()
     const { rendition, mould } = encoder
     const view = viewOf(place, pyramid, rendition, optics)
-    encoder.encode(picture => specimen.draw(view, picture), mediaTicks, now)
+    encoder.encode(picture => specimen.draw(view, picture), image, now)
     if (mould.cadence === 'key') this.#keyDue.set(rendition.id, millis(now + KEY_INTERVAL))
   }
 

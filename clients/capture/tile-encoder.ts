@@ -27,9 +27,15 @@ export interface TileEncoderContext {
   readonly port: number
 }
 
-/** A picture that an encoder has not given back as a frame yet. */
-interface Outstanding {
+/** The image that a picture is of. */
+export interface GivenImage {
   readonly mediaTicks: number
+  /** See {@link EncodedFrame}. */
+  readonly isCoarse?: boolean | undefined
+}
+
+/** A picture that an encoder has not given back as a frame yet. */
+interface Outstanding extends GivenImage {
   readonly since: Millis
 }
 
@@ -110,12 +116,12 @@ export class TileEncoder implements AsyncDisposable {
    *
    * @param draw - Fills the picture, I420.
    */
-  encode(draw: (picture: Buffer) => void, mediaTicks: number, now: Millis): void {
+  encode(draw: (picture: Buffer) => void, image: GivenImage, now: Millis): void {
     if (this.#outstanding !== undefined) throw new Error('the encoder is busy')
     // Its last picture has come out encoded, so nothing reads these bytes any more.
     draw(this.#picture)
     this.#written++
-    this.#outstanding = { mediaTicks, since: now }
+    this.#outstanding = { ...image, since: now }
     this.#input.push(this.#picture)
   }
 
@@ -131,7 +137,7 @@ export class TileEncoder implements AsyncDisposable {
     if (given === undefined || index !== this.#written - 1) return undefined
     this.#outstanding = undefined
     this.#completed++
-    return { ...frame, mediaTicks: given.mediaTicks }
+    return { ...frame, mediaTicks: given.mediaTicks, isCoarse: given.isCoarse }
   }
 
   /** False once packets were lost before anything was received: what follows cannot be placed. */

@@ -102,7 +102,8 @@ export class Viewer implements ConnectionListener {
   /** The tile under the pointer is drawn at full resolution. */
   readonly pointerIsNative = computed(() => {
     const id = this.plan.pointerRendition.value
-    return id !== null && tilePosition(id) !== undefined && this.drawn.value?.shown?.tiles.some(tile => tile.renditionId === id) === true
+    const { drawn: { value: drawn } } = this
+    return id !== null && tilePosition(id) !== undefined && drawn?.sharpness.kind !== 'coarse' && drawn?.shown?.tiles.some(tile => tile.renditionId === id) === true
   })
   readonly quality = signal<Quality>({ level: 'fair', reason: 'connecting', n: null })
   /** Where the image lies on the slide; null where the microscope does not tell. */
@@ -431,7 +432,7 @@ export class Viewer implements ConnectionListener {
     this.drawLog.take(state)
     this.#experience.take(state)
     this.stage.drawn()
-    if (state.drawnAtMs !== null) this.timings.drawn(state.shown?.tiles.map(({ renditionId }) => renditionId) ?? [], state.drawnAtMs)
+    if (state.drawnAtMs !== null && state.sharpness.kind !== 'coarse') this.timings.drawn(state.shown?.tiles.map(({ renditionId }) => renditionId) ?? [], state.drawnAtMs)
     this.drawn.value = state
     this.#updateTruth()
   }

@@ -51,6 +51,8 @@ export const Pyramid = z
     /** The grid of middle tiles, or null where there are none. */
     middle: z.strictObject({ columns: gridLength, rows: gridLength }).nullable(),
     renditions: z.array(Rendition).min(1).max(MAX_RENDITIONS),
+    /** The lowest bit of every RTP timestamp says whether the image is coarse: see `coarse-mark.ts`. Absent where every image is as sharp as it is encoded. */
+    marksCoarse: z.literal(true).optional(),
   })
   .superRefine((pyramid, context) => {
     // Refinements also see values that the fields' own checks have refused: nothing here may count up to them.

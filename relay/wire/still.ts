@@ -87,6 +87,8 @@ export const StillSidecar = z.strictObject({
   keptAt: z.iso.datetime(),
   origin: StillOrigin,
   missing,
+  /** The source had not decoded all that this frame shows. Absent from sidecars that do not know of it. */
+  isCoarse: z.boolean().optional(),
   image: z.strictObject({
     width: side,
     height: side,

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { serializeRtp } from '../../relay/recordings/rtp-packet.ts'
 import { systemClock } from '../../relay/runtime/clock.ts'
+import { markCoarse } from '../../relay/wire/coarse-mark.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { ConsultationId, MemberId, OVERVIEW, PublicationId, RecordingId, tileId } from '../../relay/wire/ids.ts'
 import { planPyramid } from '../../relay/wire/pyramid.ts'
@@ -38,7 +39,7 @@ async function begin(t: Test, { disk = systemDisk, take = (_bytes: number): void
     const payload = Buffer.alloc(PAYLOAD_BYTES, index % 10 === 0 ? 0x65 : 0x41)
     push(id, serializeRtp({ payloadType: 101, marker: true, sequenceNumber, timestamp: rtpTimestamp(4_294_900_000 + index * 3000), ssrc: 9, payload }))
   }
-  return { state, shelf, directory, recording, frame }
+  return { state, shelf, directory, recording, push, frame }
 }
 
 /** Takes so many bytes and then has no room. */
@@ -139,4 +140,18 @@ t.test('a directory that is no recording is left out', async t => {
   await surveyRecordings(state, () => failures++)
   t.equal(failures, 1)
   await t.rejects(shelf.read(ID), { code: 'bad_recording' })
+})
+
+t.test('what says of an image that it is coarse stays in its time', async t => {
+  for (const first of [4_294_900_000, 4_294_900_001]) {
+    const { shelf, recording, push } = await begin(t)
+    for (let index = 0; index < 20; index++) {
+      const timestamp = rtpTimestamp(markCoarse(first + index * 3000, index % 3 === 0))
+      push(TILE, serializeRtp({ payloadType: 101, marker: true, sequenceNumber: index, timestamp, ssrc: 9, payload: Buffer.alloc(PAYLOAD_BYTES, index % 10 === 0 ? 0x65 : 0x41) }))
+    }
+    await recording.end(null)
+    await shelf.conclude(ID, { state: 'ended', fault: null })
+    const frames = await (await shelf.read(ID)).recording.segments[0]!.frames(TILE)
+    t.same(frames.map(({ ticks }) => ticks % 2 === 1), Array.from({ length: 20 }, (_, image) => image % 3 === 0))
+  }
 })

@@ -3,6 +3,7 @@ import { encodeIndexedFrame, FrameScanner, INDEX_RECORD_BYTES } from '../../rela
 import { MANIFEST_FILE, RECORDED_PAYLOAD_TYPES, recordedSsrc } from '../../relay/recordings/manifest.ts'
 import { parseRtp, serializeRtp } from '../../relay/recordings/rtp-packet.ts'
 import { rtpdumpHeader, rtpdumpRecord } from '../../relay/recordings/rtpdump.ts'
+import { markCoarse } from '../../relay/wire/coarse-mark.ts'
 import { millis, rtpTimestamp, VIDEO_CLOCK_RATE } from '../../relay/wire/units.ts'
 import { PacketOrder } from './packet-order.ts'
 import type { FlowedManifest } from '../../relay/recordings/manifest.ts'
@@ -97,7 +98,8 @@ export class SegmentWriter {
   /** Takes one RTP packet. @param at - Since the recording began. */
   take(id: RenditionId, datagram: Buffer, at: Millis): void {
     if (datagram.length < 12) return
-    this.#start ??= { base: rtpTimestamp(datagram.readUInt32BE(4) - ORIGIN_TICKS + 2 ** 32), millis: at, isManifestWritten: false }
+    // Even, so that marks of coarse images stay in the lowest bit.
+    this.#start ??= { base: rtpTimestamp(markCoarse(datagram.readUInt32BE(4) - ORIGIN_TICKS + 2 ** 32, false)), millis: at, isManifestWritten: false }
     const { base, millis: start } = this.#start
     this.#pendingBytes += this.#renditions.get(id)?.take(datagram, base, millis(at - start + ORIGIN_MILLIS)) ?? 0
   }

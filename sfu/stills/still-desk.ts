@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
+import { isMarkedCoarse } from '../../relay/wire/coarse-mark.ts'
 import { RelayFault, toFault } from '../../relay/wire/fault.ts'
 import { StillId } from '../../relay/wire/ids.ts'
 import { planeBytes } from '../../relay/wire/still.ts'
+import { rtpTimestamp as asRtpTimestamp } from '../../relay/wire/units.ts'
 import { StillLedger } from './still-ledger.ts'
 import { summaryOf } from './still-shelf.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
@@ -168,6 +170,8 @@ export class StillDesk implements Disposable {
       version: 1, stillId, consultationId: scene.id, publicationId, rtpTimestamp, keptBy,
       keptAt: new Date(askedAtMillis).toISOString(),
       origin, missing,
+      // What is exact was drawn anew with all its detail.
+      isCoarse: origin === 'decoded' && isMarkedCoarse(wish.pyramid, asRtpTimestamp(rtpTimestamp)),
       image: { width, height, format: 'I420', bitDepth: 8, matrix: 'BT.709', range: 'limited' },
       planes: { byteLength, sha256 },
       png: 'BT.709 limited range to 8-bit RGB full range, each chroma sample for its 2x2 pixels',

@@ -50,3 +50,23 @@ t.test('a weaker objective shows the same place smaller', async t => {
   t.same([stage?.x, stage?.y], [390, 94.5], 'on whole pixels of it')
   t.match(await readShownPosition(viewer, reference, { x: 780, y: 189 }, stage?.rtpTimestamp ?? 0, 2), { x: 780, y: 189 })
 })
+
+t.test('no image that is marked as coarse is called anything else, and the stage names the first that is not', async t => {
+  const seen: Pick<Inspection, 'shown' | 'truth'>[] = []
+  await command({ objective: '40x' })
+  for (const pixel of [{ x: 400, y: 500 }, { x: 2300, y: 1200 }, { x: 500, y: 1200 }]) {
+    const target = { x: pixel.x * MICROMETRES_PER_PIXEL, y: pixel.y * MICROMETRES_PER_PIXEL }
+    await command(target)
+    const reached = await viewer.until(`the stage at ${target.x}, ${target.y}`, state => {
+      seen.push(state)
+      return isAt(target)(state)
+    }, 30)
+    t.equal((reached.stage?.rtpTimestamp ?? 1) % 2, 0)
+  }
+  const shown = seen.filter(({ shown: instant, truth }) => instant !== null && truth.kind !== 'stale' && truth.kind !== 'none')
+  t.ok(shown.length > 0)
+  for (const { shown: instant, truth } of shown) {
+    const isCoarse = [instant?.overviewRtpTimestamp, ...(instant?.tiles ?? []).map(tile => tile.rtpTimestamp)].some(timestamp => (timestamp ?? 0) % 2 === 1)
+    t.equal(truth.kind === 'coarse', isCoarse, `${truth.kind} at ${instant?.rtpTimestamp ?? 0}`)
+  }
+})

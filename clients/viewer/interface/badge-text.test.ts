@@ -26,6 +26,10 @@ t.test('names both where only the pointer has native pixels', async t => {
   t.same(truthPhrase({ kind: 'stale', pixels: 'upscaled', factor: 2, staleSeconds: 1 }, 'pointer'), { key: 'stale', n: '1.0' })
 })
 
+t.test('never says native of a picture that is not yet sharp, wherever the pointer is', async t => {
+  t.same(truthPhrase({ kind: 'coarse', pixels: 'coarse', factor: 1, staleSeconds: 0 }, 'pointer'), { key: 'coarse' })
+})
+
 t.test('is silent when all is well', async t => {
   t.same(notePhrases(facts), [])
 })

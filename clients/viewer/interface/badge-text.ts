@@ -34,6 +34,7 @@ export function truthPhrase(truth: Truth, nativeAt?: NativePlace): Phrase {
   }
   switch (truth.kind) {
     case 'native':
+    case 'coarse':
     case 'none':
       return { key: truth.kind }
     case 'reduced':

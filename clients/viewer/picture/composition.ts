@@ -11,8 +11,8 @@ import type { AlignedInstant } from './instant-aligner.ts'
 import { layersOf } from './layers.ts'
 import type { ShownInstant } from './messages.ts'
 import type { Painter } from './painter.ts'
-import { sharpnessOf } from './truth.ts'
-import type { Sharpness } from './truth.ts'
+import { isShownCoarse, sharpnessOf } from './truth.ts'
+import type { Alignment, Sharpness } from './truth.ts'
 
 /** What came out of one drawing. */
 export interface DrawnComposition {
@@ -27,13 +27,15 @@ export class Composition {
   readonly pyramid: Pyramid
   readonly #gl: WebGL2RenderingContext
   readonly #hold: FrameHold
+  readonly #alignment: Alignment
   readonly #textures = new Map<RenditionId, FrameTexture>()
   #instant: { readonly rtpTimestamp: RtpTimestamp; readonly renditions: ReadonlySet<RenditionId> } | undefined
 
-  constructor(pyramid: Pyramid, gl: WebGL2RenderingContext, hold: FrameHold) {
+  constructor(pyramid: Pyramid, alignment: Alignment, gl: WebGL2RenderingContext, hold: FrameHold) {
     this.pyramid = pyramid
     this.#gl = gl
     this.#hold = hold
+    this.#alignment = alignment
   }
 
   get isEmpty(): boolean {
@@ -82,7 +84,9 @@ export class Composition {
       const texture = this.#textures.get(id)
       if (texture !== undefined) painter.paint(texture, region)
     }
-    return { shown: this.#describe(painted), sharpness: sharpnessOf(viewport.scale, worstDensity), nativePixelRatio: denseRatio }
+    const timestamps = painted.flatMap(({ id }) => this.#textures.get(id)?.rtpTimestamp ?? [])
+    const isCoarse = isShownCoarse(this.pyramid, timestamps, this.#alignment)
+    return { shown: this.#describe(painted), sharpness: sharpnessOf(viewport.scale, worstDensity, isCoarse), nativePixelRatio: isCoarse ? 0 : denseRatio }
   }
 
   /** The size of the `whole` rendition's last frame. */

@@ -16,6 +16,7 @@ import type { PictureState, PictureView, UploadPath } from './messages.ts'
 import type { Minimap } from './minimap.ts'
 import { Painter } from './painter.ts'
 import { RateMeter } from './rate-meter.ts'
+import type { Alignment } from './truth.ts'
 
 const NOTHING_DRAWN: DrawnComposition = { shown: null, sharpness: { kind: 'none', factor: 1 }, nativePixelRatio: 0 }
 
@@ -55,7 +56,7 @@ export class Compositor {
   }
 
   /** New tracks, or none. The picture stays until they deliver, unless the image is another one. */
-  setPublication(pyramid: Pyramid | null): void {
+  setPublication(pyramid: Pyramid | null, alignment: Alignment): void {
     this.#aligner.reset()
     if (pyramid !== null) this.#aligner.expectInterval(millis(1000 / pyramid.framesPerSecond))
     this.#dropNext()
@@ -66,7 +67,7 @@ export class Compositor {
     } else {
       this.#composition?.dispose()
     }
-    this.#composition = pyramid === null ? undefined : new Composition(pyramid, this.#context.gl, this.#hold)
+    this.#composition = pyramid === null ? undefined : new Composition(pyramid, alignment, this.#context.gl, this.#hold)
     const last = this.#previous?.pyramid
     if (pyramid !== null && last !== undefined && (pyramid.width !== last.width || pyramid.height !== last.height)) this.#dropPrevious()
   }

@@ -3,7 +3,7 @@ import type { Pyramid } from '../../../relay/wire/pyramid.ts'
 import type { RtpTimestamp } from '../../../relay/wire/units.ts'
 import type { Rect, Size, Viewport } from '../view/viewport.ts'
 import type { Freezes } from './freeze-meter.ts'
-import type { Sharpness } from './truth.ts'
+import type { Alignment, Sharpness } from './truth.ts'
 
 /** How decoded frames get into textures: as colour planes through memory, or directly on the GPU. */
 export type UploadPath = 'planes' | 'texture'
@@ -23,7 +23,7 @@ export interface PictureView {
 export type ToPicture =
   | { readonly type: 'start'; readonly canvas: OffscreenCanvas; readonly minimap: OffscreenCanvas; readonly upload: UploadPath | undefined }
   /** The renditions to come are those of this pyramid; all tracks so far are over. Null: there is no microscope. */
-  | { readonly type: 'publication'; readonly pyramid: Pyramid | null }
+  | { readonly type: 'publication'; readonly pyramid: Pyramid | null; readonly alignment: Alignment }
   | { readonly type: 'tracks'; readonly tracks: readonly { readonly renditionId: RenditionId; readonly readable: ReadableStream<VideoFrame> }[] }
   /** One frame, where the browser gives no streams of them. */
   | { readonly type: 'frame'; readonly renditionId: RenditionId; readonly rtpTimestamp: RtpTimestamp; readonly frame: VideoFrame | ImageBitmap }

@@ -3,10 +3,8 @@ import { RelayFault } from '../../../relay/wire/fault.ts'
 import type { RenditionTrack } from '../session/reception.ts'
 import type { Rect } from '../view/viewport.ts'
 import type { FromPicture, PictureFailure, PictureState, PictureView, ToPicture, UploadPath } from './messages.ts'
+import type { Alignment } from './truth.ts'
 import { VideoFrames } from './video-frames.ts'
-
-/** How frames are told which instant they belong to. */
-export type Alignment = 'exact' | 'approximate'
 
 /** What the page hears of the picture. */
 export interface PictureListener {
@@ -59,7 +57,7 @@ export class Picture {
     this.#pyramid = pyramid
     this.#videos?.close()
     this.#videos = undefined
-    this.#post({ type: 'publication', pyramid })
+    this.#post({ type: 'publication', pyramid, alignment: this.alignment })
   }
 
   /** The tracks of the current publication. */

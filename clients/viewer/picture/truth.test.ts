@@ -1,8 +1,8 @@
 import t from 'tap'
 import { planPyramid } from '../../../relay/wire/pyramid.ts'
-import { millis } from '../../../relay/wire/units.ts'
+import { millis, rtpTimestamp } from '../../../relay/wire/units.ts'
 import { layersOf } from './layers.ts'
-import { expectedRate, sharpnessOf, staleAfter, tellTruth } from './truth.ts'
+import { expectedRate, isShownCoarse, sharpnessOf, staleAfter, tellTruth } from './truth.ts'
 
 const pyramid = planPyramid({ width: 7680, height: 4320, columns: 6, rows: 6, framesPerSecond: 30, overviewWidth: 1920, middle: { columns: 3, rows: 3 } })
 const VISIBLE = { x: 1000, y: 100, width: 600, height: 500 }
@@ -56,4 +56,19 @@ t.test('stale within a second, slower sources excepted', async t => {
   t.equal(staleAfter(1), 1500)
   t.equal(expectedRate({ state: 'slow', framesPerSecond: 4 }, 30), 4)
   t.equal(expectedRate({ state: 'interrupted', framesPerSecond: 0 }, 30), 30)
+})
+
+t.test('nothing is native that the source marks as coarse, whatever its pixels, nor while that cannot be read', async t => {
+  const [marked, plain] = [{ marksCoarse: true } as const, {}]
+  const [sharp, coarse] = [rtpTimestamp(3000), rtpTimestamp(6001)]
+  t.notOk(isShownCoarse(marked, [sharp, sharp], 'exact'))
+  t.ok(isShownCoarse(marked, [sharp, coarse], 'exact'), 'an overview of another instant counts, too')
+  t.ok(isShownCoarse(marked, [sharp], 'approximate'))
+  t.notOk(isShownCoarse(plain, [coarse], 'exact'), 'elsewhere the bit says nothing')
+  t.notOk(isShownCoarse(plain, [coarse], 'approximate'))
+  t.same(sharpnessOf(1, 1, true), { kind: 'coarse', factor: 1 })
+  t.same(sharpnessOf(1, 0.25, true), { kind: 'coarse', factor: 4 })
+  t.equal(sharpnessOf(0.25, 0.25, true).kind, 'coarse')
+  t.equal(sharpnessOf(1, undefined, true).kind, 'none')
+  t.same(tellTruth(sharpnessOf(1, 1, true), millis(1200), millis(500)), { kind: 'stale', pixels: 'coarse', factor: 1, staleSeconds: 1.2 })
 })

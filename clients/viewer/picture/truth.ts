@@ -1,17 +1,20 @@
+import { isMarkedCoarse } from '../../../relay/wire/coarse-mark.ts'
+import type { Pyramid } from '../../../relay/wire/pyramid.ts'
 import type { SourceStatus } from '../../../relay/wire/signaling.ts'
 import { millis } from '../../../relay/wire/units.ts'
-import type { Millis } from '../../../relay/wire/units.ts'
+import type { Millis, RtpTimestamp } from '../../../relay/wire/units.ts'
 
 /**
  * What the badge says of the picture.
  *
  * - `native`: one image pixel is one device pixel everywhere, all of one instant.
  * - `reduced`: `factor` image pixels (along one axis) are one device pixel.
+ * - `coarse`: the source has not decoded all that this image shows; where it has not, the picture is less sharp than its pixels are many.
  * - `upscaled`: somewhere on the canvas one encoded pixel is `factor` device pixels wide.
  * - `stale`: no new instant for `staleSeconds`; `factor` is that of the picture that stands still.
  * - `none`: some of the canvas should show the image and has nothing to show.
  */
-export type TruthKind = 'native' | 'reduced' | 'upscaled' | 'stale' | 'none'
+export type TruthKind = 'native' | 'reduced' | 'upscaled' | 'coarse' | 'stale' | 'none'
 
 /** {@link TruthKind} with its numbers. */
 export interface Truth {
@@ -29,6 +32,19 @@ export interface Sharpness {
   readonly factor: number
 }
 
+/** How the RTP timestamps of what is painted are known: as they are, or to about a frame. */
+export type Alignment = 'exact' | 'approximate'
+
+/**
+ * Whether anything that is painted is coarse. Where timestamps are not exact, the mark in them cannot be read.
+ *
+ * @param painted - Timestamps of the images that are seen.
+ */
+export function isShownCoarse(pyramid: Pick<Pyramid, 'marksCoarse'>, painted: readonly RtpTimestamp[], alignment: Alignment): boolean {
+  if (alignment === 'approximate') return pyramid.marksCoarse === true
+  return painted.some(timestamp => isMarkedCoarse(pyramid, timestamp))
+}
+
 /** Rounding of scales computed in floating point. */
 const TOLERANCE = 1e-6
 
@@ -37,10 +53,12 @@ const TOLERANCE = 1e-6
  *
  * @param scale - Device pixels per image pixel.
  * @param worstDensity - Encoded pixels per image pixel there; undefined where there is no image.
+ * @param isCoarse - The source says that it shows less than there will be, or it cannot be known that it does not.
  */
-export function sharpnessOf(scale: number, worstDensity: number | undefined): Sharpness {
+export function sharpnessOf(scale: number, worstDensity: number | undefined, isCoarse = false): Sharpness {
   if (worstDensity === undefined) return { kind: 'none', factor: 1 }
   const magnification = scale / worstDensity
+  if (isCoarse) return { kind: 'coarse', factor: Math.max(1, magnification) }
   if (magnification > 1 + TOLERANCE) return { kind: 'upscaled', factor: magnification }
   if (scale === 1 && worstDensity === 1) return { kind: 'native', factor: 1 }
   return { kind: 'reduced', factor: 1 / scale }

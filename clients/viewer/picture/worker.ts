@@ -46,7 +46,7 @@ class PictureWorker {
       case 'publication':
         this.#tracks.abort()
         this.#tracks = new AbortController()
-        this.#compositor.setPublication(message.pyramid)
+        this.#compositor.setPublication(message.pyramid, message.alignment)
         this.#scheduleDraw()
         break
       case 'tracks':

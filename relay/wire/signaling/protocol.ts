@@ -4,7 +4,7 @@ import { FAULT_CODES } from '../fault.ts'
 import { MAX_RENDITIONS, RenditionId } from '../ids.ts'
 
 /** The version of this protocol; a client that speaks another one is refused at joining. */
-export const PROTOCOL_VERSION = 5
+export const PROTOCOL_VERSION = 6
 
 /** The path of the signaling WebSocket on the node's HTTP origin. */
 export const SIGNALING_PATH = '/signaling'

@@ -1,4 +1,5 @@
 import { OVERVIEW } from '../../../relay/wire/ids.ts'
+import { markCoarse } from '../../../relay/wire/coarse-mark.ts'
 import { rtpTimestamp, VIDEO_CLOCK_RATE } from '../../../relay/wire/units.ts'
 import { ReplayCursor } from './replay-cursor.ts'
 import { ReplayStream } from './replay-stream.ts'
@@ -171,7 +172,7 @@ export class ReplayPlayer {
     rendition.hasBegun = true
     if (due.length === 0) return
     const floor = Math.max(run.floor, this.#lastOut - LEAD_TICKS)
-    const outOf = ({ frame, leading }: DueFrame): number => (leading > 0 ? floor - leading : run.out + Math.round((frame.ticks - run.ticks) / this.#speed))
+    const outOf = ({ frame, leading }: DueFrame): number => (leading > 0 ? floor - leading : this.#outOf(frame.ticks, run))
     for (const each of due) if (each.leading === 0) this.#lastOut = Math.max(this.#lastOut, outOf(each))
     const packets = await rendition.stream.packets(due, each => rtpTimestamp(outOf(each)))
     if (run !== this.#run) {
@@ -182,6 +183,12 @@ export class ReplayPlayer {
       this.#waiting.push({ flow: rendition.stream.flow, packet })
       this.#waitingBytes += packet.length
     }
+  }
+
+  /** Where a frame to be seen stands on the clock of what leaves. */
+  #outOf(ticks: number, run: { readonly ticks: number; readonly out: number }): number {
+    const out = run.out + Math.round((ticks - run.ticks) / this.#speed)
+    return this.#options.segment.manifest.pyramid.marksCoarse === true ? markCoarse(out, ticks % 2 === 1) : out
   }
 
   async #openRendition(id: RenditionId): Promise<PlayedRendition | undefined> {
