@@ -37,6 +37,7 @@ export const FAULT_CODES = [
   'bad_config',
   'bad_source',
   'bad_recording',
+  'bad_audit_log',
   // Slides.
   'bad_slide',
   'unsupported_slide',
