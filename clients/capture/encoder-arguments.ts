@@ -119,7 +119,8 @@ export function planEncoder(
     if (track === undefined) throw new Error('one track per rendition')
     return renditionOutput(`[r${index}]`, { rendition, framesPerSecond: pyramid.framesPerSecond, phase: index }, settings, track, port)
   })
-  if (rawPath !== undefined) outputs.push({ url: rawPath, options: ['-map', '[raw]', '-c:v', 'rawvideo', '-f', 'rawvideo'] })
+  // On several threads or in a buffer, ffmpeg would keep the latest frames back, as many as it has threads.
+  if (rawPath !== undefined) outputs.push({ url: rawPath, options: ['-map', '[raw]', '-c:v', 'rawvideo', '-threads', '1', '-f', 'rawvideo', '-flush_packets', '1'] })
   return { filterGraph: [split, ...branches].join(';'), outputs }
 }
 

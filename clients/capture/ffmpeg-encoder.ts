@@ -41,6 +41,8 @@ interface EncoderRing {
 
 /** An encoder from which nothing comes for so long is given up. */
 const STALL_TIMEOUT = millis(20_000)
+/** A raw frame whose encoded form is here is on its way; when no frame comes for so long, it is not waited for any more. */
+const RAW_PATIENCE = millis(10_000)
 /** How long packets may still wait in the socket after ffmpeg has ended. */
 const DRAIN_TIME = millis(300)
 /** How often trouble on the way from ffmpeg is logged, at most. */
@@ -100,12 +102,12 @@ export class FfmpegEncoder implements FrameSource {
   }
 
   /** Every output of ffmpeg has the same frames, from the first on: their media time says which one it is. */
-  imageAt(mediaTicks: number): Promise<SourceImage | undefined> {
-    if (this.#ring === undefined) return Promise.resolve(undefined)
+  async imageAt(mediaTicks: number): Promise<SourceImage | undefined> {
+    if (this.#ring === undefined) return undefined
     const { frames, framesPerSecond } = this.#ring
     const index = Math.round((mediaTicks * framesPerSecond) / VIDEO_CLOCK_RATE)
-    const held = Math.abs(imageTicks(index, framesPerSecond) - mediaTicks) > 1 ? undefined : frames.hold(index)
-    return Promise.resolve(held && { planes: held.planes, place: null, [Symbol.dispose]: () => held[Symbol.dispose]() })
+    const held = Math.abs(imageTicks(index, framesPerSecond) - mediaTicks) > 1 ? undefined : await frames.holdWhenRead(index, RAW_PATIENCE)
+    return held && { planes: held.planes, place: null, [Symbol.dispose]: () => held[Symbol.dispose]() }
   }
 
   close(end: SourceEnd = { code: 'done' }): Promise<void> {

@@ -4,8 +4,9 @@ import { workerData } from 'node:worker_threads'
 import type { RawRingTask } from './raw-ring.ts'
 
 const EMPTY = -1
-const { path, frameBytes, slots, states: shared } = workerData as RawRingTask
+const { path, frameBytes, slots, states: shared, progress: read } = workerData as RawRingTask
 const states = new Int32Array(shared)
+const progress = new Int32Array(read)
 let last = -1
 
 /** The next slot that nobody holds. There is one: fewer are held than there are. */
@@ -34,5 +35,7 @@ for (let frame = 0; ; frame++) {
   const memory = slots[slot]
   if (memory === undefined || !readFrame(pipe, new Uint8Array(memory))) break
   Atomics.store(states, 2 * slot, frame)
+  Atomics.store(progress, 0, frame + 1)
+  Atomics.notify(progress, 0)
 }
 closeSync(pipe)

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createWriteStream, existsSync } from 'node:fs'
 import { t } from 'tap'
+import { millis } from '../../../relay/wire/units.ts'
 import { RawRing, ringFrames } from './raw-ring.ts'
 import type { WriteStream } from 'node:fs'
 
@@ -12,13 +13,9 @@ async function write(pipe: WriteStream, from: number, to: number): Promise<void>
 
 /** The frame once it is there. */
 async function held(ring: RawRing, index: number) {
-  const deadline = performance.now() + 10_000
-  for (;;) {
-    const frame = ring.hold(index)
-    if (frame !== undefined) return frame
-    if (performance.now() > deadline) throw new Error(`frame ${index} did not come`)
-    await new Promise(resolve => setImmediate(resolve))
-  }
+  const frame = await ring.holdWhenRead(index, millis(10_000))
+  if (frame === undefined) throw new Error(`frame ${index} did not come`)
+  return frame
 }
 
 t.test('has the latest frames, and keeps one that is held while others come', async t => {
@@ -41,6 +38,29 @@ t.test('has the latest frames, and keeps one that is held while others come', as
   t.equal(ring.hold(20), undefined, 'it left the ring')
   t.equal(ring.hold(40), undefined, 'it has not come')
   pipe.end()
+})
+
+t.test('a frame whose encoded form was faster is waited for, however slowly it comes, and not for ever', async t => {
+  await using ring = await RawRing.open(2, FRAME_BYTES)
+  const pipe = createWriteStream(ring.path)
+  const first = ring.holdWhenRead(0, millis(10_000))
+  const second = ring.holdWhenRead(1, millis(10_000))
+  t.equal(ring.hold(0), undefined, 'it has not come')
+  pipe.write(Buffer.alloc(FRAME_BYTES / 2, 0))
+  await write(pipe, 0, 1)
+  pipe.write(Buffer.alloc(FRAME_BYTES / 2, 1))
+  {
+    using frame = await first
+    t.equal(frame?.planes.length, FRAME_BYTES)
+  }
+  {
+    using frame = await second
+    t.ok(frame?.planes.subarray(FRAME_BYTES / 2).every(byte => byte === 1))
+  }
+  t.equal(await ring.holdWhenRead(2, millis(1)), undefined, 'nothing comes')
+  const third = ring.holdWhenRead(2, millis(60_000))
+  pipe.end()
+  t.equal(await third, undefined, 'and nothing will')
 })
 
 t.test('ends while nobody ever wrote, and leaves nothing', async t => {

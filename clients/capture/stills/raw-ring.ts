@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { RelayFault } from '../../../relay/wire/fault.ts'
+import type { Millis } from '../../../relay/wire/units.ts'
 
 /** Frames that may be held beside the ring's own. */
 const HELD_FRAMES = 2
@@ -14,6 +15,8 @@ const HELD_FRAMES = 2
 const END_INTERVAL_MILLIS = 10
 /** Free slot: no frame is in it. */
 const EMPTY = -1
+/** As {@link RawRingTask.progress}, once no more will be read: nobody waits for a frame. */
+const ENDED = 2 ** 31 - 1
 
 /** What the thread that reads is told. */
 export interface RawRingTask {
@@ -22,6 +25,8 @@ export interface RawRingTask {
   readonly slots: readonly SharedArrayBuffer[]
   /** Two words for each slot: the number of the frame in it, and how often it is held. */
   readonly states: SharedArrayBuffer
+  /** One word: frames read since the beginning. */
+  readonly progress: SharedArrayBuffer
 }
 
 /** A raw frame that is held: it is not overwritten before it is disposed of. */
@@ -45,6 +50,7 @@ export class RawRing implements AsyncDisposable {
   readonly path: string
   readonly #slots: readonly SharedArrayBuffer[]
   readonly #states: Int32Array
+  readonly #progress: Int32Array<SharedArrayBuffer>
   readonly #worker: Worker
   readonly #ended: Promise<unknown>
   readonly #directory: string
@@ -54,8 +60,9 @@ export class RawRing implements AsyncDisposable {
     this.path = task.path
     this.#slots = task.slots
     this.#states = new Int32Array(task.states)
+    this.#progress = new Int32Array(task.progress)
     this.#worker = new Worker(new URL('./raw-ring-worker.ts', import.meta.url), { workerData: task })
-    this.#ended = once(this.#worker, 'exit')
+    this.#ended = new Promise(resolve => this.#worker.once('exit', resolve)).then(() => this.#letGo())
     // Then nothing is found in it, and stills are decoded.
     this.#worker.once('error', () => undefined)
   }
@@ -70,7 +77,7 @@ export class RawRing implements AsyncDisposable {
       const states = new SharedArrayBuffer(8 * count)
       new Int32Array(states).forEach((_, index, words) => (words[index] = index % 2 === 0 ? EMPTY : 0))
       const slots = Array.from({ length: count }, () => new SharedArrayBuffer(frameBytes))
-      return new RawRing(directory, { path, frameBytes, slots, states })
+      return new RawRing(directory, { path, frameBytes, slots, states, progress: new SharedArrayBuffer(4) })
     } catch (cause) {
       await rm(directory, { recursive: true, force: true })
       throw new RelayFault('bad_config', '--still-ring: this machine has no named pipes, or not the memory', { cause })
@@ -91,6 +98,20 @@ export class RawRing implements AsyncDisposable {
     return undefined
   }
 
+  /**
+   * Holds frame `index` once it has been read: ffmpeg's outputs are not in step, and its encoders can be ahead of the pipe.
+   *
+   * @param patience - How long to wait for each frame before it.
+   * @returns undefined as from {@link hold}, and when no frame comes for so long.
+   */
+  async holdWhenRead(index: number, patience: Millis): Promise<HeldFrame | undefined> {
+    for (;;) {
+      const read = Atomics.load(this.#progress, 0)
+      if (read > index) return this.hold(index)
+      if ((await Atomics.waitAsync(this.#progress, 0, read, patience).value) === 'timed-out') return undefined
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const reader = { isRunning: true }
     const ended = this.#ended.then(() => (reader.isRunning = false))
@@ -102,6 +123,11 @@ export class RawRing implements AsyncDisposable {
       await Promise.race([ended, delay(END_INTERVAL_MILLIS)])
     }
     await rm(this.#directory, { recursive: true, force: true })
+  }
+
+  #letGo(): void {
+    Atomics.store(this.#progress, 0, ENDED)
+    Atomics.notify(this.#progress, 0)
   }
 
   #heldFrames(): number {
