@@ -7,6 +7,7 @@ import { describeCommit, describeHost } from './host.ts'
 import { formatReport, Report } from './report.ts'
 import { writeDocument } from './write-document.ts'
 import { accept } from './scenarios/accept.ts'
+import { admission } from './scenarios/admission.ts'
 import { demand } from './scenarios/demand.ts'
 import { detail } from './scenarios/detail.ts'
 import { firstView } from './scenarios/first-view.ts'
@@ -27,7 +28,7 @@ import { stage } from './scenarios/stage.ts'
 import { tilesService } from './scenarios/tiles-service.ts'
 import type { Scenario } from './scenarios/scenario.ts'
 
-const SCENARIOS: readonly Scenario[] = [line, live, picture, demand, detail, glass, narrow, repair, paths, sharing, slides, firstView, largeSlide, observed, networks, tilesService, stage, pointer, accept]
+const SCENARIOS: readonly Scenario[] = [line, live, picture, demand, detail, glass, narrow, repair, paths, sharing, slides, firstView, largeSlide, observed, networks, tilesService, stage, pointer, accept, admission]
 
 const EXIT_FAILED = 1
 const EXIT_USAGE = 2
