@@ -101,6 +101,7 @@ export class Consultation {
   #published: PublishedMedia | undefined
   #source: SourceStatus = { state: 'interrupted', framesPerSecond: 0 }
   readonly #onEmpty: () => void
+  #isOver = false
 
   constructor(id: ConsultationId, host: ConsultationHost, options: ConsultationOptions, log: Logger, onEmpty: () => void) {
     this.id = id
@@ -208,10 +209,8 @@ export class Consultation {
    * @throws {RelayFault} `conflict` while another microscope is present.
    */
   admitMicroscope(admission: Admission, notify: Notify): MicroscopeSession {
+    this.requireMicroscope(admission)
     const present = this.#microscope
-    if (present !== undefined && present.memberId !== admission.memberId) {
-      throw new RelayFault('conflict', 'another microscope is in this consultation')
-    }
     const session = new MicroscopeSession(admission, this, notify, this.#log)
     this.#microscope = session
     present?.close(new RelayFault('conflict', 'the same microscope joined again'))
@@ -227,6 +226,11 @@ export class Consultation {
       this.closeIfEmpty()
     })
     return session
+  }
+
+  /** @throws {RelayFault} `conflict` while the microscope of another member is present. */
+  requireMicroscope({ memberId }: Admission): void {
+    if (this.#microscope !== undefined && this.#microscope.memberId !== memberId) throw new RelayFault('conflict', 'another microscope is in this consultation')
   }
 
   /** The check before the case. @throws {RelayFault} `unavailable` where there is none. */
@@ -352,9 +356,15 @@ export class Consultation {
     return room
   }
 
-  /** Ends a consultation that nobody is in: whoever opened it may have been refused, or have left. */
+  /** Nobody is in it any more, and nobody may enter it. */
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
+  /** Ends a consultation that nobody is in: whoever opened it may have been refused, or have left. Idempotent. */
   closeIfEmpty(): void {
-    if (this.#viewers.size > 0 || this.#scanners.size > 0 || this.#microscope !== undefined) return
+    if (this.#isOver || this.#viewers.size > 0 || this.#scanners.size > 0 || this.#microscope !== undefined) return
+    this.#isOver = true
     void this.#closeRoom(new RelayFault('unavailable', 'everybody left'))
     this.sharing[Symbol.dispose]()
     this.#members[Symbol.dispose]()

@@ -65,3 +65,20 @@ t.test('whoever keeps a frame of a WHIP client hears at once that there is none 
   const stillId = consultation.stills?.ask(READER, publicationId, 1)
   t.match(await consultation.stills?.list(), [{ stillId, state: 'failed', fault: 'unsupported_media' }])
 })
+
+t.test('an offer that cannot be received does not displace the microscope of the same member', async t => {
+  const { consultations, admit, doors } = await open(t)
+  const { session } = await doors.openWhip(await admit('microscope'), ForeignSdp.offer({ direction: 'sendonly' }))
+  const bad = ForeignSdp.offer({ direction: 'sendonly' }).replace('FID 1111 2222', 'FID 1111 4294968407')
+  await t.rejects(doors.openWhip(await admit('microscope'), bad), { code: 'unsupported_media' })
+  const [consultation] = [...consultations.all()]
+  t.equal(consultation?.microscope, session.member)
+  t.notOk(session.member.isClosed)
+})
+
+t.test('a client that is refused leaves no consultation behind', async t => {
+  const { consultations, admit, doors } = await open(t)
+  const bad = ForeignSdp.offer({ direction: 'sendonly' }).replace('FID 1111 2222', 'FID 1111 4294968407')
+  await t.rejects(doors.openWhip(await admit('microscope'), bad), { code: 'unsupported_media' })
+  t.equal(consultations.size, 0)
+})

@@ -12,9 +12,11 @@ import type { Role } from '../../relay/wire/signaling.ts'
 import type { IceServer } from '../../relay/wire/webrtc.ts'
 import type { Consultation } from '../consultation.ts'
 import type { ConsultationRegistry } from '../consultation-registry.ts'
+import type { MicroscopeSession } from '../microscope-session.ts'
 import type { Session } from '../session.ts'
 import type { ForeignOffer } from './foreign-offer.ts'
 import type { ForeignProtocol } from './foreign-session.ts'
+import type { WhipMedia } from './whip-publication.ts'
 
 /** What the doors need of the node. */
 export interface ForeignDoorsOptions {
@@ -76,15 +78,41 @@ export class ForeignDoors {
     return this.#owning(admission, async () => {
       const offer = readForeignOffer(sdp, 'send', RENDITION_CODECS)
       const consultation = this.#options.consultations.open(admission)
+      try {
+        consultation.requireMicroscope(admission)
+        // Whoever publishes now is replaced only by what can be received.
+        const media = await WhipPublication.receive(await consultation.room(), offer)
+        return await this.#settleWhip(consultation, admission, offer, media)
+      } finally {
+        consultation.closeIfEmpty()
+      }
+    })
+  }
+
+  async #settleWhip(consultation: Consultation, admission: Admission, offer: ForeignOffer, media: WhipMedia): Promise<OpenedForeignSession> {
+    const { transport } = media
+    const member = this.#admitWhip(consultation, admission, transport)
+    return this.#settling(member, async () => {
+      void member.closed.then(() => transport.close())
+      const { answer } = await WhipPublication.begin(consultation, member, offer, media, this.#options.log)
+      return { session: this.#keep({ protocol: 'whip', admission, member, offer, transport }), answer, iceServers: consultation.iceServersFor(member) }
+    })
+  }
+
+  /** Gives a WHIP client its place, or closes what it would have sent by. */
+  #admitWhip(consultation: Consultation, admission: Admission, transport: { close(): void }): MicroscopeSession {
+    try {
+      admission.expired.throwIfAborted()
+      // Everybody else may have left meanwhile, and the consultation with them.
+      if (consultation.isOver) throw new RelayFault('unavailable', 'the consultation ended meanwhile')
       // WHIP has no word for stills: whoever asks for one hears so at once.
-      const member = consultation.admitMicroscope(admission, notification => {
+      return consultation.admitMicroscope(admission, notification => {
         if (notification.type === 'stillWanted') consultation.stills?.report(notification.stillId, 'unsupported_media')
       })
-      return this.#settling(member, async () => {
-        const { transport, answer } = await WhipPublication.open(consultation, member, offer, this.#options.log)
-        return { session: this.#keep({ protocol: 'whip', admission, member, offer, transport }), answer, iceServers: consultation.iceServersFor(member) }
-      })
-    })
+    } catch (error) {
+      transport.close()
+      throw error
+    }
   }
 
   /**

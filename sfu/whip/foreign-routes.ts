@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { RelayFault, toFault } from '../../relay/wire/fault.ts'
 import { OVERVIEW, WHOLE } from '../../relay/wire/ids.ts'
 import { TokenBucket } from '../signaling/token-bucket.ts'
@@ -13,8 +14,10 @@ import type { ForeignProtocol } from './foreign-session.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 const SDP_TYPE = 'application/sdp'
-/** Offers that are looked at: so many at once, so many a second, of all clients together. */
-const OFFERS = { perSecond: 20, burst: 40 } as const
+/** Offers of one member of one consultation that are looked at: so many at once, so many a second. */
+const OFFERS = { perSecond: 2, burst: 20 } as const
+/** Members whose offers are counted; of more, whoever asked longest ago begins anew. */
+const MAX_COUNTED_MEMBERS = 4096
 const RETRY_AFTER_SECONDS = '2'
 /** Any page may ask: what lets in is the invitation, which no browser sends by itself. */
 const CORS = {
@@ -42,11 +45,10 @@ export interface ForeignRoutesOptions {
 /** The endpoints `/whip` and `/whep` and their sessions. `docs/WHIP.md` says what of the standards they do. @see RFC 9725, draft-ietf-wish-whep-04 */
 export class ForeignRoutes {
   readonly #options: ForeignRoutesOptions
-  readonly #offers: TokenBucket
+  readonly #offers = new LRUCache<string, TokenBucket>({ max: MAX_COUNTED_MEMBERS })
 
   constructor(options: ForeignRoutesOptions) {
     this.#options = options
-    this.#offers = new TokenBucket(OFFERS.perSecond, OFFERS.burst, options.clock.now())
   }
 
   /** Adds them to a server. */
@@ -79,10 +81,9 @@ export class ForeignRoutes {
     scope.post<{ Querystring: Record<string, unknown> }>(url, { onRequest: this.#requireInvitation(protocol) }, async (request, reply) => {
       requireType(request, SDP_TYPE)
       requireAccept(request)
-      if (!this.#offers.take(this.#options.clock.now())) throw new RelayFault('rate_limited', 'too many offers')
       const { doors } = this.#options
       const rendition = protocol === 'whep' ? renditionIn(request.query) : OVERVIEW
-      const admission = await doors.admit(request.headers.authorization, protocol)
+      const admission = await this.#admitOffer(request, protocol)
       const body = textOf(request)
       const { session, answer, iceServers } = await (protocol === 'whip' ? doors.openWhip(admission, body) : doors.openWhep(admission, body, rendition))
       return reply
@@ -91,6 +92,19 @@ export class ForeignRoutes {
         .type(SDP_TYPE)
         .send(answer)
     })
+  }
+
+  /** Who makes an offer, if it has not made too many. */
+  async #admitOffer({ headers }: FastifyRequest, protocol: ForeignProtocol): Promise<Admission> {
+    const { doors, clock } = this.#options
+    const admission = await doors.admit(headers.authorization, protocol)
+    const key = `${admission.consultationId} ${admission.memberId}`
+    const now = clock.now()
+    const bucket = this.#offers.get(key) ?? new TokenBucket(OFFERS.perSecond, OFFERS.burst, now)
+    this.#offers.set(key, bucket)
+    if (bucket.take(now)) return admission
+    admission.release()
+    throw new RelayFault('rate_limited', 'too many offers')
   }
 
   #addSession(scope: FastifyInstance, protocol: ForeignProtocol): void {

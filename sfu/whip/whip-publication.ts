@@ -19,6 +19,13 @@ import type { Producer, RtpParameters, WebRtcTransport } from 'mediasoup/types'
 /** Ask a publisher for a keyframe at most this often, in milliseconds. */
 const KEY_FRAME_REQUEST_DELAY_MILLIS = 500
 
+/** The media half of a WHIP session, before it has a member. */
+export interface WhipMedia {
+  readonly room: MediaRoom
+  readonly transport: WebRtcTransport
+  readonly producer: Producer
+}
+
 /**
  * What a WHIP client sends: one rendition, which becomes a publication once its first frames have said how
  * large it is, and another one when its size changes.
@@ -47,31 +54,32 @@ export class WhipPublication {
   }
 
   /**
-   * Takes the offer. What it publishes is published later.
+   * Opens the media of an offer for a member who is not there yet: an offer that is refused changes nothing.
+   * Its transport is the caller's to close until {@link begin}.
    *
    * @throws {RelayFault} `unsupported_media`, `unavailable`.
    */
-  static async open(consultation: Consultation, session: MicroscopeSession, offer: ForeignOffer, log: Logger): Promise<WhipPublication> {
-    const room = await consultation.room()
+  static async receive(room: MediaRoom, offer: ForeignOffer): Promise<WhipMedia> {
     const transport = await room.createWebRtcTransport()
     try {
       await transport.connect({ dtlsParameters: offer.dtlsParameters })
       const producer = await transport.produce({ kind: 'video', rtpParameters: sentOf(offer), keyFrameRequestDelay: KEY_FRAME_REQUEST_DELAY_MILLIS })
-      const publication = new WhipPublication(consultation, session, offer, transport, producer, log)
-      await publication.#watch(room)
-      return publication
+      return { room, transport, producer }
     } catch (error) {
       if (transport.closed) throw new RelayFault('unavailable', 'the media transport closed', { cause: error })
       transport.close()
-      if (error instanceof RelayFault) throw error
       // mediasoup's ORTC validation speaks in plain errors.
       throw new RelayFault('unsupported_media', 'the offer cannot be forwarded', { cause: error })
     }
   }
 
-  async #watch(room: MediaRoom): Promise<void> {
-    const watch = await StreamWatch.open(room, this.#producer, this.#offer.video.codec.name, systemClock, shape => void this.#publish(shape))
-    void this.#session.closed.then(() => watch.close())
+  /** Publishes what comes, once it has said its size. @throws {RelayFault} `unavailable`. */
+  static async begin(consultation: Consultation, session: MicroscopeSession, offer: ForeignOffer, media: WhipMedia, log: Logger): Promise<WhipPublication> {
+    const { room, transport, producer } = media
+    const publication = new WhipPublication(consultation, session, offer, transport, producer, log)
+    const watch = await StreamWatch.open(room, producer, offer.video.codec.name, systemClock, shape => void publication.#publish(shape))
+    void session.closed.then(() => watch.close())
+    return publication
   }
 
   async #publish(shape: StreamShape): Promise<void> {

@@ -194,3 +194,14 @@ t.test('names the relays that a client may use, with its own credentials', async
   const opened = await (await ForeignClient.of(node, 'microscope', 'encoder')).offer('/whip', SENDING)
   t.match(opened.headers.get('link'), /^<turns:turn\.example:443\?transport=tcp>; rel="ice-server"; username="\d+:[\w-]+"; credential="[\w+/=]+"; credential-type="password"$/)
 })
+
+t.test('a member that makes too many offers is held up, and nobody else', async t => {
+  await using node = await NodeUnderTest.open()
+  const [eager, other] = [await ForeignClient.of(node, 'microscope', 'eager', 'case-1'), await ForeignClient.of(node, 'microscope', 'other', 'case-2')]
+  const answers = await Promise.all(Array.from({ length: 60 }, () => eager.offer('/whip', 'hello')))
+  const late = answers.filter(({ status }) => status === 429)
+  t.ok(late.length > 0 && late.length < 60, `${late.length} of 60`)
+  await refused(t, late[0]!, 429, 'rate_limited', 'too many offers')
+  t.ok(Number(late[0]?.headers.get('retry-after')) > 0)
+  t.equal((await other.offer('/whip', SENDING)).status, 201)
+})
