@@ -1,13 +1,14 @@
 import sharp from 'sharp'
 import { RelayFault } from '../../wire/fault.ts'
 import { columnsOf, rowsOf, tilesOf } from '../../wire/slide.ts'
-import { jpegCompleter } from '../../wire/tile-jpeg.ts'
 import { MadeTiles, MadeTilesWriter } from './made-tiles.ts'
+import { LevelShrinker } from './level-shrinker.ts'
 import { planPyramid } from './pyramid-plan.ts'
 import { readManyTiles } from './slide-reader.ts'
 import type { SlideFormat, SlideLevel } from '../../wire/slide.ts'
 import type { TilePosition } from '../../wire/tile-order.ts'
-import type { PlannedLevel, Shrink } from './pyramid-plan.ts'
+import type { PlannedLevel } from './pyramid-plan.ts'
+import type { ReadTile } from './level-shrinker.ts'
 import type { AssociatedImage, SlideReader } from './slide-reader.ts'
 
 /** How missing levels are made. */
@@ -19,14 +20,8 @@ export interface MakePyramidOptions {
   readonly onProgress?: ((done: number, all: number) => void) | undefined
 }
 
-const JPEG_QUALITY = 90
-/** Shrunk tiles kept for the next tile beside and below, in bytes. */
-const KEPT_BYTES = 48 * 1024 * 1024
-
 /** Tiles that are being made besides the one that is written next, so that no processor waits for another. */
 const AHEAD = 4
-
-type ReadTile = (column: number, row: number) => Promise<Buffer>
 
 /**
  * A slide without gaps between its levels: those the file lacks are made (JPEG, quality 90, 4:2:0, tiles of 256 pixels),
@@ -98,77 +93,6 @@ async function makeAll(reader: SlideReader, plan: readonly PlannedLevel[], { dir
     source = { shape: level.shape, read: level.kind === 'kept' ? (column, row) => reader.readTile(level.index, column, row) : (column, row) => writer.read(first + row * columns + column) }
   }
   await writer.finish()
-}
-
-/** Makes tiles of one level out of those of the next finer one: each is shrunk by itself while it is decoded, and copied to its place. */
-class LevelShrinker {
-  readonly #source: SlideLevel
-  readonly #read: ReadTile
-  readonly #complete: (tile: Uint8Array) => Uint8Array
-  readonly #width: number
-  readonly #height: number
-  /** Oldest first. */
-  readonly #kept = new Map<number, Promise<Uint8Array>>()
-
-  constructor(source: SlideLevel, shrink: Shrink, read: ReadTile) {
-    this.#source = source
-    this.#read = read
-    this.#complete = jpegCompleter(source.encoding)
-    this.#width = source.tileWidth / shrink
-    this.#height = source.tileHeight / shrink
-  }
-
-  async make(shape: SlideLevel, column: number, row: number): Promise<Buffer> {
-    const { tileWidth, tileHeight } = shape
-    const [left, top] = [column * tileWidth, row * tileHeight]
-    const pixels = new Uint8Array(tileWidth * tileHeight * 3).fill(255)
-    const [firstColumn, firstRow] = [Math.floor(left / this.#width), Math.floor(top / this.#height)]
-    const lastColumn = Math.min(columnsOf(this.#source) - 1, Math.floor((left + tileWidth - 1) / this.#width))
-    const lastRow = Math.min(rowsOf(this.#source) - 1, Math.floor((top + tileHeight - 1) / this.#height))
-    const copies: Promise<void>[] = []
-    for (let y = firstRow; y <= lastRow; y++) {
-      for (let x = firstColumn; x <= lastColumn; x++) {
-        copies.push(this.#shrunk(x, y).then(tile => this.#copy(tile, x * this.#width - left, y * this.#height - top, pixels, shape)))
-      }
-    }
-    await Promise.all(copies)
-    return sharp(pixels, { raw: { width: tileWidth, height: tileHeight, channels: 3 } }).jpeg({ quality: JPEG_QUALITY, chromaSubsampling: '4:2:0' }).toBuffer()
-  }
-
-  /** @param x, y - Of the shrunk tile's corner, in pixels of the tile that is made; may be negative. */
-  #copy(tile: Uint8Array, x: number, y: number, pixels: Uint8Array, { tileWidth, tileHeight }: SlideLevel): void {
-    const [from, to] = [Math.max(0, x), Math.min(tileWidth, x + this.#width)]
-    for (let line = Math.max(0, y); line < Math.min(tileHeight, y + this.#height); line++) {
-      const at = ((line - y) * this.#width + from - x) * 3
-      pixels.set(tile.subarray(at, at + (to - from) * 3), (line * tileWidth + from) * 3)
-    }
-  }
-
-  #shrunk(x: number, y: number): Promise<Uint8Array> {
-    const key = y * columnsOf(this.#source) + x
-    const tile = this.#kept.get(key) ?? this.#decode(x, y)
-    this.#kept.delete(key)
-    this.#kept.set(key, tile)
-    const most = Math.max(64, Math.floor(KEPT_BYTES / (this.#width * this.#height * 3)))
-    for (const oldest of this.#kept.keys()) {
-      if (this.#kept.size <= most) break
-      this.#kept.delete(oldest)
-    }
-    return tile
-  }
-
-  async #decode(x: number, y: number): Promise<Uint8Array> {
-    const { tileWidth, tileHeight } = this.#source
-    const tile = await this.#read(x, y)
-    if (tile.length === 0) return new Uint8Array(this.#width * this.#height * 3).fill(255)
-    const whole = this.#complete(tile)
-    try {
-      // A tile with an error in its scan is shown as far as it goes, as viewers do.
-      return await sharp(whole, { failOn: 'none', limitInputPixels: tileWidth * tileHeight }).resize(this.#width, this.#height, { fit: 'fill' }).toColourspace('srgb').removeAlpha().raw().toBuffer()
-    } catch (cause) {
-      throw new RelayFault('bad_slide', 'a tile that cannot be decoded', { cause })
-    }
-  }
 }
 
 /** A slide with levels that were made. Closing it closes the original. */
