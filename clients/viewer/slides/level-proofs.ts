@@ -83,6 +83,11 @@ export class LevelProofs {
     }
   }
 
+  /** Has the head of a level at hand before its first tile is checked: tiles queue for connections. What fails is tried again then. */
+  expect(level: number): void {
+    this.#rootOf(level).catch(() => undefined)
+  }
+
   #rootOf(level: number): Promise<string> {
     const known = this.#roots.get(level)
     if (known !== undefined) return known

@@ -65,7 +65,10 @@ export class SlideView implements GestureTarget {
   readonly #identity: SlideIdentity
   #head: SlideHeadVerdict = 'awaited'
   readonly #ledger = new TileLedger()
+  readonly #proofs: LevelProofs
   readonly #loader: TileLoader
+  /** Levels that the node knows. */
+  readonly #known = new Set<number>()
   readonly #pixels: SlidePixels
   readonly #look: ThrottledSender<SlideViewport>
   readonly #readArrival: ThrottledSender<null>
@@ -86,9 +89,17 @@ export class SlideView implements GestureTarget {
     const { width, height } = shapeOf(this.structure, 0)
     this.image = { width, height }
     this.#api = api
-    this.#loader = new TileLoader(this.structure, api, new LevelProofs(identity, level => api.levelHead(level)), this.#ledger)
+    this.#proofs = new LevelProofs(identity, async wanted => heads.levels.find(({ level }) => level === wanted)?.head ?? api.levelHead(wanted))
+    this.#learn(heads.levels)
+    this.#loader = new TileLoader(this.structure, api, this.#proofs, this.#ledger)
     this.#pixels = new SlidePixels(element, this.structure, {
       load: async tile => {
+        // There is none: asking would only keep connections from those that are there.
+        if (!this.#known.has(tile.level)) {
+          this.#ledger.note(tile, 'missing')
+          this.#judgeSoon()
+          return undefined
+        }
         const before = this.#arrivals
         const picture = await this.#loader.load(tile)
         this.#judgeSoon()
@@ -106,7 +117,10 @@ export class SlideView implements GestureTarget {
       this.#head = 'checking'
       void this.#checkHead(Promise.resolve(heads))
     }
-    this.#retry = setInterval(() => this.#askAgain(), RETRY_MS)
+    this.#retry = setInterval(() => {
+      this.#askAgain()
+      if (!isSharp(this.truth.value)) this.arrived()
+    }, RETRY_MS)
   }
 
   /** Micrometres of one pixel of level 0, or 1 where nobody knows. */
@@ -134,6 +148,7 @@ export class SlideView implements GestureTarget {
   tilesArrived({ level, firstTile, tiles }: ArrivedTiles): void {
     const shape = shapeOf(this.structure, level)
     this.#arrivals++
+    this.#learn([{ level }])
     this.#askAgain(tile => tile.level === level && ordinalOf(shape, tile) >= firstTile && ordinalOf(shape, tile) < firstTile + tiles)
   }
 
@@ -202,6 +217,15 @@ export class SlideView implements GestureTarget {
     this.#readArrival.drop()
     this.#loader.close()
     this.#pixels.close()
+  }
+
+  /** The node knows these levels. */
+  #learn(levels: readonly { readonly level: number }[]): void {
+    for (const { level } of levels) {
+      if (this.#known.has(level)) continue
+      this.#known.add(level)
+      this.#proofs.expect(level)
+    }
   }
 
   #centre(): Point {
@@ -284,6 +308,7 @@ export class SlideView implements GestureTarget {
 
   async #arrival(): Promise<void> {
     const { state, levels } = await this.#api.arrived()
+    this.#learn(levels)
     const here = new Map(this.progress.value.map(level => [level.level, level.here]))
     const grown = new Set(levels.filter(level => level.here > (here.get(level.level) ?? 0)).map(({ level }) => level))
     // Of the level that is shown the node tells each tile as it comes, unless it had it before the level was announced.
