@@ -20,7 +20,10 @@ t.test('sends coarse levels first, then the rest from the coarsest level to the 
   plan.addLevel(0, level(0, 3))
   plan.addLevel(2, level(2, 1))
   plan.addLevel(1, level(1, 2))
-  t.same(places(plan.step(millis(0), 10).send), ['2/0', '1/0', '1/1', '0/0', '0/1', '0/2'])
+  const { send } = plan.step(millis(0), 10)
+  t.same(places(send), ['2/0', '1/0', '1/1'])
+  for (const chunk of send) plan.stored(chunk, millis(1))
+  t.same(places(plan.step(millis(1), 10).send), ['0/0', '0/1', '0/2'])
 })
 
 t.test('what viewers want goes after coarse levels and before the rest', async t => {
@@ -29,7 +32,20 @@ t.test('what viewers want goes after coarse levels and before the rest', async t
   plan.addLevel(1, level(1, 2))
   plan.addLevel(0, level(0, 4))
   plan.want(want(1, [0, 3], [0, 1]))
-  t.same(places(plan.step(millis(0), 4).send), ['2/0', '0/3', '0/1', '1/0'])
+  const { send } = plan.step(millis(0), 4)
+  t.same(places(send), ['2/0', '0/3', '0/1'])
+  plan.stored(send[0]!, millis(1))
+  t.same(places(plan.step(millis(1), 4).send), ['1/0', '1/1'])
+})
+
+t.test('coarse levels have the line to themselves, unless they fail', async t => {
+  const plan = planOf({ coarseBytes: bytes(500 * KIB) })
+  plan.addLevel(2, level(2, 1))
+  plan.addLevel(0, level(0, 2))
+  const [coarse] = plan.step(millis(0), 9).send
+  t.same(plan.step(millis(1), 9).send, [], 'while they are under way')
+  plan.failed(coarse!, millis(2))
+  t.same(places(plan.step(millis(3), 9).send), ['0/0', '0/1'], 'what waits for another try keeps nothing back')
 })
 
 t.test('what viewers want need not wait for room among what they do not', async t => {

@@ -140,6 +140,7 @@ export class ChunkPlan {
       const room = this.isDoubtful ? Math.min(1, window) : window
       for (let next = this.#next(); next !== undefined; next = this.#next()) {
         const { entry, isUrgent, isWanted } = next
+        if (!isUrgent && this.#isFirstUnderWay) break
         if (this.#underWay.size >= (isWanted && !this.isDoubtful ? room + WANTED_BEYOND : room)) break
         entry.state = 'sending'
         this.#underWay.add(entry)
@@ -247,17 +248,22 @@ export class ChunkPlan {
     if (level !== undefined) level.cursor = Math.min(level.cursor, entry.first.chunk)
   }
 
+  /** The coarsest levels, as far as they are known, that go before everything else. */
+  get #coarse(): readonly PlannedLevel[] {
+    let bytes = 0
+    const end = this.#order.findIndex(level => (bytes += level.bytes) > this.#options.coarseBytes)
+    return end < 0 ? this.#order : this.#order.slice(0, end)
+  }
+
+  /** What a reader sees first has the line to itself: a flood behind it makes it late where its rate is still to be found. */
+  get #isFirstUnderWay(): boolean {
+    return this.#coarse.some(({ entries }) => entries.some(({ state }) => state === 'sending'))
+  }
+
   #next(): { readonly entry: Entry; readonly isUrgent: boolean; readonly isWanted: boolean } | undefined {
-    const levels = this.#order
-    let coarse = 0
-    let coarseBytes = 0
-    for (const level of levels) {
-      coarseBytes += level.bytes
-      if (coarseBytes > this.#options.coarseBytes) break
-      coarse++
-    }
-    const first = firstPending(levels.slice(0, coarse))
-    const entry = first ?? this.#nextWanted() ?? firstPending(levels.slice(coarse))
+    const coarse = this.#coarse
+    const first = firstPending(coarse)
+    const entry = first ?? this.#nextWanted() ?? firstPending(this.#order.slice(coarse.length))
     if (entry === undefined) return undefined
     const isWanted = this.#wanted.chunks.some(({ level, chunk }) => this.#levels.get(level)?.entries[chunk] === entry)
     return { entry, isUrgent: first !== undefined || isWanted, isWanted }
