@@ -41,7 +41,7 @@ export class CoreRoutes {
       const peer = authenticate(request)
       const entry = ConsultationEntry.safeParse(request.body)
       if (!entry.success || entry.data.consultationId !== request.params.consultationId) throw new RelayFault('bad_message', entry.success ? 'the body names another consultation' : z.prettifyError(entry.error))
-      const known = desk.store.consultations().find(({ consultationId }) => consultationId === entry.data.consultationId)
+      const known = desk.store.consultation(entry.data.consultationId)
       const owner = known?.hostFacilityId ?? entry.data.hostFacilityId
       if (owner !== peer.facilityId || entry.data.hostFacilityId !== peer.facilityId) throw new RelayFault('policy_refused', 'a consultation is opened by the facility where the patient is')
       desk.putConsultation(entry.data)

@@ -4,6 +4,7 @@ import { RelayFault } from '../../wire/fault.ts'
 import { ConsentStatement } from '../consent/consent-statement.ts'
 import { ConsultationEntry } from '../consultations/consultation-entry.ts'
 import type { ConsentId } from '../../wire/access.ts'
+import type { ConsultationId } from '../../wire/ids.ts'
 
 const FILE_NAME = 'core.sqlite'
 const TABLES = `
@@ -40,6 +41,16 @@ export class CoreStore implements Disposable {
   consent(consentId: ConsentId): ConsentStatement | undefined {
     const row = this.#database.prepare('SELECT statement AS json FROM consents WHERE consent_id = ?').get(consentId)
     return row === undefined ? undefined : ConsentStatement.parse(JSON.parse(String(row['json'])))
+  }
+
+  /** A consent as the patient's card signed it. */
+  signed(consentId: ConsentId): Uint8Array | undefined {
+    return this.#database.prepare('SELECT signed FROM consents WHERE consent_id = ?').get(consentId)?.['signed'] as Uint8Array | undefined
+  }
+
+  consultation(consultationId: ConsultationId): ConsultationEntry | undefined {
+    const row = this.#database.prepare('SELECT entry AS json FROM consultations WHERE consultation_id = ?').get(consultationId)
+    return row === undefined ? undefined : ConsultationEntry.parse(JSON.parse(String(row['json'])))
   }
 
   /** @param signed - The consent as the patient's card signed it. */
