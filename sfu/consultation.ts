@@ -17,7 +17,7 @@ import type { Admission } from '../relay/access/invitation.ts'
 import type { Logger } from '../relay/runtime/log.ts'
 import type { ConsultationId, MemberId, PublicationId, RecordingId } from '../relay/wire/ids.ts'
 import type { PathContract } from '../relay/wire/link.ts'
-import type { Notification, Publication, Role, SourceStatus } from '../relay/wire/signaling.ts'
+import type { MemberProtocol, Notification, Publication, Role, SourceStatus } from '../relay/wire/signaling.ts'
 import type { SlideAnnotations } from '../relay/wire/slide-annotations.ts'
 import type { RtpTimestamp } from '../relay/wire/units.ts'
 import type { IceServer } from '../relay/wire/webrtc.ts'
@@ -159,9 +159,9 @@ export class Consultation {
   }
 
   /** @throws {RelayFault} `overloaded` when the consultation is full. */
-  admitViewer(admission: Admission, notify: Notify): ViewerSession {
+  admitViewer(admission: Admission, notify: Notify, protocol?: MemberProtocol): ViewerSession {
     if (this.#viewers.size >= this.#options.maxViewers) throw new RelayFault('overloaded', 'this consultation is full')
-    const session = new ViewerSession(admission, this, notify, nextColour([...this.#viewers].map(({ colour }) => colour)))
+    const session = new ViewerSession(admission, this, notify, nextColour([...this.#viewers].map(({ colour }) => colour)), protocol)
     this.#viewers.add(session)
     this.#members.joined(session)
     this.stage.welcome(session)
@@ -208,10 +208,10 @@ export class Consultation {
    *
    * @throws {RelayFault} `conflict` while another microscope is present.
    */
-  admitMicroscope(admission: Admission, notify: Notify): MicroscopeSession {
+  admitMicroscope(admission: Admission, notify: Notify, protocol?: MemberProtocol): MicroscopeSession {
     this.requireMicroscope(admission)
     const present = this.#microscope
-    const session = new MicroscopeSession(admission, this, notify, this.#log)
+    const session = new MicroscopeSession(admission, this, notify, this.#log, protocol)
     this.#microscope = session
     present?.close(new RelayFault('conflict', 'the same microscope joined again'))
     this.#members.joined(session)

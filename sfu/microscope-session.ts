@@ -11,7 +11,7 @@ import type { Admission } from '../relay/access/invitation.ts'
 import type { Logger } from '../relay/runtime/log.ts'
 import type { PublicationId } from '../relay/wire/ids.ts'
 import type { TrafficClass } from '../relay/wire/link.ts'
-import type { ReplyData, RequestOf } from '../relay/wire/signaling.ts'
+import type { MemberProtocol, ReplyData, RequestOf } from '../relay/wire/signaling.ts'
 import type { Consultation, Notify } from './consultation.ts'
 import type { LinkIngest } from './links/link-ingest.ts'
 import type { NodeLink } from './links/node-links.ts'
@@ -36,13 +36,13 @@ export class MicroscopeSession extends Session {
   readonly #log: Logger
   #ingest: LinkIngest | undefined
 
-  constructor(admission: Admission, consultation: Consultation, notify: Notify, log: Logger) {
+  constructor(admission: Admission, consultation: Consultation, notify: Notify, log: Logger, protocol?: MemberProtocol) {
     const way: { link: NodeLink | undefined } = { link: undefined }
     super(admission, notification => {
       const isSent = way.link !== undefined && BY_LINK.has(notification.type) && way.link.sendControl(Buffer.from(JSON.stringify(notification)))
       // A stop goes by every way there is: the one that comes first stops.
       if (!isSent || notification.type === 'stageStopped') notify(notification)
-    })
+    }, protocol)
     this.#consultation = consultation
     this.#way = way
     this.#log = log.child({ sessionId: this.sessionId })

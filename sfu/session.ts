@@ -4,7 +4,7 @@ import { SessionId } from '../relay/wire/ids.ts'
 import { REQUESTS } from '../relay/wire/signaling.ts'
 import type { Admission } from '../relay/access/invitation.ts'
 import type { MemberId } from '../relay/wire/ids.ts'
-import type { ClientRequest, ReplyData, RequestOf, RequestTypeOf, Role } from '../relay/wire/signaling.ts'
+import type { ClientRequest, MemberProtocol, ReplyData, RequestOf, RequestTypeOf, Role } from '../relay/wire/signaling.ts'
 import type { MemberColour } from '../relay/wire/slide-sharing.ts'
 import type { Notify } from './consultation.ts'
 
@@ -26,14 +26,17 @@ export abstract class Session {
   readonly memberId: MemberId
   readonly role: Role
   readonly notify: Notify
+  /** What it came by. */
+  readonly protocol: MemberProtocol
   readonly #closed = Promise.withResolvers<RelayFault>()
   readonly #admission: Admission
   #isClosed = false
 
-  constructor(admission: Admission, notify: Notify) {
+  constructor(admission: Admission, notify: Notify, protocol: MemberProtocol = 'signaling') {
     this.memberId = admission.memberId
     this.role = admission.role
     this.notify = notify
+    this.protocol = protocol
     this.#admission = admission
     const { expired } = admission
     expired.addEventListener('abort', () => this.close(expired.reason as RelayFault), { once: true })

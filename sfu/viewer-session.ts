@@ -11,7 +11,7 @@ import { ViewerExperience } from './viewer-experience.ts'
 import { voiceHandlers } from './voice/voice-handlers.ts'
 import type { Admission } from '../relay/access/invitation.ts'
 import type { PublicationId, TransportId } from '../relay/wire/ids.ts'
-import type { Flow, ReplyData, RequestOf } from '../relay/wire/signaling.ts'
+import type { Flow, MemberProtocol, ReplyData, RequestOf } from '../relay/wire/signaling.ts'
 import type { MemberColour } from '../relay/wire/slide-sharing.ts'
 import type { Consultation, Notify } from './consultation.ts'
 import type { NodeLink } from './links/node-links.ts'
@@ -34,12 +34,12 @@ export class ViewerSession extends Session {
   readonly #recordings: RecordingSeat
   #checking: CheckingMember | undefined
 
-  constructor(admission: Admission, consultation: Consultation, notify: Notify, colour: MemberColour) {
+  constructor(admission: Admission, consultation: Consultation, notify: Notify, colour: MemberColour, protocol?: MemberProtocol) {
     const seat = new RecordingSeat(consultation, admission.memberId, notify)
     super(admission, notification => {
       // Whoever watches a replay hears of the live image when it comes back to it.
       if (notification.type !== 'publicationChanged' || !seat.isReplaying) notify(notification)
-    })
+    }, protocol)
     this.#recordings = seat
     this.#consultation = consultation
     this.#colour = colour

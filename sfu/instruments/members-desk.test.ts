@@ -11,6 +11,7 @@ class Member implements DeskMember {
   readonly sessionId = SessionId.parse(randomUUID())
   readonly memberId: MemberId
   readonly role: Role
+  readonly protocol = 'signaling'
   readonly colour = null
   readonly heard: string[] = []
   #wake: () => void = () => undefined

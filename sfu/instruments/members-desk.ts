@@ -1,7 +1,7 @@
 import { MAX_MEMBERS_TOLD } from '../../relay/wire/signaling.ts'
 import { nodeTimeMillis } from '../capture-clock.ts'
 import type { MemberId, SessionId } from '../../relay/wire/ids.ts'
-import type { Notification, PresentMember, Role } from '../../relay/wire/signaling.ts'
+import type { MemberProtocol, Notification, PresentMember, Role } from '../../relay/wire/signaling.ts'
 import type { MemberColour } from '../../relay/wire/slide-sharing.ts'
 
 /** Members are told at most this often who is there. */
@@ -12,6 +12,7 @@ export interface DeskMember {
   readonly sessionId: SessionId
   readonly memberId: MemberId
   readonly role: Role
+  readonly protocol: MemberProtocol
   readonly colour: MemberColour | null
   notify(notification: Notification): void
 }
@@ -25,8 +26,8 @@ export class MembersDesk implements Disposable {
 
   /** A member joined. It is told at once, the others soon. */
   joined(member: DeskMember): void {
-    const { sessionId, memberId, role, colour } = member
-    this.#present.set(member, { sessionId, memberId, role, colour, joinedAtMillis: nodeTimeMillis() })
+    const { sessionId, memberId, role, protocol, colour } = member
+    this.#present.set(member, { sessionId, memberId, role, protocol, colour, joinedAtMillis: nodeTimeMillis() })
     if (hears(member)) member.notify(this.#notification())
     this.#tellSoon()
   }

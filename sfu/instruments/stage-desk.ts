@@ -8,7 +8,7 @@ import { StageHold } from './stage-hold.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
 import type { MemberId, PublicationId, SessionId } from '../../relay/wire/ids.ts'
 import type { PlaceHistory } from '../../relay/wire/place-history.ts'
-import type { Notification, StageHolder } from '../../relay/wire/signaling.ts'
+import type { MemberProtocol, Notification, StageHolder } from '../../relay/wire/signaling.ts'
 import type { Stage, StageState, StageTarget } from '../../relay/wire/stage.ts'
 import type { MemberColour } from '../../relay/wire/slide-sharing.ts'
 import type { FrameClock } from './frame-clock.ts'
@@ -17,6 +17,7 @@ import type { FrameClock } from './frame-clock.ts'
 export interface StageMember {
   readonly sessionId: SessionId
   readonly memberId: MemberId
+  readonly protocol: MemberProtocol
   readonly colour: MemberColour
   notify(notification: Notification): void
 }
@@ -91,12 +92,14 @@ export class StageDesk implements Disposable {
     this.#announceIf(this.#hold.release(member))
   }
 
-  /** @throws {RelayFault} `wrong_state`, `conflict` when it is not the member's to give; `not_found` when nobody such is there; `rate_limited`. */
+  /** @throws {RelayFault} `wrong_state`, `conflict` when it is not the member's to give; `not_found` when nobody such is there; `wrong_role` for one who came by another protocol; `rate_limited`. */
   handOver(member: StageMember, to: SessionId): void {
     this.#take(member)
     this.#hold.require(member)
     const next = [...this.#options.members].find(({ sessionId }) => sessionId === to)
     if (next === undefined) throw new RelayFault('not_found', 'that member is not here')
+    // It has no words to steer with, or to give the stage back.
+    if (next.protocol !== 'signaling') throw new RelayFault('wrong_role', 'that member cannot steer')
     this.#announceIf(this.#hold.handOver(member, next))
   }
 

@@ -13,13 +13,20 @@ import { NodeStills } from '../stills/node-stills.ts'
 import { TurnRelays } from '../turn/turn-relays.ts'
 import { WorkerPool } from '../worker-pool.ts'
 import { ForeignDoors } from './foreign-doors.ts'
-import type { RequestOf, Role } from '../../relay/wire/signaling.ts'
+import type { PresentMember, RequestOf, Role } from '../../relay/wire/signaling.ts'
+import type { Stage } from '../../relay/wire/stage.ts'
 import type { Consultation } from '../consultation.ts'
 import type { MicroscopeSession } from '../microscope-session.ts'
 import type { PublishedMedia } from '../published-media.ts'
 import type { Test } from 'tap'
 
 const READER = MemberId.parse('reader')
+
+const STAGE: Stage = {
+  objectives: [{ name: '20x', micrometresPerPixel: 0.25 }],
+  travel: { x: { min: 0, max: 100 }, y: { min: 0, max: 100 }, focus: { min: -10, max: 10 } },
+  state: { x: 0, y: 0, focus: 0, objective: '20x', isMoving: false, rtpTimestamp: null, obeyed: null },
+}
 
 /** A node's consultations and its doors, without HTTP. */
 async function open(t: Test) {
@@ -81,4 +88,25 @@ t.test('a client that is refused leaves no consultation behind', async t => {
   const bad = ForeignSdp.offer({ direction: 'sendonly' }).replace('FID 1111 2222', 'FID 1111 4294968407')
   await t.rejects(doors.openWhip(await admit('microscope'), bad), { code: 'unsupported_media' })
   t.equal(consultations.size, 0)
+})
+
+t.test('the stage is not handed to a WHEP client, which could neither steer nor give it back', async t => {
+  const { consultations, admit, doors } = await open(t)
+  const admission = await admit('microscope')
+  const consultation = consultations.open(admission)
+  await publish(consultation, consultation.admitMicroscope(admission, () => undefined))
+  const told: PresentMember[] = []
+  const holder = consultation.admitViewer(await admit('viewer'), notification => {
+    if (notification.type === 'membersChanged') told.splice(0, told.length, ...notification.members)
+  })
+  const { session } = await doors.openWhep(await admit('viewer'), ForeignSdp.offer({ direction: 'recvonly' }))
+  if (consultation.published === undefined) throw new Error('it was published')
+  consultation.published.stage = STAGE
+  consultation.stage.claim(holder)
+  t.throws(() => consultation.stage.handOver(holder, session.member.sessionId), { code: 'wrong_role' })
+  consultation.stage.move(holder, { target: { focus: 1 }, rtpTimestamp: null })
+  consultation.admitViewer(await admit('viewer'), notification => {
+    if (notification.type === 'membersChanged') t.equal(notification.members.find(({ sessionId }) => sessionId === session.member.sessionId)?.protocol, 'whep')
+  })
+  t.ok(told.length > 0)
 })

@@ -108,7 +108,7 @@ export class ForeignDoors {
       // WHIP has no word for stills: whoever asks for one hears so at once.
       return consultation.admitMicroscope(admission, notification => {
         if (notification.type === 'stillWanted') consultation.stills?.report(notification.stillId, 'unsupported_media')
-      })
+      }, 'whip')
     } catch (error) {
       transport.close()
       throw error
@@ -125,7 +125,7 @@ export class ForeignDoors {
       const consultation = this.#options.consultations.find(admission.consultationId)
       const { offer, published } = this.#readWatching(consultation, sdp, renditionId)
       if (consultation === undefined) throw new Error('nothing is published where there is no consultation')
-      const member = consultation.admitViewer(admission, () => undefined)
+      const member = consultation.admitViewer(admission, () => undefined, 'whep')
       return this.#settling(member, async () => {
         const viewing = await WhepViewing.open(await consultation.room(), published, renditionId, offer)
         member.adopt(viewing)

@@ -16,7 +16,7 @@ export function MemberList({ viewer }: { readonly viewer: Viewer }): JSX.Element
       </h2>
       {present.length === 0 && <p>{memberText(language, 'nobody')}</p>}
       <ul>
-        {present.map(({ sessionId, memberId, role, colour }) => (
+        {present.map(({ sessionId, memberId, role, protocol, colour }) => (
           <li key={sessionId} data-member={memberId}>
             <span class="dot" style={colour === null ? {} : { background: cssColour(colour) }} />
             <span class="name">
@@ -27,6 +27,7 @@ export function MemberList({ viewer }: { readonly viewer: Viewer }): JSX.Element
               {sessionId === holder && `${memberText(language, 'steers')} · `}
               {viewer.voice.speakerOf(sessionId)?.isSpeaking === true && `${memberText(language, 'speaks')} · `}
               {memberText(language, role)}
+              {protocol !== 'signaling' && ` · ${protocol.toUpperCase()}`}
             </span>
           </li>
         ))}

@@ -7,9 +7,9 @@ import type { Viewer } from '../viewer.ts'
 import { stageText } from './stage-words.ts'
 import type { StageTextKey } from './stage-words.ts'
 
-/** Who may be given the stage: everybody else who watches. */
+/** Who may be given the stage: everybody else who watches, and has words to steer with. */
 const candidates = (members: readonly PresentMember[], me: SessionId | null): readonly PresentMember[] =>
-  members.filter(({ sessionId, role }) => sessionId !== me && (role === 'viewer' || role === 'technician'))
+  members.filter(({ sessionId, role, protocol }) => sessionId !== me && protocol === 'signaling' && (role === 'viewer' || role === 'technician'))
 
 /** Who holds the stage, with buttons to take it, give it back, hand it over, and to stop it. */
 export function HoldRow({ viewer }: { readonly viewer: Viewer }): JSX.Element {
