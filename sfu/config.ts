@@ -61,6 +61,8 @@ export const NodeConfig = z
     turnSecretFile: z.string().min(1).optional(),
     /** Bytes that recordings of consultations may take together; 0: nothing is recorded. */
     recordingsQuotaBytes: numeric(z.int().min(0)).default(50_000_000_000),
+    /** Folder of Cedar policies; without it those that come with the program. */
+    policiesDir: z.string().min(1).optional(),
     maxConsultations: numeric(z.int().min(1).max(1000)).default(64),
     maxViewersPerConsultation: numeric(z.int().min(1).max(1000)).default(64),
     /** How often media statistics are read from the workers, in seconds. */

@@ -43,6 +43,8 @@ export interface HttpServerOptions {
   readonly foreign?: { addTo(app: FastifyInstance): void } | undefined
   /** The routes of the check before the case. */
   readonly preflight?: { addTo(app: FastifyInstance): void } | undefined
+  /** The routes of grants and decisions. */
+  readonly access?: { addTo(app: FastifyInstance): void } | undefined
   readonly log: Logger
 }
 
@@ -87,7 +89,7 @@ async function createFastify({ tls }: HttpServerOptions): Promise<FastifyInstanc
   }
 }
 
-/** The node's HTTP side: the viewer, `/healthz`, `/metrics`, `/links`, `/slides`, `/stills`, `/preflight`, `/whip` and `/whep`. Signaling is attached to {@link server}. */
+/** The node's HTTP side: the viewer, `/healthz`, `/metrics`, `/links`, `/slides`, `/stills`, `/preflight`, `/access`, `/whip` and `/whep`. Signaling is attached to {@link server}. */
 export class HttpServer {
   readonly #app: FastifyInstance
   /** Where it listens: scheme, host and port. */
@@ -136,7 +138,7 @@ export class HttpServer {
   }
 }
 
-function addRoutes(app: FastifyInstance, { metrics, health, links, slides, stills, recordings, preflight, foreign, viewerDir, log }: HttpServerOptions): void {
+function addRoutes(app: FastifyInstance, { metrics, health, links, slides, stills, recordings, preflight, foreign, access, viewerDir, log }: HttpServerOptions): void {
   app.get('/healthz', (_request, reply) => {
     const now = health()
     return reply.code(now.status === 'failing' ? 503 : 200).header('cache-control', 'no-store').send(now)
@@ -150,6 +152,7 @@ function addRoutes(app: FastifyInstance, { metrics, health, links, slides, still
   recordings?.addTo(app)
   foreign?.addTo(app)
   preflight?.addTo(app)
+  access?.addTo(app)
   if (existsSync(viewerDir)) {
     // File names carry a hash of their content, except the page that names them.
     void app.register(fastifyStatic, { root: viewerDir, maxAge: '1d', setHeaders: (response, path) => {

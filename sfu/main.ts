@@ -58,6 +58,7 @@ export function nodeCommand(): Command {
     .option('--recordings-quota-bytes <n>', 'how much recordings of consultations may take together; 0: nothing is recorded (default 50,000,000,000)')
     .option('--slide-uploads <bool>', 'whether slides may be uploaded as files, with names in them, by tus (default false)')
     .option('--slide-stow <bool>', 'the same for DICOM by STOW-RS (default false)')
+    .option('--policies-dir <path>', 'folder of Cedar policies (default: those that come with the program)')
     .option('--max-consultations <n>', 'consultations at once (default 64)')
     .option('--max-viewers-per-consultation <n>', 'viewers in one consultation (default 64)')
     .option('--stats-interval-seconds <s>', 'how often media statistics are read (default 2)')

@@ -1,8 +1,11 @@
 import { fileURLToPath } from 'node:url'
 import { InvitationIssuer, InvitationVerifier } from '../relay/access/invitation.ts'
+import { OperatorVerifier } from '../relay/access/operator-token.ts'
+import { AccessPolicy } from '../relay/access/policy/access-policy.ts'
 import { systemClock } from '../relay/runtime/clock.ts'
 import { createRegistry } from '../relay/runtime/metrics.ts'
 import { RelayFault } from '../relay/wire/fault.ts'
+import { AccessRoutes } from './access/access-routes.ts'
 import { ConsultationRegistry } from './consultation-registry.ts'
 import { HttpServer } from './http-server.ts'
 import { loadInvitationKey } from './invitation-key.ts'
@@ -61,7 +64,7 @@ export class KenkyoNode {
     const registry = createRegistry()
     const metrics = createNodeMetrics(registry)
     const key = await loadInvitationKey(config.stateDir)
-    const [issuer, verifier] = await Promise.all([InvitationIssuer.open(key), InvitationVerifier.open(key)])
+    const [issuer, verifier, operators, policy] = await Promise.all([InvitationIssuer.open(key), InvitationVerifier.open(key), OperatorVerifier.open(key), AccessPolicy.read(config.policiesDir)])
     const media = { ip: config.rtcListenIp, basePort: config.rtcBasePort, announcedAddress: config.rtcAnnouncedAddress }
     const pool = scope.adopt(await WorkerPool.open(config.workers, media, log, () => metrics.workerDeaths.inc()), it => it.close())
     const nodeLinks = scope.use(await openLinks(config))
@@ -97,6 +100,7 @@ export class KenkyoNode {
       recordings,
       foreign: openForeign(verifier, consultations, log),
       preflight,
+      access: new AccessRoutes({ policy, operators, log }),
     }
     const http = scope.adopt(await openHttp(config, pages, log), it => it.close())
     scope.adopt(new SignalingServer(http.server, host), it => it.close())
@@ -155,7 +159,7 @@ function openRecordings({ stateDir, recordingsQuotaBytes: quotaBytes }: NodeConf
 
 function openHttp(
   config: NodeConfig,
-  pages: Pick<HttpServerOptions, 'health' | 'metrics' | 'links' | 'slides' | 'stills' | 'recordings' | 'preflight' | 'foreign'>,
+  pages: Pick<HttpServerOptions, 'health' | 'metrics' | 'links' | 'slides' | 'stills' | 'recordings' | 'preflight' | 'foreign' | 'access'>,
   log: Logger,
 ): Promise<HttpServer> {
   const { tlsCertFile: certFile, tlsKeyFile: keyFile } = config

@@ -94,7 +94,7 @@ export class InvitationIssuer {
 
   /** @throws {RelayFault} `bad_config` when the key is not an Ed25519 private key. */
   static async open(jwk: JWK): Promise<InvitationIssuer> {
-    return new InvitationIssuer(await importKey(jwk), await calculateJwkThumbprint(jwk))
+    return new InvitationIssuer(await importEdKey(jwk), await calculateJwkThumbprint(jwk))
   }
 
   /** @returns The token, in compact serialisation. */
@@ -121,7 +121,7 @@ export class InvitationVerifier {
   /** @throws {RelayFault} `bad_config` when the key is not an Ed25519 key. */
   static async open(jwk: JWK): Promise<InvitationVerifier> {
     const { kty, crv, x } = jwk
-    return new InvitationVerifier(await importKey({ kty: kty ?? '', crv: crv ?? '', x: x ?? '' }))
+    return new InvitationVerifier(await importEdKey({ kty: kty ?? '', crv: crv ?? '', x: x ?? '' }))
   }
 
   /**
@@ -143,12 +143,13 @@ export class InvitationVerifier {
   }
 }
 
-async function importKey(jwk: JWK): Promise<CryptoKey> {
+/** Imports an Ed25519 key. @throws {RelayFault} `bad_config` when it is none. @see RFC 8037 */
+export async function importEdKey(jwk: JWK): Promise<CryptoKey> {
   try {
     const key = await importJWK(jwk, ALGORITHM)
     if (key instanceof Uint8Array) throw new TypeError('a symmetric key')
     return key
   } catch (cause) {
-    throw new RelayFault('bad_config', 'the invitation key is not an Ed25519 JWK', { cause })
+    throw new RelayFault('bad_config', 'the key is not an Ed25519 JWK', { cause })
   }
 }

@@ -69,16 +69,19 @@ export const Purpose = z.enum(PURPOSES)
 export type Purpose = z.infer<typeof Purpose>
 
 /** Everything a decision is made from: verified facts only. */
-export interface AccessFacts {
-  readonly role: PracticeRole
-  readonly action: AccessAction
-  readonly purpose: Purpose
-  readonly consent: ConsentState
-  readonly link: LinkCondition
-  /** What the link can still carry, in bits per second, after what is reserved on it. */
-  readonly headRoomBitsPerSecond: number
-  /** Whether the asker's facility takes part in the consultation that this is about. */
-  readonly isParticipant: boolean
-  /** Somebody broke the glass: loud, time-boxed and always audited. */
-  readonly isEmergency: boolean
-}
+export const AccessFacts = z
+  .strictObject({
+    role: PracticeRole,
+    action: AccessAction,
+    purpose: Purpose,
+    consent: ConsentState,
+    link: LinkCondition,
+    /** What the link can still carry, in bits per second, after what is reserved on it. */
+    headRoomBitsPerSecond: z.number().min(0),
+    /** Whether the asker's facility takes part in the consultation that this is about. */
+    isParticipant: z.boolean(),
+    /** Somebody broke the glass: loud, time-boxed and always audited. */
+    isEmergency: z.boolean(),
+  })
+  .readonly()
+export type AccessFacts = z.infer<typeof AccessFacts>

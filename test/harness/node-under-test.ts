@@ -1,9 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { OperatorTokens } from '../../relay/access/operator-token.ts'
 import { createLogger } from '../../relay/runtime/log.ts'
 import { ConsultationId, MemberId } from '../../relay/wire/ids.ts'
 import { NodeConfig } from '../../sfu/config.ts'
+import { loadInvitationKey } from '../../sfu/invitation-key.ts'
 import { KenkyoNode } from '../../sfu/node.ts'
 import { findFreePorts } from '../../bench/free-ports.ts'
 import type { Role } from '../../relay/wire/signaling.ts'
@@ -31,6 +33,11 @@ export class NodeUnderTest implements AsyncDisposable {
   invite(role: Role, { consultation = 'case-1', member = 'someone', lifetimeSeconds = 600 } = {}): Promise<string> {
     const consultationId = ConsultationId.parse(consultation)
     return this.node.invite({ consultationId, memberId: MemberId.parse(member), role, lifetimeSeconds })
+  }
+
+  /** A token of whoever runs the node. */
+  async operatorToken(): Promise<string> {
+    return (await OperatorTokens.open(await loadInvitationKey(this.#stateDir))).issue()
   }
 
   /** The sum over all samples of a metric whose labels match, from `/metrics`. */
