@@ -114,6 +114,7 @@ export class NodeSlides implements AsyncDisposable {
         throw new RelayFault('grant_refused', 'only a scanner uploads')
       },
       importSlide: (path, { consultationId, memberId }) => importSlide(path, { consultationId, memberId }, work, this.#closing.signal),
+      stopping: this.#closing.signal,
     })
   }
 

@@ -1,8 +1,10 @@
 /** The thread that makes the PNG of a still: it takes seconds, and the process that keeps stills also carries live pictures. */
-import { open, rename } from 'node:fs/promises'
+import { open, rename, rm, writeFile } from 'node:fs/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import sharp from 'sharp'
+import { toStorageFault } from '../../relay/slides/store/storage-fault.ts'
 import { convertLines } from './still-colours.ts'
+import type { FaultCode } from '../../relay/wire/fault.ts'
 
 /** What the thread is told. */
 export interface StillPngTask {
@@ -10,6 +12,11 @@ export interface StillPngTask {
   readonly pngPath: string
   readonly width: number
   readonly height: number
+}
+
+/** What the thread tells when there is no PNG. */
+export interface StillPngFailure {
+  readonly failed: FaultCode
 }
 
 /** Lines of the picture that are converted at once; even. */
@@ -36,12 +43,23 @@ async function makePng({ planesPath, pngPath, width, height }: StillPngTask): Pr
       convertLines({ luma, cb, cr, width }, rgb.subarray(top * width * 3, (top + lines) * width * 3))
     }
   }
+  // Into memory: what libvips says of a disk that is full has no code.
+  const png = await sharp(rgb, { raw: { width, height, channels: 3 }, limitInputPixels: false }).png({ compressionLevel: COMPRESSION_LEVEL }).toBuffer()
   const draft = `${pngPath}.part`
-  await sharp(rgb, { raw: { width, height, channels: 3 }, limitInputPixels: false }).png({ compressionLevel: COMPRESSION_LEVEL }).toFile(draft)
-  await using written = await open(draft, 'r')
-  await written.sync()
-  await rename(draft, pngPath)
+  try {
+    await writeFile(draft, png, { mode: 0o600, flush: true })
+    await rename(draft, pngPath)
+  } catch (error) {
+    await rm(draft, { force: true })
+    throw error
+  }
 }
 
 if (parentPort === null) throw new Error('runs as a worker thread only')
-await makePng(workerData as StillPngTask)
+try {
+  await makePng(workerData as StillPngTask)
+} catch (error) {
+  const { code } = toStorageFault(error)
+  if (code === 'internal') throw error
+  parentPort.postMessage({ failed: code } satisfies StillPngFailure)
+}

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { Worker } from 'node:worker_threads'
 import { RelayFault } from '../../relay/wire/fault.ts'
-import type { StillPngTask } from './still-png-worker.ts'
+import type { StillPngFailure, StillPngTask } from './still-png-worker.ts'
 
 /** Pictures that are being made, or wait to be. One frame of 8K takes 150 MB while it is made. */
 const MAX_WAITING = 16
@@ -16,7 +16,7 @@ export class StillPngs implements AsyncDisposable {
   /**
    * The PNG is there when this resolves: made, or known from before.
    *
-   * @throws {RelayFault} `overloaded`; `unavailable` once this is closed; `internal` when it cannot be made.
+   * @throws {RelayFault} `overloaded`; `storage_full`; `unavailable` once this is closed; `internal` when it cannot be made.
    */
   async ensure(task: StillPngTask): Promise<void> {
     if (await stat(task.pngPath).then(() => true, () => false)) return
@@ -40,9 +40,12 @@ export class StillPngs implements AsyncDisposable {
     const worker = new Worker(new URL('./still-png-worker.ts', import.meta.url), { workerData: task })
     this.#worker = worker
     const ended = Promise.withResolvers<undefined>()
+    let failure: RelayFault | undefined
+    worker.once('message', ({ failed }: StillPngFailure) => (failure = new RelayFault(failed, 'the PNG of a still cannot be made')))
     worker.once('error', cause => ended.reject(new RelayFault('internal', 'the PNG of a still cannot be made', { cause })))
     worker.once('exit', code => {
-      if (code === 0) ended.resolve(undefined)
+      if (failure !== undefined) ended.reject(failure)
+      else if (code === 0) ended.resolve(undefined)
       else ended.reject(new RelayFault('unavailable', 'the making of a PNG was ended'))
     })
     await ended.promise

@@ -56,15 +56,17 @@ export class TusImports {
   readonly #directory: string
   readonly #arriving: string
   readonly #importSlide: ImportSlide
+  readonly #stopping: AbortSignal
   readonly #log: Logger
   readonly #states = new Map<string, ImportState>()
   readonly #taking = new Map<string, Promise<void>>()
   #last: Promise<void> = Promise.resolve()
 
-  private constructor(directory: string, arriving: string, importSlide: ImportSlide, log: Logger) {
+  private constructor(directory: string, arriving: string, importSlide: ImportSlide, stopping: AbortSignal, log: Logger) {
     this.#directory = directory
     this.#arriving = arriving
     this.#importSlide = importSlide
+    this.#stopping = stopping
     this.#log = log
   }
 
@@ -72,10 +74,11 @@ export class TusImports {
    * Goes on with what was under way when the program ended.
    *
    * @param arriving - Where files are until they are whole, under their ids; on the same file system.
+   * @param stopping - Aborts when the program ends: what it interrupts begins anew after the next start.
    */
-  static async open(directory: string, arriving: string, importSlide: ImportSlide, log: Logger): Promise<TusImports> {
+  static async open(directory: string, arriving: string, importSlide: ImportSlide, stopping: AbortSignal, log: Logger): Promise<TusImports> {
     await mkdir(directory, { recursive: true, mode: 0o700 })
-    const imports = new TusImports(directory, arriving, importSlide, log)
+    const imports = new TusImports(directory, arriving, importSlide, stopping, log)
     for (const name of await readdir(directory)) {
       const id = /^([0-9a-f]{32})\.state$/.exec(name)?.[1]
       if (id === undefined) continue
@@ -154,8 +157,7 @@ export class TusImports {
       (slideId): Pick<ImportState, 'state' | 'slideId' | 'code'> => ({ state: 'imported', slideId }),
       (error: unknown): Pick<ImportState, 'state' | 'code'> => ({ state: 'failed', code: this.#codeOf(error) }),
     )
-    // The program is ending: it begins anew after the next start.
-    if (ended.code === 'unavailable') return
+    if (ended.code === 'unavailable' && this.#stopping.aborted) return
     const state: ImportState = { ...ended, owner, size, arrivedAtMillis }
     this.#states.set(id, state)
     await this.#keep(id, state)

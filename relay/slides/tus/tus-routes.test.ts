@@ -24,7 +24,7 @@ async function openRoutes(t: Test, change: Partial<TusRoutesOptions> = {}) {
   const imported: { readonly body: Buffer; readonly memberId: string }[] = []
   const expiry = new AbortController()
   const routes = await TusRoutes.open({
-    directory, maxBytes: bytes(8_000_000), maxUploads: 4, expiry: millis(3_600_000), log: createLogger({ level: 'silent', program: 'node' }),
+    directory, maxBytes: bytes(8_000_000), maxUploads: 4, expiry: millis(3_600_000), log: createLogger({ level: 'silent', program: 'node' }), stopping: new AbortController().signal,
     authorise: async token => {
       if (token === 'viewer') throw new RelayFault('wrong_role', 'not a scanner')
       if (!token.startsWith('scanner')) throw new RelayFault('invitation_refused', 'no')
@@ -202,7 +202,7 @@ t.test('what a crash leaves of files with names in them is deleted at the next s
 
 t.test('an import that the end of the program stops begins anew after the next start', async t => {
   const directory = t.testdir()
-  const first = await openRoutes(t, { directory, importSlide: () => Promise.reject(new RelayFault('unavailable', 'the node is stopping')) })
+  const first = await openRoutes(t, { directory, stopping: AbortSignal.abort(), importSlide: () => Promise.reject(new RelayFault('unavailable', 'the node is stopping')) })
   const body = slide(1000)
   const url = new URL(await upload(first.endpoint, body)).pathname
   await first.routes.settled()
@@ -210,4 +210,11 @@ t.test('an import that the end of the program stops begins anew after the next s
   await second.routes.settled()
   t.ok(second.imported[0]?.body.equals(body))
   t.match(await read(new URL(url, second.endpoint).href), { status: 200, body: { state: 'imported' } })
+})
+
+t.test('an import that ends with unavailable while the program goes on has failed, and says so', async t => {
+  const { routes, endpoint } = await openRoutes(t, { importSlide: () => Promise.reject(new RelayFault('unavailable', 'the store is closed')) })
+  const url = await upload(endpoint, slide(1000))
+  await routes.settled()
+  t.match(await read(url), { status: 200, body: { state: 'failed', code: 'unavailable' } })
 })

@@ -26,6 +26,8 @@ export interface TusRoutesOptions {
   /** @param token - As in `Authorization: Bearer`. @throws {RelayFault} `invitation_refused`, `invitation_expired`, `wrong_role`. */
   readonly authorise: (token: string) => Promise<Uploader>
   readonly importSlide: ImportSlide
+  /** Aborts when the program ends. */
+  readonly stopping: AbortSignal
   /** Of one upload. */
   readonly maxBytes: Bytes
   /** Uploads that are not whole, and imports that wait, of all members together. */
@@ -89,7 +91,7 @@ export class TusRoutes implements AsyncDisposable {
   static async open(options: TusRoutesOptions): Promise<TusRoutes> {
     const arriving = join(options.directory, 'arriving')
     await mkdir(arriving, { recursive: true, mode: 0o700 })
-    const imports = await TusImports.open(join(options.directory, 'whole'), arriving, options.importSlide, options.log)
+    const imports = await TusImports.open(join(options.directory, 'whole'), arriving, options.importSlide, options.stopping, options.log)
     const names = new Set(await readdir(arriving))
     // Notes of uploads that were taken over just before a crash, and files that nobody can go on with.
     for (const name of names) if (!names.has(name.endsWith('.json') ? name.slice(0, -5) : `${name}.json`)) await rm(join(arriving, name), { force: true })
