@@ -11,7 +11,9 @@ import { openPseudonymKey } from '../../relay/slides/deidentify/pseudonym.ts'
 import { openSlide } from '../../relay/slides/formats/open-slide.ts'
 import { HttpDoor } from '../../relay/slides/transfer/http-door.ts'
 import { HttpsCarrier } from '../../relay/slides/transfer/https-carrier.ts'
+import { SlideHttp } from '../../relay/slides/transfer/slide-http.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
+import { SlideId } from '../../relay/wire/ids.ts'
 import { millis } from '../../relay/wire/units.ts'
 import { isWithin } from './daily-hours.ts'
 import { candidatesIn, lookAt } from './file-look.ts'
@@ -21,6 +23,7 @@ import { LevelThread } from './level-thread.ts'
 import { LinkOrHttps } from './link-or-https.ts'
 import { NodePipeline } from './node-pipeline.ts'
 import { PreparedFiles } from './prepared-files.ts'
+import { ExportReport } from './export-report.ts'
 import { describeQueue } from './queue-status.ts'
 import { ScanQueue } from './scan-queue.ts'
 import { ScanReport } from './scan-report.ts'
@@ -28,7 +31,8 @@ import { ScanRun } from './scan-run.ts'
 import { scanSpeaker } from './scan-words.ts'
 import { loadScannerKey } from './scanner-key.ts'
 import { openScannerLink } from './scanner-link.ts'
-import { QueueSettings, ScanSettings } from './settings.ts'
+import { ExportSettings, QueueSettings, ScanSettings } from './settings.ts'
+import { exportSlide } from './slide-export.ts'
 import type { CommanderError } from 'commander'
 import type { NodeAddress } from '../../relay/runtime/invitation-link.ts'
 import type { Logger } from '../../relay/runtime/log.ts'
@@ -38,6 +42,9 @@ import type { ScanTally } from './scan-run.ts'
 
 /** As `docs/SCANNER.md` lists them. */
 const EXIT = { done: 0, failed: 1, usage: 2, refused: 3, noSlides: 4, interrupted: 130 } as const
+
+/** The node let nobody in, or not to that slide. */
+const NOT_ADMITTED: readonly string[] = ['invitation_refused', 'invitation_expired', 'wrong_role', 'grant_refused', 'not_found']
 
 type Flags = Readonly<Record<string, unknown>>
 
@@ -53,7 +60,7 @@ async function attended(run: (signal: AbortSignal) => Promise<number>): Promise<
     if (controller.signal.aborted) process.exitCode = EXIT.interrupted
     else if (error instanceof RelayFault) {
       process.stderr.write(`kenkyo: ${error.code}: ${error.message}\n`)
-      process.exitCode = error.code === 'bad_config' || error.code === 'identity_refused' ? EXIT.usage : ['invitation_refused', 'invitation_expired', 'wrong_role'].includes(error.code) ? EXIT.refused : EXIT.failed
+      process.exitCode = error.code === 'bad_config' || error.code === 'identity_refused' ? EXIT.usage : NOT_ADMITTED.includes(error.code) ? EXIT.refused : EXIT.failed
     } else throw error
   }
 }
@@ -63,7 +70,7 @@ function exitCodeOf({ refused, failed, noSlides }: ScanTally): number {
   return refused > 0 ? EXIT.refused : failed > 0 ? EXIT.failed : noSlides > 0 ? EXIT.noSlides : EXIT.done
 }
 
-async function originOf({ caFile }: ScanSettings, { origin, invitation }: NodeAddress): Promise<SlideOrigin> {
+async function originOf({ caFile }: Pick<ScanSettings, 'caFile'>, { origin, invitation }: NodeAddress): Promise<SlideOrigin> {
   const ca = caFile === undefined ? undefined : await readFile(caFile, 'utf8').catch((cause: unknown) => {
     throw new RelayFault('bad_config', '--ca-file: cannot be read', { cause })
   })
@@ -148,6 +155,25 @@ function runStatus(flags: Flags): number {
   return EXIT.done
 }
 
+async function runExport(slide: string, flags: Flags, signal: AbortSignal): Promise<number> {
+  const settings = parseConfig(ExportSettings, { environment: process.env, flags })
+  const { json, lang = terminalLanguage(process.env), force, out = `${slide}.svs` } = settings
+  const slideId = SlideId.safeParse(slide)
+  if (!slideId.success) throw new RelayFault('bad_config', 'SLIDE: not the id of a slide')
+  using http = new SlideHttp(await originOf(settings, await findInvitation(settings)))
+  const report = new ExportReport(process.stdout, json, scanSpeaker(lang), systemClock, slideId.data)
+  try {
+    const exported = await exportSlide({
+      http, slideId: slideId.data, path: resolve(out), isReplaced: force, clock: systemClock,
+      onProgress: progress => report.progress(progress), onFault: code => report.retrying(code),
+    }, signal)
+    report.done(exported)
+  } finally {
+    report.end()
+  }
+  return EXIT.done
+}
+
 /** A mistake on the command line ends with the code of a mistake, help with none. */
 function exitOnUsage(command: Command): Command {
   return command.exitOverride((error: CommanderError) => {
@@ -167,6 +193,18 @@ export function scanCommand(): Command {
     .option('--json', 'as JSON lines')
     .option('--lang <language>', 'en or ja (default: by LC_ALL, LC_MESSAGES or LANG)')
     .action((_: unknown, command: Command) => attended(() => Promise.resolve(runStatus(command.optsWithGlobals()))))
+  const exportCommand = exitOnUsage(new Command('export'))
+    .description('Fetch a stored slide from a node as one file that other programs open; every tile is proven before it is written.')
+    .argument('<slide>', 'its id')
+    .option('--out <file>', 'where it goes (default: the id and .svs, here)')
+    .option('--force', 'replace a file that is there')
+    .option('--invitation-file <file>', 'file with the invitation link, or the token in it; a scanner\'s or a viewer\'s')
+    .option('--invitation <link>', 'the same, directly')
+    .option('--node <url>', 'origin of the node, with a token alone or to override the link')
+    .option('--ca-file <file>', 'certificates to trust instead of the usual ones, PEM')
+    .option('--json', 'as JSON lines')
+    .option('--lang <language>', 'en or ja (default: by LC_ALL, LC_MESSAGES or LANG)')
+    .action((slide: string, _: unknown, command: Command) => attended(signal => runExport(slide, command.optsWithGlobals(), signal)))
   return withState(exitOnUsage(new Command('scan')))
     .description('Send whole slides to a node: names are taken out first, the coarse levels go first, and any interruption is survived.')
     .argument('[files...]', 'slides to send; without any, what is left in the queue')
@@ -188,7 +226,7 @@ export function scanCommand(): Command {
     .option('--json', 'JSON lines instead of sentences')
     .option('--lang <language>', 'en or ja (default: by LC_ALL, LC_MESSAGES or LANG)')
     .option('--log-level <level>', 'trace, debug, info, warn, error or silent (default warn)')
-    .addCommand(pause).addCommand(goOn).addCommand(status)
+    .addCommand(pause).addCommand(goOn).addCommand(status).addCommand(exportCommand)
     .addHelpText('after', '\nExit codes: 0 all arrived, 1 some failed, 2 usage, 3 refused by the node, 4 some files are no slides, 130 interrupted (goes on when started again).')
     .action((files: string[], flags: Flags) => attended(signal => runScan(files, flags, signal)))
 }

@@ -23,6 +23,8 @@ const en = {
   noLink: 'No link to the node: sending by HTTPS.',
   empty: 'The queue is empty.',
   isPaused: 'The queue is paused.',
+  exporting: 'Slide {id}: fetching {percent} %, {rate}, {remaining}',
+  exported: 'Slide {id}: {tiles} tiles written, each proven by the key {key}',
 } as const
 
 /** A word of the command. */
@@ -50,6 +52,8 @@ const ja: Record<ScanWord, string> = {
   noLink: 'ノードへのリンクがありません。HTTPS で送信します。',
   empty: '待ち行列は空です。',
   isPaused: '待ち行列は一時停止中です。',
+  exporting: 'スライド {id}: 取得中 {percent} %、{rate}、{remaining}',
+  exported: 'スライド {id}: {tiles} タイルを書き出しました。すべて鍵 {key} で証明されています',
 }
 
 const DICTIONARIES: Readonly<Record<Language, Record<ScanWord, string>>> = { en, ja }

@@ -63,3 +63,15 @@ export const QueueSettings = z.strictObject({
   lang: z.enum(LANGUAGES).optional(),
 })
 export type QueueSettings = z.infer<typeof QueueSettings>
+
+/** What `kenkyo scan export` is told. */
+export const ExportSettings = z.strictObject({
+  ...ScanSettings.pick({ invitation: true, invitationFile: true, node: true, caFile: true }).shape,
+  /** Where the file goes; named for the slide, in the working directory, without it. */
+  out: z.string().min(1).optional(),
+  /** Replaces a file that is there. */
+  force: flag().default(false),
+  json: flag().default(false),
+  lang: z.enum(LANGUAGES).optional(),
+})
+export type ExportSettings = z.infer<typeof ExportSettings>

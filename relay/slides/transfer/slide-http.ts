@@ -28,6 +28,8 @@ export interface SlideRequest {
   readonly onTaken?: (length: number) => void
   /** Without anything being sent or received for so long, it failed. */
   readonly silence: Millis
+  /** A longer answer is refused, in bytes; 4 MiB without it. */
+  readonly mostBytes?: number
 }
 
 /** What came back. */
@@ -37,7 +39,7 @@ export interface SlideResponse {
   readonly body: Buffer
 }
 
-/** A longer answer is refused: the longest is a bitmap of a level's chunks. */
+/** The longest that a scanner gets is a bitmap of a level's chunks. */
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024
 /** A body is written in pieces of this length where progress is asked for: half a second of a connection at 150 ms and 3 % loss. */
 const PIECE_BYTES = 32 * 1024
@@ -69,7 +71,7 @@ export class SlideHttp implements Disposable {
     this.#agent.destroy()
   }
 
-  #exchange({ method, path, headers, body, onTaken, silence }: SlideRequest, signal: AbortSignal): Promise<SlideResponse> {
+  #exchange({ method, path, headers, body, onTaken, silence, mostBytes = MAX_ANSWER_BYTES }: SlideRequest, signal: AbortSignal): Promise<SlideResponse> {
     return new Promise((resolve, reject) => {
       const fail = (cause: unknown): void => reject(signal.aborted ? (signal.reason as Error) : cause instanceof RelayFault ? cause : new RelayFault('unavailable', 'the node cannot be reached', { cause }))
       const request = (this.#isSecure ? httpsRequest : httpRequest)(new URL(path, this.#origin.origin), {
@@ -82,7 +84,7 @@ export class SlideHttp implements Disposable {
       request.on('timeout', () => request.destroy(new RelayFault('timeout', 'the node fell silent')))
       request.on('error', fail)
       request.on('response', response => {
-        readAll(response).then(answer => resolve({ status: response.statusCode ?? 0, headers: response.headers, body: answer }), (error: unknown) => {
+        readAll(response, mostBytes).then(answer => resolve({ status: response.statusCode ?? 0, headers: response.headers, body: answer }), (error: unknown) => {
           request.destroy()
           fail(error)
         })
@@ -108,12 +110,12 @@ function writePieces(request: ClientRequest, body: Buffer, onTaken: (length: num
   write(0)
 }
 
-async function readAll(response: IncomingMessage): Promise<Buffer> {
+async function readAll(response: IncomingMessage, most: number): Promise<Buffer> {
   const parts: Buffer[] = []
   let length = 0
   for await (const part of response as AsyncIterable<Buffer>) {
     length += part.length
-    if (length > MAX_ANSWER_BYTES) throw new RelayFault('unavailable', 'the answer is too long')
+    if (length > most) throw new RelayFault('unavailable', 'the answer is too long')
     parts.push(part)
   }
   return Buffer.concat(parts)
