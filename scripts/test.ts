@@ -2,16 +2,29 @@
 // for machines: `N passed, N failed`. A test is a `t.test` on the first level of its file; one that is
 // skipped or still to do counts as neither.
 //
-// Arguments go to tap: files or folders to run instead of all, or options.
+// Files that drive live video or emulate lines have the machine for themselves, one after the other; before them
+// the others run side by side.
+//
+// Arguments are files or folders to run instead of all, and options for tap (`--name=value`).
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { statSync } from 'node:fs'
+import { existsSync, globSync, readFileSync, statSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { inspect } from 'node:util'
 import { Parser } from 'tap-parser'
 import type { Result } from 'tap-parser'
 
 const root = join(import.meta.dirname, '..')
+
+/** The tests there are; as `include` in `.taprc`, for whoever runs tap itself. */
+const ALL_TESTS = '{relay,sfu,clients,bench,test}/**/*.test.ts'
+/** A test that imports one of these is not to share the machine: it opens a browser, encodes live video or measures a line. */
+const NEEDS_THE_MACHINE = /^import .*\/(chromium|microscope|stage|emulated-network)\.ts'$/m
+/** Tests that run side by side: most wait most of the time, and more of them than this starve each other's timers. */
+const JOBS = Math.min(8, availableParallelism() + 1)
+/** Compiled modules: every process of every test finds those of the one before. */
+const COMPILE_CACHE = join(root, 'node_modules/.cache/compile')
 
 /** What tap adds to a failure that explains nothing: how it started the file, all its sockets, `stack` once more. */
 const IRRELEVANT = new Set(['at', 'stdio', 'cwd', 'externalID', 'command', 'args', 'jobId', 'handles', 'requests'])
@@ -22,13 +35,8 @@ interface Tally {
   failed: number
 }
 
-/**
- * Follows the TAP of all files as it comes, printing what a person should see of it.
- *
- * @returns The tally, complete when the parser is.
- */
-function report(parser: Parser): Tally {
-  const total: Tally = { passed: 0, failed: 0 }
+/** Follows the TAP of files as it comes, printing what a person should see of it, and adds to a tally, which is complete when the parser is. */
+function report(parser: Parser, total: Tally): void {
   parser.on('extra', (text: string) => process.stdout.write(text))
   let inFile: Tally = { passed: 0, failed: 0 }
   let hasShownReason = false
@@ -51,7 +59,6 @@ function report(parser: Parser): Tally {
     inFile = { passed: 0, failed: 0 }
     hasShownReason = false
   })
-  return total
 }
 
 /** What a test has to say, which tap keeps apart from what it says itself. */
@@ -94,23 +101,39 @@ function showFailure(path: string, { diag }: Result): void {
   console.log(`not ok: ${path}${details.join('').replaceAll('\n', '\n    ')}`)
 }
 
-/** tap takes every file of a folder for a test; here a folder means the tests in it. */
-function testsIn(argument: string): string {
-  const isFolder = statSync(join(root, argument), { throwIfNoEntry: false })?.isDirectory() === true
-  return isFolder ? join(argument, '**/*.test.ts') : argument
+/** The tests that an argument names: tap would take every file of a folder for one. */
+const testsIn = (path: string): string[] =>
+  statSync(join(root, path), { throwIfNoEntry: false })?.isDirectory() === true ? globSync('**/*.test.ts', { cwd: join(root, path) }).map(file => join(path, file)) : [path]
+
+/** Runs tests and adds to the tally. @returns tap's exit code; null when a signal ended it. */
+async function run(tests: readonly string[], jobs: number, options: readonly string[], total: Tally): Promise<number | null> {
+  const tap = join(root, 'node_modules/tap/dist/esm/run.mjs')
+  const child = spawn(process.execPath, [tap, '--reporter=tap', `--jobs=${jobs}`, ...options, ...tests], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { NODE_COMPILE_CACHE: COMPILE_CACHE, ...process.env, PATH: [join(root, 'node_modules/.bin'), process.env['PATH']].join(delimiter) },
+  })
+  const parser = new Parser()
+  report(parser, total)
+  const [[code]] = (await Promise.all([once(child, 'close'), once(child.stdout.pipe(parser), 'complete')])) as [[number | null], unknown]
+  return code
 }
 
-const tap = join(root, 'node_modules/tap/dist/esm/run.mjs')
-const child = spawn(process.execPath, [tap, '--reporter=tap', ...process.argv.slice(2).map(testsIn)], {
-  cwd: root,
-  stdio: ['ignore', 'pipe', 'inherit'],
-  env: { ...process.env, PATH: [join(root, 'node_modules/.bin'), process.env['PATH']].join(delimiter) },
-})
+const isOption = (argument: string): boolean => argument.startsWith('-')
+const options = process.argv.slice(2).filter(isOption)
+const named = process.argv.slice(2).filter(argument => !isOption(argument))
+const tests = (named.length === 0 ? globSync(ALL_TESTS, { cwd: root }) : named.flatMap(testsIn)).sort()
+const isAlone = new Set(tests.filter(test => existsSync(join(root, test)) && NEEDS_THE_MACHINE.test(readFileSync(join(root, test), 'utf8'))))
+const total: Tally = { passed: 0, failed: 0 }
+const codes: (number | null)[] = []
 // Ctrl-C reaches tap as well, which then ends the tests and says which were running.
-process.on('SIGINT', () => undefined)
-const parser = new Parser()
-const tally = report(parser)
-const [[code]] = (await Promise.all([once(child, 'close'), once(child.stdout.pipe(parser), 'complete')])) as [[number | null], unknown]
-const isGreen = code === 0 && tally.failed === 0
-console.log(`${tally.passed} passed, ${isGreen ? 0 : Math.max(1, tally.failed)} failed`)
+const interruption = new AbortController()
+process.on('SIGINT', () => interruption.abort())
+for (const [jobs, group] of [[JOBS, tests.filter(test => !isAlone.has(test))], [1, [...isAlone]]] as const) {
+  if (group.length > 0 && !interruption.signal.aborted) codes.push(await run(group, jobs, options, total))
+}
+// Nothing that was run is not green.
+const code = codes.length === 0 ? 1 : codes.find(each => each !== 0)
+const isGreen = code === undefined && total.failed === 0 && !interruption.signal.aborted
+console.log(`${total.passed} passed, ${isGreen ? 0 : Math.max(1, total.failed)} failed`)
 process.exitCode = isGreen ? 0 : code || 1
