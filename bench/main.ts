@@ -10,6 +10,7 @@ import { accept } from './scenarios/accept.ts'
 import { admission } from './scenarios/admission.ts'
 import { demand } from './scenarios/demand.ts'
 import { detail } from './scenarios/detail.ts'
+import { fanout } from './scenarios/fanout.ts'
 import { firstView } from './scenarios/first-view.ts'
 import { glass } from './scenarios/glass.ts'
 import { largeSlide } from './scenarios/large-slide.ts'
@@ -28,7 +29,7 @@ import { stage } from './scenarios/stage.ts'
 import { tilesService } from './scenarios/tiles-service.ts'
 import type { Scenario } from './scenarios/scenario.ts'
 
-const SCENARIOS: readonly Scenario[] = [line, live, picture, demand, detail, glass, narrow, repair, paths, sharing, slides, firstView, largeSlide, observed, networks, tilesService, stage, pointer, accept, admission]
+const SCENARIOS: readonly Scenario[] = [line, live, picture, demand, detail, glass, narrow, repair, paths, sharing, slides, firstView, largeSlide, observed, networks, tilesService, stage, pointer, accept, admission, fanout]
 
 const EXIT_FAILED = 1
 const EXIT_USAGE = 2

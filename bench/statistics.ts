@@ -33,3 +33,16 @@ export function growth(sample: readonly number[]): number {
   const fifth = Math.max(1, Math.floor(sample.length / 5))
   return median(sample.slice(-fifth)) - median(sample.slice(0, fifth))
 }
+
+/** Student's t, two-sided 95 %, for 1 to 10 degrees of freedom; beyond them it is taken as constant, which is wider than true. */
+const STUDENT_T = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228]
+
+/** Bounds of the 95 % confidence interval of a mean, its samples taken as independent and normal; undefined for fewer than two samples. */
+export function confidenceInterval(sample: readonly number[]): { readonly low: number; readonly high: number } | undefined {
+  if (sample.length < 2) return undefined
+  const centre = mean(sample)
+  const variance = sample.reduce((sum, value) => sum + (value - centre) ** 2, 0) / (sample.length - 1)
+  const t = STUDENT_T[Math.min(sample.length - 1, STUDENT_T.length) - 1] ?? Infinity
+  const half = t * Math.sqrt(variance / sample.length)
+  return { low: centre - half, high: centre + half }
+}

@@ -20,14 +20,17 @@ export class MediaPeer {
   readonly #connection: PeerConnection
   readonly #tracks: ReadonlyMap<string, Track>
   readonly #connected: Promise<void>
+  /** Its half, as SDP. */
+  readonly answer: string
   /** For `connectTransport`. */
   readonly dtlsParameters: DtlsParameters
 
-  private constructor(connection: PeerConnection, tracks: ReadonlyMap<string, Track>, connected: Promise<void>, dtlsParameters: DtlsParameters) {
+  private constructor(connection: PeerConnection, tracks: ReadonlyMap<string, Track>, connected: Promise<void>, answer: string) {
     this.#connection = connection
     this.#tracks = tracks
     this.#connected = connected
-    this.dtlsParameters = dtlsParameters
+    this.answer = answer
+    this.dtlsParameters = answeredDtls(answer)
   }
 
   /** Answers the offer. @throws {RelayFault} `unsupported_media` when libdatachannel refuses it. */
@@ -59,7 +62,7 @@ export class MediaPeer {
       throw new RelayFault('unsupported_media', 'libdatachannel cannot answer the offer', { cause })
     }
     await gathered.promise
-    return new MediaPeer(connection, tracks, connected.promise, answeredDtls(connection.localDescription()?.sdp ?? ''))
+    return new MediaPeer(connection, tracks, connected.promise, connection.localDescription()?.sdp ?? '')
   }
 
   /** Settles when media can flow. @throws {RelayFault} `unavailable` when ICE or DTLS fail. */
@@ -79,7 +82,8 @@ export class MediaPeer {
   }
 }
 
-function answeredDtls(sdp: string): DtlsParameters {
+/** What an answer says of DTLS. @throws {RelayFault} `unsupported_media` when it carries no usable fingerprint. */
+export function answeredDtls(sdp: string): DtlsParameters {
   const session = parse(sdp)
   const fingerprint = session.fingerprint ?? session.media[0]?.fingerprint
   const setup = session.setup ?? session.media[0]?.setup

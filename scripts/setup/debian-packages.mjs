@@ -18,11 +18,14 @@ export const TEST_PACKAGES = [
   'gir1.2-gst-plugins-bad-1.0', 'gstreamer1.0-nice', 'gstreamer1.0-plugins-bad', 'gstreamer1.0-plugins-good', 'python3-aiortc', 'python3-gst-1.0',
 ]
 
-/** Needed by the benches on top of what tests need: an independent tool that says how accurate an emulated line is, and SRT and what carries files to compare with. */
-export const BENCH_PACKAGES = ['aria2', 'curl', 'iperf3', 'rclone', 'rsync', 'srt-tools']
+/**
+ * Needed by the benches on top of what tests need: an independent tool that says how accurate an emulated line is, SRT and
+ * what carries files to compare with, Janus and pion to compare fan-out with, and a compiler for what measures it.
+ */
+export const BENCH_PACKAGES = ['aria2', 'curl', 'gcc', 'golang-github-pion-webrtc.v3-dev', 'golang-go', 'iperf3', 'janus', 'libc6-dev', 'rclone', 'rsync', 'srt-tools']
 
 /** Packages of which only programs are wanted: their servers must not start with the machine. */
-const SERVERS = ['coturn', 'orthanc', 'prometheus']
+const SERVERS = ['coturn', 'janus', 'orthanc', 'prometheus']
 
 const POLICY = '/usr/sbin/policy-rc.d'
 

@@ -1,0 +1,135 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { systemClock } from '../../relay/runtime/clock.ts'
+import { RelayFault } from '../../relay/wire/fault.ts'
+import { millis } from '../../relay/wire/units.ts'
+import { findFreePorts } from '../free-ports.ts'
+import { readTreeUsage } from '../process-usage.ts'
+import { FanoutViewer } from './fanout-viewer.ts'
+import { RtpSink } from './rtp-sink.ts'
+import { RtpSource } from './rtp-source.ts'
+import type { CpuPlacement } from './cpu-placement.ts'
+import type { EngineOptions, FanoutEngine } from './fanout-engine.ts'
+import type { FanoutSchedule } from './fanout-schedule.ts'
+
+/** What arrives later than this after the last packet left is not delivered: an engine that falls behind by more does not keep up. */
+const DRAIN = millis(100)
+/** Packets of each viewer that are decrypted when it has joined. */
+const SAMPLED_PACKETS = 50
+/** Below this share of what was sent an engine is at its end. */
+export const DELIVERY_GOAL = 0.999
+
+/** What is common to all runs. */
+export interface FanoutTools {
+  readonly source: string
+  readonly sink: string
+  readonly cpus: CpuPlacement
+}
+
+/** How one engine is measured with one shape. */
+export interface FanoutRunOptions {
+  readonly tools: FanoutTools
+  readonly schedule: FanoutSchedule
+  /** Numbers of viewers, rising. Those after the first that gets too little are left out. */
+  readonly viewers: readonly number[]
+  readonly warmUpSeconds: number
+  readonly seconds: number
+  readonly open: (options: EngineOptions) => Promise<FanoutEngine>
+  readonly signal: AbortSignal
+}
+
+/** One window with so many viewers. */
+export interface FanoutWindow {
+  readonly viewers: number
+  /** Packets that viewers got over those that they should have got. */
+  readonly deliveredRatio: number
+  /** UDP payload that viewers got. */
+  readonly deliveredBytes: number
+  readonly deliveredPackets: number
+  readonly seconds: number
+  /** Of all processes of the engine. */
+  readonly engineCpuSeconds: number
+  /** From the source's send call to the kernel's time of arrival, in seconds. */
+  readonly delay: { readonly p50: number; readonly p99: number }
+  /** Datagrams dropped at the receivers' sockets. */
+  readonly sinkDropped: number
+  readonly sinkCpuRatio: number
+  readonly sourceLatestSeconds: number
+  /** Of {@link SAMPLED_PACKETS} for each viewer that joined, the share that was decrypted. */
+  readonly decryptedRatio: number
+}
+
+/** Starts one engine and raises the number of its viewers until they get too little. */
+export async function measureEngine({ tools, schedule, viewers, warmUpSeconds, seconds, open, signal }: FanoutRunOptions): Promise<FanoutWindow[]> {
+  const directory = await mkdtemp(join(tmpdir(), 'kenkyo-fanout-'))
+  await using scope = new AsyncDisposableStack()
+  scope.defer(() => rm(directory, { recursive: true, force: true }))
+  const { cpus } = tools
+  const ownPort = await findFreePorts(1)
+  const engine = scope.use(await open({ schedule, sourcePort: ownPort, enter: ['taskset', '-c', cpus.engine], directory, signal }))
+  const source = scope.use(await RtpSource.open({ program: tools.source, schedule, ports: engine.ports, ownPort, cpus: cpus.others, directory, signal }))
+  const sink = scope.use(await RtpSink.open(tools.sink, Math.max(...viewers), cpus.others, signal))
+  const joined: FanoutViewer[] = []
+  const windows: FanoutWindow[] = []
+  for (const count of viewers) {
+    const before = joined.length
+    while (joined.length < count) joined.push(scope.use(await FanoutViewer.open(await engine.offer(), sink, joined.length)))
+    sink.sample(SAMPLED_PACKETS)
+    await source.run(warmUpSeconds)
+    await systemClock.sleep(DRAIN, signal)
+    const decrypted = joined.map(viewer => viewer.takeDecrypted()).slice(before)
+    const window = await measureWindow({ engine, source, sink, seconds, signal }, count)
+    windows.push({ ...window, decryptedRatio: Math.min(...decrypted) / SAMPLED_PACKETS })
+    if (window.deliveredRatio < DELIVERY_GOAL) break
+  }
+  return windows
+}
+
+interface WindowOptions {
+  readonly engine: FanoutEngine
+  readonly source: RtpSource
+  readonly sink: RtpSink
+  readonly seconds: number
+  readonly signal: AbortSignal
+}
+
+async function measureWindow({ engine, source, sink, seconds, signal }: WindowOptions, viewers: number): Promise<Omit<FanoutWindow, 'decryptedRatio'>> {
+  sink.reset()
+  const { cpuSeconds: sinkCpuBefore } = await sink.read()
+  const cpuBefore = cpuSecondsOf(engine)
+  const sent = await source.run(seconds)
+  await systemClock.sleep(DRAIN, signal)
+  const engineCpuSeconds = cpuSecondsOf(engine) - cpuBefore
+  const got = await sink.read()
+  if (sent.packets === 0) throw new RelayFault('unavailable', 'the source sent nothing')
+  return {
+    viewers,
+    deliveredRatio: got.packets / (sent.packets * viewers),
+    deliveredBytes: got.bytes,
+    deliveredPackets: got.packets,
+    seconds,
+    engineCpuSeconds,
+    delay: got.delay,
+    sinkDropped: got.dropped,
+    sinkCpuRatio: (got.cpuSeconds - sinkCpuBefore) / seconds,
+    sourceLatestSeconds: sent.latestSeconds,
+  }
+}
+
+const cpuSecondsOf = ({ pid }: FanoutEngine): number => readTreeUsage(pid).reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0)
+
+/** What the receivers take by themselves: full packets as fast as a source on the engine's CPU can send them, and what arrived of them. */
+export async function measureSink({ source: program, sink: sinkProgram, cpus }: FanoutTools, schedule: FanoutSchedule, seconds: number, signal: AbortSignal): Promise<{ readonly packetsPerSecond: number; readonly deliveredRatio: number }> {
+  const directory = await mkdtemp(join(tmpdir(), 'kenkyo-fanout-'))
+  await using scope = new AsyncDisposableStack()
+  scope.defer(() => rm(directory, { recursive: true, force: true }))
+  const sink = scope.use(await RtpSink.open(sinkProgram, 1, cpus.others, signal))
+  const ports = schedule.tracks.map(() => sink.ports[0]?.outer ?? 0)
+  const source = scope.use(await RtpSource.open({ program, schedule, ports, ownPort: await findFreePorts(1), cpus: cpus.engine, directory, signal }))
+  sink.reset()
+  const sent = await source.flood(seconds)
+  await systemClock.sleep(DRAIN, signal)
+  const { packets } = await sink.read()
+  return { packetsPerSecond: packets / seconds, deliveredRatio: packets / sent.packets }
+}
