@@ -225,10 +225,10 @@ t.test('estimates the rest by what arrived of late', async t => {
   t.equal(remaining, 5000)
 })
 
-t.test('a large slide is planned in a moment', async t => {
+t.test('planning a slide costs in proportion to its chunks', async t => {
   const plan = planOf({ levels: 1 })
-  plan.addLevel(0, level(0, 50_000))
-  const began = performance.now()
+  const chunks = 50_000
+  plan.addLevel(0, level(0, chunks))
   for (let turn = 0; !plan.isDone; turn++) for (const chunk of plan.step(millis(turn), 64).send) plan.stored(chunk, millis(turn))
-  t.ok(performance.now() - began < 5000)
+  t.ok(plan.looks >= chunks && plan.looks < 3 * chunks, `${plan.looks} entries looked at`)
 })

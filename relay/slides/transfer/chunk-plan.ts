@@ -62,6 +62,8 @@ interface PlannedLevel {
   readonly bytes: number
   /** No entry before this one is pending. */
   cursor: number
+  /** Entries looked at to find a pending one. */
+  looks: number
 }
 
 /** Wanted chunks that may be under way though the window is full of others: more than a viewport shows. */
@@ -100,7 +102,7 @@ export class ChunkPlan {
   addLevel(level: number, chunks: readonly { readonly sha256: Sha256; readonly length: number }[]): void {
     if (this.#levels.has(level)) return
     const entries = chunks.map(({ sha256, length }, chunk) => this.#byName.get(sha256) ?? this.#newEntry({ level, chunk, sha256, length }))
-    this.#levels.set(level, { entries, bytes: chunks.reduce((sum, { length }) => sum + length, 0), cursor: 0 })
+    this.#levels.set(level, { entries, bytes: chunks.reduce((sum, { length }) => sum + length, 0), cursor: 0, looks: 0 })
     this.#order = [...this.#levels].sort(([a], [b]) => b - a).map(([, planned]) => planned)
   }
 
@@ -197,6 +199,11 @@ export class ChunkPlan {
     return this.#isPaused
   }
 
+  /** Entries looked at so far to find what is sent next: what planning costs. */
+  get looks(): number {
+    return this.#order.reduce((sum, { looks }) => sum + looks, 0)
+  }
+
   /** Whether every chunk of every level is at the far end. */
   get isDone(): boolean {
     return this.#levels.size === this.#options.levels && this.#chunksDone === this.#byName.size
@@ -287,6 +294,7 @@ export class ChunkPlan {
 function firstPending(levels: readonly PlannedLevel[]): Entry | undefined {
   for (const level of levels) {
     for (; level.cursor < level.entries.length; level.cursor++) {
+      level.looks++
       const entry = level.entries[level.cursor]
       if (entry?.state === 'pending') return entry
     }
