@@ -5,6 +5,7 @@ import { RelayFault } from '../relay/wire/fault.ts'
 import { inviteCommand, nodeCommand } from '../sfu/main.ts'
 import { linkCommand } from '../clients/capture/link-command.ts'
 import { preflightCommand } from '../clients/capture/preflight-command.ts'
+import { auditCommand } from '../relay/audit/audit-command.ts'
 import { captureCommand } from '../clients/capture/main.ts'
 import { scanCommand } from '../clients/scanner/main.ts'
 
@@ -16,6 +17,7 @@ const kenkyo = new Command('kenkyo')
   .addCommand(linkCommand())
   .addCommand(preflightCommand())
   .addCommand(scanCommand())
+  .addCommand(auditCommand())
   .showHelpAfterError('(--help lists the options)')
 
 try {

@@ -57,7 +57,7 @@ t.test('a store that is open is not opened a second time', async t => {
   {
     await using _store = await openIn(directory)
     await refuses(t, openIn(directory), 'conflict')
-    const other = `import('${new URL('./store-lock.ts', import.meta.url).href}').then(({ StoreLock }) => new StoreLock(process.argv[1])).catch(error => console.log(error.code))`
+    const other = `import('${new URL('../../runtime/folder-lock.ts', import.meta.url).href}').then(({ FolderLock }) => new FolderLock(process.argv[1], 'the slide store')).catch(error => console.log(error.code))`
     t.equal(execFileSync(process.execPath, ['-e', other, join(directory, 'lock')], { encoding: 'utf8' }).trim(), 'conflict')
   }
   await using _again = await openIn(directory)

@@ -10,7 +10,7 @@ import { packFileSystem, packName, PackWriter } from './pack-writer.ts'
 import { PackReader } from './pack-reader.ts'
 import { checkDocument } from './slide-store.ts'
 import { toStorageFault } from './storage-fault.ts'
-import { StoreLock } from './store-lock.ts'
+import { FolderLock } from '../../runtime/folder-lock.ts'
 import { recoverPacks } from './store-recovery.ts'
 import { verifyChunks } from './chunk-verification.ts'
 import type { Logger } from '../../runtime/log.ts'
@@ -93,7 +93,7 @@ export class FileSlideStore implements SlideStore {
     try {
       await mkdir(directory, { recursive: true, mode: 0o700 })
       await using scope = new AsyncDisposableStack()
-      scope.use(new StoreLock(join(options.directory, 'lock')))
+      scope.use(new FolderLock(join(options.directory, 'lock'), 'the slide store'))
       const path = join(options.directory, 'metadata.sqlite')
       const writer = scope.use(await MetadataWriter.open(path))
       const reader = scope.use(new MetadataReader(path))
