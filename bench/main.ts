@@ -8,6 +8,7 @@ import { formatReport, Report } from './report.ts'
 import { writeDocument } from './write-document.ts'
 import { accept } from './scenarios/accept.ts'
 import { admission } from './scenarios/admission.ts'
+import { audit } from './scenarios/audit.ts'
 import { demand } from './scenarios/demand.ts'
 import { detail } from './scenarios/detail.ts'
 import { fanout } from './scenarios/fanout.ts'
@@ -29,7 +30,7 @@ import { stage } from './scenarios/stage.ts'
 import { tilesService } from './scenarios/tiles-service.ts'
 import type { Scenario } from './scenarios/scenario.ts'
 
-const SCENARIOS: readonly Scenario[] = [line, live, picture, demand, detail, glass, narrow, repair, paths, sharing, slides, firstView, largeSlide, observed, networks, tilesService, stage, pointer, accept, admission, fanout]
+const SCENARIOS: readonly Scenario[] = [line, live, picture, demand, detail, glass, narrow, repair, paths, sharing, slides, firstView, largeSlide, observed, networks, tilesService, stage, pointer, audit, accept, admission, fanout]
 
 const EXIT_FAILED = 1
 const EXIT_USAGE = 2

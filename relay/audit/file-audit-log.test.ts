@@ -157,7 +157,7 @@ t.test('does not open over what was altered, its last byte included', async t =>
     const altered = Buffer.from(whole)
     altered[at]! ^= 1
     await writeFile(path, altered)
-    const code = await openLog(directory).then(async audit => (await audit[Symbol.asyncDispose](), 'ok'), (error: { code: string }) => error.code)
+    const code = await openLog(directory).then(async audit => (await audit[Symbol.asyncDispose](), 'ok'), (error: unknown) => (error as { code: string }).code)
     if (code !== 'bad_audit_log') t.fail(`byte ${at}: ${code}`)
     await writeFile(path, whole)
   }

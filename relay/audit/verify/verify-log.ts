@@ -174,12 +174,12 @@ class LogVerifier {
 
   #head(line: string, number: number): void {
     this.heads++
-    const match = HEAD.exec(line)
-    if (match === null) return this.#report('a head is not what was written', number)
-    const [, size, root, timestamp, key, signature] = match as unknown as [string, string, string, string, string, string]
-    if (key !== this.#keyName) return this.#report('a head is of another key', number)
-    const isSigned = verify(null, signedBytes(Number(size), root, Number(timestamp)), this.#key, Buffer.from(signature, 'hex'))
-    if (!isSigned) return this.#report('the signature of a head is not valid', number)
+    const [, size = '', root = '', timestamp = '', key, signature = ''] = HEAD.exec(line) ?? []
+    const isSigned = key === this.#keyName && verify(null, signedBytes(Number(size), root, Number(timestamp)), this.#key, Buffer.from(signature, 'hex'))
+    if (!isSigned) {
+      this.#report(key === undefined ? 'a head is not what was written' : key === this.#keyName ? 'the signature of a head is not valid' : 'a head is of another key', number)
+      return
+    }
     this.head = { size: Number(size), root, timestampMillis: Number(timestamp) }
     if (Number(size) === this.#size && root === rootOf(this.#peaks)) return
     // Said already, where the event is known.
