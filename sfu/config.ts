@@ -43,6 +43,10 @@ export const NodeConfig = z
     stateDir: z.string().min(1).default(() => stateDirectory()),
     /** Origin that invitation links start with, when it is not the listening address. */
     publicOrigin: z.url({ protocol: /^https?$/ }).transform(url => new URL(url).origin).optional(),
+    /** Whether it is recorded who does what. */
+    audit: flag().default(true),
+    /** Folder of the audit log; without it `audit` in `stateDir`. */
+    auditDir: z.string().min(1).optional(),
     /** Whether whole slides are taken and shown. */
     slides: flag().default(true),
     /** Folder of slides; without it `slides` in `stateDir`. */

@@ -51,6 +51,8 @@ export function nodeCommand(): Command {
     .option('--workers <n>', 'media workers (default: one per core)')
     .option('--turn-urls <urls>', 'TURN relays for members whom nothing else reaches, separated by commas')
     .option('--turn-secret-file <file>', 'the secret that they share with this node')
+    .option('--audit <bool>', 'whether it is recorded who does what (default true)')
+    .option('--audit-dir <path>', 'where that is recorded (default: audit in the state folder)')
     .option('--slides <bool>', 'whether whole slides are taken and shown (default true)')
     .option('--slides-dir <path>', 'where slides are kept (default: slides in the state folder)')
     .option('--slides-quota-bytes <n>', 'how much they may take together (default 1,000,000,000,000)')

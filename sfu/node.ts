@@ -6,6 +6,7 @@ import { systemClock } from '../relay/runtime/clock.ts'
 import { createRegistry } from '../relay/runtime/metrics.ts'
 import { RelayFault } from '../relay/wire/fault.ts'
 import { AccessRoutes } from './access/access-routes.ts'
+import { NodeAudit } from './access/node-audit.ts'
 import { ConsultationRegistry } from './consultation-registry.ts'
 import { HttpServer } from './http-server.ts'
 import { loadInvitationKey } from './invitation-key.ts'
@@ -68,8 +69,9 @@ export class KenkyoNode {
     const media = { ip: config.rtcListenIp, basePort: config.rtcBasePort, announcedAddress: config.rtcAnnouncedAddress }
     const pool = scope.adopt(await WorkerPool.open(config.workers, media, log, () => metrics.workerDeaths.inc()), it => it.close())
     const nodeLinks = scope.use(await openLinks(config))
+    const recorder = config.audit ? scope.use(await NodeAudit.open(config, registry, log)) : undefined
     const slideMetrics = new SlideMetrics(registry)
-    const slides = config.slides ? scope.use(await openSlides(config, { verify: token => verifier.verify(token), colourOf: (...of) => consultations.colourOf(...of), metrics: slideMetrics, clock: systemClock, log })) : undefined
+    const slides = config.slides ? scope.use(await openSlides(config, { verify: token => verifier.verify(token), colourOf: (...of) => consultations.colourOf(...of), recorder, metrics: slideMetrics, clock: systemClock, log })) : undefined
     const stills = config.stillsQuotaBytes > 0 ? scope.use(await openStills(config, verifier, log)) : undefined
     const recordings = config.recordingsQuotaBytes > 0 ? scope.use(await openRecordings(config, new RecordingMetrics(registry), verifier, log)) : undefined
     const preflight = scope.use(new NodePreflight({ stateDir: config.stateDir, verify: token => verifier.verify(token), clock: systemClock, log }))
@@ -85,7 +87,7 @@ export class KenkyoNode {
     }
     const consultations: ConsultationRegistry = new ConsultationRegistry(consultationHost, config, log)
     scope.defer(() => consultations.close(new RelayFault('unavailable', 'the node is stopping')))
-    const host = connectionHost(verifier, consultations, metrics, log)
+    const host = connectionHost(verifier, consultations, recorder, metrics, log)
     const links = scope.adopt(new LinkObserver(nodeLinks, registry, log), it => it.close())
     const pages = {
       health: () => health(pool, consultations),
@@ -177,6 +179,7 @@ function openForeign(verifier: InvitationVerifier, consultations: ConsultationRe
 function connectionHost(
   verifier: InvitationVerifier,
   consultations: ConsultationRegistry,
+  recorder: NodeAudit | undefined,
   metrics: NodeMetrics,
   log: Logger,
 ): ConnectionHost {
@@ -184,6 +187,7 @@ function connectionHost(
     verify: invitation => verifier.verify(invitation),
     admit: (admission, notify) => consultations.admit(admission, notify),
     countRequest: (type, outcome) => metrics.requests.inc({ type, outcome }),
+    recorder,
     clock: systemClock,
     log,
   }

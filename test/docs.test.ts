@@ -7,6 +7,7 @@ import { environmentName, flagName } from '../relay/runtime/config.ts'
 import { createRegistry } from '../relay/runtime/metrics.ts'
 import { FAULT_CODES } from '../relay/wire/fault.ts'
 import { ClientRequest, NodeMessage, PROTOCOL_VERSION, REQUESTS, SIGNALING_LIMITS, SIGNALING_PATH } from '../relay/wire/signaling.ts'
+import { AuditMetrics } from '../sfu/access/audit-metrics.ts'
 import { NodeConfig } from '../sfu/config.ts'
 import { LinkMetrics } from '../sfu/links/link-metrics.ts'
 import { nodeCommand } from '../sfu/main.ts'
@@ -61,6 +62,7 @@ const nodeMetrics = () => {
   new LinkMetrics(registry)
   new SlideMetrics(registry)
   new RecordingMetrics(registry)
+  new AuditMetrics(registry)
   return registry
 }
 

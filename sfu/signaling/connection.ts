@@ -6,10 +6,10 @@ import type { Clock } from '../../relay/runtime/clock.ts'
 import type { Logger } from '../../relay/runtime/log.ts'
 import type { FaultCode } from '../../relay/wire/fault.ts'
 import type { ClientRequest, NodeMessage, Publication, ReplyData, RequestOf, RequestType } from '../../relay/wire/signaling.ts'
-import type { ConsultationId } from '../../relay/wire/ids.ts'
+import type { ConsultationId, SessionId } from '../../relay/wire/ids.ts'
 import type { Millis } from '../../relay/wire/units.ts'
 import type { Notify } from '../consultation.ts'
-import type { Session } from '../session.ts'
+import type { Session, SessionRequest } from '../session.ts'
 import type { WebSocket } from 'ws'
 
 /** A client that lets this much pile up unread is cut off, in bytes. */
@@ -25,6 +25,19 @@ export interface Seat {
   readonly publication: Publication | null
 }
 
+/** Where it is recorded what members do. Nothing is done before it settles. */
+export interface AccessRecorder {
+  /** @throws {RelayFault} `not_recorded`. */
+  joining(admission: Admission): Promise<void>
+  left(member: RecordedMember, sessionId: SessionId): void
+  /** @throws {RelayFault} `not_recorded`. */
+  asking(member: RecordedMember, sessionId: SessionId, request: SessionRequest): Promise<void>
+  failed(member: RecordedMember, sessionId: SessionId, request: SessionRequest, error: unknown): void
+}
+
+/** A member of a consultation, as it is recorded. */
+type RecordedMember = Pick<Admission, 'consultationId' | 'memberId' | 'role'>
+
 /** What a connection needs of the node. */
 export interface ConnectionHost {
   /** @throws {RelayFault} `invitation_refused` or `invitation_expired`. */
@@ -32,6 +45,8 @@ export interface ConnectionHost {
   /** @throws {RelayFault} `overloaded` or `conflict`. */
   admit(admission: Admission, notify: Notify): Seat
   countRequest(type: RequestType | 'unreadable', outcome: FaultCode | 'ok'): void
+  /** Without it nothing is recorded. */
+  readonly recorder?: AccessRecorder | undefined
   readonly clock: Clock
   readonly log: Logger
 }
@@ -44,6 +59,7 @@ export class SignalingConnection {
   readonly #joinTimer: NodeJS.Timeout
   #log: Logger
   #session: Session | undefined
+  #member: RecordedMember | undefined
   #heardAt: Millis
   #isClosed = false
   /** Requests of one socket are worked on one after the other. */
@@ -125,7 +141,20 @@ export class SignalingConnection {
   async #dispatch(request: ClientRequest): Promise<object> {
     if (request.type === 'join') return this.#join(request)
     if (this.#session === undefined) throw new RelayFault('wrong_state', 'join first')
-    return request.type === 'leave' ? {} : this.#session.handle(request)
+    return request.type === 'leave' ? {} : this.#handle(this.#session, request)
+  }
+
+  async #handle(session: Session, request: SessionRequest): Promise<object> {
+    const { recorder } = this.#host
+    const member = this.#member
+    if (recorder === undefined || member === undefined) return session.handle(request)
+    await recorder.asking(member, session.sessionId, request)
+    try {
+      return await session.handle(request)
+    } catch (error) {
+      recorder.failed(member, session.sessionId, request, error)
+      throw error
+    }
   }
 
   async #join(request: RequestOf<'join'>): Promise<ReplyData<'join'>> {
@@ -133,18 +162,24 @@ export class SignalingConnection {
     if (request.protocol !== PROTOCOL_VERSION) {
       throw new RelayFault('bad_message', `this node speaks protocol ${PROTOCOL_VERSION}`)
     }
-    const { session, consultationId, publication } = this.#admit(await this.#host.verify(request.invitation))
+    const { session, consultationId, publication } = await this.#enter(await this.#host.verify(request.invitation))
     this.#session = session
     clearTimeout(this.#joinTimer)
     const { sessionId, memberId, role, colour } = session
     this.#log = this.#host.log.child({ sessionId, consultationId, role })
     this.#log.info('session opened')
-    void session.closed.then(reason => this.close(reason))
+    const member = { consultationId, memberId, role }
+    this.#member = member
+    void session.closed.then(reason => {
+      this.#host.recorder?.left(member, sessionId)
+      this.close(reason)
+    })
     return { sessionId, consultationId, memberId, role, colour, publication }
   }
 
-  #admit(admission: Admission): Seat {
+  async #enter(admission: Admission): Promise<Seat> {
     try {
+      await this.#host.recorder?.joining(admission)
       // The socket may have closed while the signature was checked.
       if (this.#isClosed) throw new RelayFault('unavailable', 'the signaling connection closed')
       return this.#host.admit(admission, notification => this.#send(notification))

@@ -27,6 +27,7 @@ import type { SlideNews } from '../slide-sharing.ts'
 import type { ColourOf } from './annotation-routes.ts'
 import type { ChunkSink } from './link-receiver.ts'
 import type { SlideMetrics } from './slide-metrics.ts'
+import type { SlideRecorder } from './viewer-routes.ts'
 import type { StowTimes } from './stow-imports.ts'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 
@@ -51,6 +52,8 @@ export interface NodeSlidesOptions {
   readonly verify: (token: string) => Promise<Admission>
   /** Without it, annotations have no colour. */
   readonly colourOf?: ColourOf | undefined
+  /** Without it, it is not recorded who sees what. */
+  readonly recorder?: SlideRecorder | undefined
   readonly metrics: SlideMetrics
   readonly clock: Clock
   readonly log: Logger
@@ -155,7 +158,7 @@ export class NodeSlides implements AsyncDisposable {
   addTo(app: FastifyInstance): void {
     const { metrics, clock, log, origin, colourOf = () => undefined } = this.#options
     const routes = slideRoutes({
-      access: this.#access, catalogue: this.#catalogue, receiver: this.#receiver, tiles: this.#tiles, wanted: this.#wanted, metrics, clock, log, colourOf,
+      access: this.#access, catalogue: this.#catalogue, receiver: this.#receiver, tiles: this.#tiles, wanted: this.#wanted, recorder: this.#options.recorder, metrics, clock, log, colourOf,
       onAnnotationsStored: (consultationId, slideId, version) => this.#board.annotationsChanged(consultationId, slideId, version),
     })
     void app.register(routes, { prefix: '/slides' })

@@ -20,12 +20,21 @@ export interface TileSource {
   tile(slideId: SlideId, level: number, position: TilePosition): Promise<{ readonly bytes: Buffer; readonly proof: readonly ProofStep[] }>
 }
 
+/** Where it is recorded who sees what of slides. */
+export interface SlideRecorder {
+  /** Settles before the slide is opened. @throws {RelayFault} `not_recorded`. */
+  slideOpening(grant: SlideGrant, slideId: SlideId): Promise<void>
+  tileSent(grant: SlideGrant, slideId: SlideId, level: number, position: TilePosition): void
+}
+
 /** What a viewer's routes stand on. */
 export interface ViewerRoutesOptions {
   readonly access: SlideAccess
   readonly catalogue: SlideCatalogue
   readonly tiles: TileSource
   readonly wanted: WantedRegistry
+  /** Without it nothing is recorded. */
+  readonly recorder?: SlideRecorder | undefined
   readonly metrics: SlideMetrics
   readonly clock: Clock
 }
@@ -50,7 +59,9 @@ export function addViewerRoutes(app: FastifyInstance, options: ViewerRoutesOptio
   })
 
   app.get('/:id', async request => {
-    const { slideId, structureBytes, key, state } = (await reader(request)).slide(catalogue, parsePart(SlidePath, request.params).id)
+    const grant = await reader(request)
+    const { slideId, structureBytes, key, state } = grant.slide(catalogue, parsePart(SlidePath, request.params).id)
+    await options.recorder?.slideOpening(grant, slideId)
     const levels = catalogue.store.levels(slideId).map(level => {
       const { head, indexSha256 } = catalogue.level(slideId, level)
       return { level, head, index: indexSha256 }
@@ -76,7 +87,7 @@ export function addViewerRoutes(app: FastifyInstance, options: ViewerRoutesOptio
   app.get('/:id/tiles/:level/:column/:row', (request, reply) => sendTile(request, reply, options, reader))
 }
 
-async function sendTile(request: FastifyRequest, reply: FastifyReply, { catalogue, tiles, metrics, clock }: ViewerRoutesOptions, reader: (request: FastifyRequest) => Promise<SlideGrant>): Promise<FastifyReply> {
+async function sendTile(request: FastifyRequest, reply: FastifyReply, { catalogue, tiles, recorder, metrics, clock }: ViewerRoutesOptions, reader: (request: FastifyRequest) => Promise<SlideGrant>): Promise<FastifyReply> {
   const began = clock.now()
   const observe = (outcome: string): void => metrics.tiles.observe({ outcome }, (clock.now() - began) / 1000)
   try {
@@ -94,6 +105,7 @@ async function sendTile(request: FastifyRequest, reply: FastifyReply, { catalogu
     }
     const { bytes, proof } = await tiles.tile(slideId, level, { column, row })
     observe('ok')
+    recorder?.tileSent(grant, slideId, level, { column, row })
     return await reply.header('kenkyo-proof', encodeProof(proof)).header('kenkyo-root', root).type('application/octet-stream').send(bytes)
   } catch (error) {
     observe(toFault(error).code)

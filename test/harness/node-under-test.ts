@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { OperatorTokens } from '../../relay/access/operator-token.ts'
+import { AUDIT_PUBLIC_KEY_FILE } from '../../relay/audit/audit-key.ts'
 import { createLogger } from '../../relay/runtime/log.ts'
 import { ConsultationId, MemberId } from '../../relay/wire/ids.ts'
 import { NodeConfig } from '../../sfu/config.ts'
@@ -33,6 +34,11 @@ export class NodeUnderTest implements AsyncDisposable {
   invite(role: Role, { consultation = 'case-1', member = 'someone', lifetimeSeconds = 600 } = {}): Promise<string> {
     const consultationId = ConsultationId.parse(consultation)
     return this.node.invite({ consultationId, memberId: MemberId.parse(member), role, lifetimeSeconds })
+  }
+
+  /** The public key of its audit log. */
+  get auditKeyFile(): string {
+    return join(this.#stateDir, AUDIT_PUBLIC_KEY_FILE)
   }
 
   /** A token of whoever runs the node. */
