@@ -43,12 +43,12 @@ export const audit: Scenario = {
           }
         }
         const labels = { recorders: String(recorders) }
-        sheet.add({ name: 'recorded', unit: 'events/s', labels }, rates)
-        sheet.add({ name: 'wait for the record', unit: 'ms', labels }, waits)
+        sheet.add({ name: 'audit_recorded', unit: '1/s', labels }, rates)
+        sheet.add({ name: 'audit_wait', unit: 'ms', labels }, waits)
         const began = performance.now()
         const { events, findings } = verifyLog(log, createPublicKey(key).export({ type: 'spki', format: 'pem' }) as string)
         if (findings.length > 0) throw new Error('the log that was measured does not verify')
-        sheet.add({ name: 'verified offline', unit: 'events/s', labels }, [events / ((performance.now() - began) / 1000)])
+        sheet.add({ name: 'audit_verified', unit: '1/s', labels }, [events / ((performance.now() - began) / 1000)])
         say(`${recorders} at a time: ${events} events`)
       }
     } finally {
