@@ -1,7 +1,9 @@
+import { mock } from 'node:test'
 import { base64url, exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { t } from 'tap'
 import { ConsultationId, MemberId } from '../wire/ids.ts'
 import { generateInvitationKey, InvitationIssuer, InvitationVerifier } from './invitation.ts'
+import type { Test } from 'tap'
 
 const key = await generateInvitationKey()
 const issuer = await InvitationIssuer.open(key)
@@ -11,6 +13,20 @@ const terms = {
   memberId: MemberId.parse('doctor'),
   role: 'viewer' as const,
   lifetimeSeconds: 60,
+}
+
+/** A whole second, and the timers, which stand still until they are told. */
+function stoppedTime(t: Test): { readonly now: () => number; pass(durationMillis: number): void } {
+  let time = 1_800_000_000_000
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
+  return {
+    now: () => time,
+    pass(durationMillis) {
+      time += durationMillis
+      mock.timers.tick(durationMillis)
+    },
+  }
 }
 
 t.test('an invitation admits its member, in its role, to its consultation', async t => {
@@ -25,18 +41,28 @@ t.test('an invitation that ran out is refused as expired', async t => {
 })
 
 t.test('what is admitted within the tolerance ends when that does', async t => {
-  const admission = await verifier.verify(await issuer.issue({ ...terms, lifetimeSeconds: -1 }))
+  const time = stoppedTime(t)
+  const [issuer, verifier] = await Promise.all([InvitationIssuer.open(key, time.now), InvitationVerifier.open(key, time.now)])
+  const token = await issuer.issue({ ...terms, lifetimeSeconds: -1 })
+  time.pass(999)
+  const admission = await verifier.verify(token)
   t.equal(admission.expired.aborted, false)
-  admission.release()
+  time.pass(1)
+  t.match(admission.expired.reason, { code: 'invitation_expired' })
+  await t.rejects(verifier.verify(token), { code: 'invitation_expired' })
 })
 
 t.test('an admission tells when the invitation runs out', async t => {
-  const admission = await verifier.verify(await issuer.issue({ ...terms, lifetimeSeconds: 1 }))
-  // abortAt's timer holds no process open; this one does, until the signal comes.
-  const keepAlive = setInterval(() => undefined, 1000)
-  if (!admission.expired.aborted) await new Promise(resolve => admission.expired.addEventListener('abort', resolve, { once: true }))
-  clearInterval(keepAlive)
+  const time = stoppedTime(t)
+  const [issuer, verifier] = await Promise.all([InvitationIssuer.open(key, time.now), InvitationVerifier.open(key, time.now)])
+  const token = await issuer.issue(terms)
+  const [admission, released] = await Promise.all([verifier.verify(token), verifier.verify(token)])
+  released.release()
+  time.pass(61_999)
+  t.equal(admission.expired.aborted, false)
+  time.pass(1)
   t.match(admission.expired.reason, { code: 'invitation_expired' })
+  t.equal(released.expired.aborted, false)
 })
 
 t.test('refuses what this node did not sign', async t => {

@@ -22,7 +22,7 @@ const Claims = z.looseObject({
   role: z.enum(ROLES),
 })
 
-let mint: (claims: z.infer<typeof Claims>) => Admission
+let mint: (claims: z.infer<typeof Claims>, now: () => number) => Admission
 
 /**
  * Proof that an invitation to one consultation, in one role, was verified. Only {@link InvitationVerifier}
@@ -35,13 +35,15 @@ export class Admission {
   /** Milliseconds since the epoch. */
   readonly validUntilMillis: number
   readonly #expiry = new AbortController()
+  readonly #now: () => number
   #timer: NodeJS.Timeout | undefined
 
   static {
-    mint = claims => new Admission(claims)
+    mint = (claims, now) => new Admission(claims, now)
   }
 
-  private constructor(claims: z.infer<typeof Claims>) {
+  private constructor(claims: z.infer<typeof Claims>, now: () => number) {
+    this.#now = now
     this.consultationId = claims.consultation
     this.memberId = claims.sub
     this.role = claims.role
@@ -60,7 +62,7 @@ export class Admission {
   }
 
   #watch(epochMillis: number): void {
-    const remaining = epochMillis - Date.now()
+    const remaining = epochMillis - this.#now()
     if (remaining <= 0) this.#expiry.abort(new RelayFault('invitation_expired', 'the invitation has expired'))
     else this.#timer = setTimeout(() => this.#watch(epochMillis), Math.min(remaining, LONGEST_TIMER_MILLIS)).unref()
   }
@@ -86,26 +88,32 @@ export async function generateInvitationKey(): Promise<JWK> {
 export class InvitationIssuer {
   readonly #key: CryptoKey
   readonly #keyId: string
+  readonly #now: () => number
 
-  private constructor(key: CryptoKey, keyId: string) {
+  private constructor(key: CryptoKey, keyId: string, now: () => number) {
     this.#key = key
     this.#keyId = keyId
+    this.#now = now
   }
 
-  /** @throws {RelayFault} `bad_config` when the key is not an Ed25519 private key. */
-  static async open(jwk: JWK): Promise<InvitationIssuer> {
-    return new InvitationIssuer(await importEdKey(jwk), await calculateJwkThumbprint(jwk))
+  /**
+   * @param now - The wall clock, in milliseconds since the epoch.
+   * @throws {RelayFault} `bad_config` when the key is not an Ed25519 private key.
+   */
+  static async open(jwk: JWK, now: () => number = Date.now): Promise<InvitationIssuer> {
+    return new InvitationIssuer(await importEdKey(jwk), await calculateJwkThumbprint(jwk), now)
   }
 
   /** @returns The token, in compact serialisation. */
   issue(terms: InvitationTerms): Promise<string> {
+    const issuedAt = Math.floor(this.#now() / 1000)
     return new SignJWT({ consultation: terms.consultationId, role: terms.role })
       .setProtectedHeader({ alg: ALGORITHM, kid: this.#keyId })
       .setAudience(AUDIENCE)
       .setSubject(terms.memberId)
       .setJti(crypto.randomUUID())
-      .setIssuedAt()
-      .setExpirationTime(Math.floor(Date.now() / 1000) + terms.lifetimeSeconds)
+      .setIssuedAt(issuedAt)
+      .setExpirationTime(issuedAt + terms.lifetimeSeconds)
       .sign(this.#key)
   }
 }
@@ -113,15 +121,20 @@ export class InvitationIssuer {
 /** Turns an invitation into an {@link Admission}, or refuses it. */
 export class InvitationVerifier {
   readonly #key: CryptoKey
+  readonly #now: () => number
 
-  private constructor(key: CryptoKey) {
+  private constructor(key: CryptoKey, now: () => number) {
     this.#key = key
+    this.#now = now
   }
 
-  /** @throws {RelayFault} `bad_config` when the key is not an Ed25519 key. */
-  static async open(jwk: JWK): Promise<InvitationVerifier> {
+  /**
+   * @param now - The wall clock, in milliseconds since the epoch.
+   * @throws {RelayFault} `bad_config` when the key is not an Ed25519 key.
+   */
+  static async open(jwk: JWK, now: () => number = Date.now): Promise<InvitationVerifier> {
     const { kty, crv, x } = jwk
-    return new InvitationVerifier(await importEdKey({ kty: kty ?? '', crv: crv ?? '', x: x ?? '' }))
+    return new InvitationVerifier(await importEdKey({ kty: kty ?? '', crv: crv ?? '', x: x ?? '' }), now)
   }
 
   /**
@@ -134,8 +147,9 @@ export class InvitationVerifier {
         algorithms: [ALGORITHM],
         audience: AUDIENCE,
         clockTolerance: CLOCK_TOLERANCE_SECONDS,
+        currentDate: new Date(this.#now()),
       })
-      return mint(Claims.parse(payload))
+      return mint(Claims.parse(payload), this.#now)
     } catch (cause) {
       if (cause instanceof errors.JWTExpired) throw new RelayFault('invitation_expired', 'the invitation has expired', { cause })
       throw new RelayFault('invitation_refused', 'the invitation is not valid here', { cause })
