@@ -4,16 +4,16 @@ import { run } from './command.mjs'
 import { logFile } from './places.mjs'
 import { begin, say, SetupFailure } from './terminal.mjs'
 
-/** Needed to run a node and a capture agent. fontconfig-config lets sharp and ffmpeg find the fonts. */
-export const START_PACKAGES = ['ca-certificates', 'fontconfig-config', 'fonts-dejavu-core']
+/** Needed to run a node and a capture agent. openssl checks certificates. fontconfig-config lets sharp and ffmpeg find the fonts. */
+export const START_PACKAGES = ['ca-certificates', 'fontconfig-config', 'fonts-dejavu-core', 'openssl']
 
 /**
  * Needed by the tests on top: a browser and a Japanese font for it, `ip`, `tc`, ethtool and ping for emulated lines,
- * tcpdump to observe them, coturn and nftables for hospitals that let nothing but TLS out, promtool, independent programs that read slides: OpenSlide, libvips, dcmtk, dicom3tools and
+ * tcpdump to observe them, coturn and nftables for hospitals that let nothing but TLS out, promtool, NIST's path validation suite and sslscan, independent programs that read slides: OpenSlide, libvips, dcmtk, dicom3tools and
  * Orthanc, one that writes JPEG 2000, and two WebRTC clients that nobody here wrote: aiortc and GStreamer.
  */
 export const TEST_PACKAGES = [
-  'chromium', 'coturn', 'ethtool', 'fonts-ipaexfont-gothic', 'iproute2', 'iputils-ping', 'nftables', 'prometheus', 'tcpdump',
+  'chromium', 'coturn', 'ethtool', 'fonts-ipaexfont-gothic', 'iproute2', 'iputils-ping', 'nftables', 'prometheus', 'python3-cryptography-vectors', 'sslscan', 'tcpdump',
   'dcmtk', 'dicom3tools', 'libopenjp2-tools', 'libvips-tools', 'openslide-tools', 'orthanc', 'orthanc-dicomweb',
   'gir1.2-gst-plugins-bad-1.0', 'gstreamer1.0-nice', 'gstreamer1.0-plugins-bad', 'gstreamer1.0-plugins-good', 'python3-aiortc', 'python3-gst-1.0',
 ]
