@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { RelayFault } from '../relay/wire/fault.ts'
 import { SessionId } from '../relay/wire/ids.ts'
-import { REQUESTS } from '../relay/wire/signaling.ts'
+import { actionNeeded, REQUESTS } from '../relay/wire/signaling.ts'
 import type { Admission } from '../relay/access/invitation.ts'
+import type { AccessAction } from '../relay/wire/access.ts'
 import type { MemberId } from '../relay/wire/ids.ts'
 import type { ClientRequest, MemberProtocol, ReplyData, RequestOf, RequestTypeOf, Role } from '../relay/wire/signaling.ts'
 import type { MemberColour } from '../relay/wire/slide-sharing.ts'
@@ -20,7 +21,7 @@ export type Handlers<Asking extends Role> = {
   readonly [Type in RequestTypeOf<Asking>]: (request: RequestOf<Type>) => ReplyData<Type> | Promise<ReplyData<Type>>
 }
 
-/** One member's stay in one consultation, from join to close. Ends at the latest when the invitation does. */
+/** One member's stay in one consultation, from join to close. Ends at the latest when the invitation or the grant does, with why. */
 export abstract class Session {
   readonly sessionId = SessionId.parse(randomUUID())
   readonly memberId: MemberId
@@ -46,13 +47,20 @@ export abstract class Session {
    * Answers one request; the caller sends one after the other.
    *
    * @returns The data of the reply.
-   * @throws {RelayFault} `wrong_role` when it is not this role's to ask, and each request's own codes.
+   * @throws {RelayFault} `wrong_role` when it is not this role's to ask, `policy_refused` when it was not granted, and each request's own codes.
    */
   async handle(request: SessionRequest): Promise<object> {
     const askedBy: readonly Role[] = REQUESTS[request.type].askedBy
     const handler = (this.handlers as Partial<Record<string, (request: SessionRequest) => object | Promise<object>>>)[request.type]
     if (!askedBy.includes(this.role) || handler === undefined) throw new RelayFault('wrong_role', `a ${this.role} may not ask for ${request.type}`)
+    const action = actionNeeded(REQUESTS[request.type], this.role)
+    if (action !== null) this.#admission.require(action)
     return handler(request)
+  }
+
+  /** What it may do at this moment. */
+  get actions(): ReadonlySet<AccessAction> {
+    return this.#admission.actions
   }
 
   /** When the invitation ends, in milliseconds since the epoch. */

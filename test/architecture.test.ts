@@ -100,3 +100,8 @@ t.test('nothing but scripts, bench and test imports a script', async t => {
   })
   t.same(strays, [])
 })
+
+t.test('only verifiers of invitations and grants make admissions', async t => {
+  const makers = files.filter(file => !isTest(file) && /\bmintAdmission\b/.test(readFileSync(join(root, file), 'utf8')))
+  t.same(makers.sort(), ['relay/access/grants/grant-registry.ts', 'relay/access/invitation.ts'])
+})

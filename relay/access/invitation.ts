@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { RelayFault } from '../wire/fault.ts'
 import { ConsultationId, MemberId } from '../wire/ids.ts'
 import { ROLES } from '../wire/signaling.ts'
+import type { AccessAction, GrantId } from '../wire/access.ts'
 import type { Role } from '../wire/signaling.ts'
 import type { CryptoKey, JWK } from 'jose'
 
@@ -22,50 +23,132 @@ const Claims = z.looseObject({
   role: z.enum(ROLES),
 })
 
-let mint: (claims: z.infer<typeof Claims>, now: () => number) => Admission
+/** What a member may do once invited, by signaling role, on a node that stands alone. */
+export const ACTIONS_OF_ROLE: Readonly<Record<Role, ReadonlySet<AccessAction>>> = {
+  microscope: new Set(['publish_live']),
+  viewer: new Set(['view_live', 'speak', 'point', 'steer_stage', 'keep_still', 'record', 'view_recording', 'view_slide', 'annotate', 'export_slide', 'use_service']),
+  technician: new Set(['view_live', 'speak', 'point', 'steer_stage', 'annotate', 'keep_still', 'record', 'view_recording']),
+  scanner: new Set(['send_slide']),
+}
+
+/** What an admission says. */
+export interface AdmissionTerms {
+  readonly consultationId: ConsultationId
+  readonly memberId: MemberId
+  readonly role: Role
+}
+
+/** The permission that an admission stands on, for as long as that lives. */
+export interface AdmissionBasis {
+  readonly grantId: GrantId | null
+  /** May change: a grant is renewed with what is permitted by then. */
+  readonly actions: ReadonlySet<AccessAction>
+  /** Milliseconds since the epoch; may grow. */
+  readonly validUntilMillis: number
+  /** Aborts with the fault that says why. */
+  readonly ended: AbortSignal
+}
+
+/** Makes an admission. Only verifiers of invitations and grants call it; `test/architecture.test.ts` holds them to it. */
+export let mintAdmission: (terms: AdmissionTerms, basis: AdmissionBasis, release?: () => void) => Admission
 
 /**
- * Proof that an invitation to one consultation, in one role, was verified. Only {@link InvitationVerifier}
- * can make one, and nothing that joins a consultation takes anything else.
+ * Proof that an invitation or a grant for one consultation, in one role, was verified. Nothing that joins a
+ * consultation, or asks for anything of it, takes anything else.
  */
 export class Admission {
   readonly consultationId: ConsultationId
   readonly memberId: MemberId
   readonly role: Role
-  /** Milliseconds since the epoch. */
-  readonly validUntilMillis: number
-  readonly #expiry = new AbortController()
+  readonly #basis: AdmissionBasis
+  readonly #release: () => void
+
+  static {
+    mintAdmission = (terms, basis, release = () => undefined) => new Admission(terms, basis, release)
+  }
+
+  private constructor({ consultationId, memberId, role }: AdmissionTerms, basis: AdmissionBasis, release: () => void) {
+    this.consultationId = consultationId
+    this.memberId = memberId
+    this.role = role
+    this.#basis = basis
+    this.#release = release
+  }
+
+  /** The grant that it stands on; null for an invitation. */
+  get grantId(): GrantId | null {
+    return this.#basis.grantId
+  }
+
+  /** Milliseconds since the epoch. Grows when the grant is renewed. */
+  get validUntilMillis(): number {
+    return this.#basis.validUntilMillis
+  }
+
+  /** What its holder may do at this moment. */
+  get actions(): ReadonlySet<AccessAction> {
+    return this.#basis.actions
+  }
+
+  /** Aborts with the fault that says why the moment it holds no longer: expired, withdrawn, revoked. */
+  get expired(): AbortSignal {
+    return this.#basis.ended
+  }
+
+  /** Whether its holder may do this at this moment. */
+  allows(action: AccessAction): boolean {
+    return !this.expired.aborted && this.actions.has(action)
+  }
+
+  /** @throws {RelayFault} `policy_refused` for what was not granted; why it ended, when it has. */
+  require(action: AccessAction): void {
+    this.expired.throwIfAborted()
+    if (!this.actions.has(action)) throw new RelayFault('policy_refused', 'this was not granted')
+  }
+
+  /** It is no longer used: stops what watches an invitation's time. A grant lives on. Idempotent. */
+  release(): void {
+    this.#release()
+  }
+}
+
+/** Aborts a controller at a time, however far away. */
+export class Deadline {
+  readonly #controller: AbortController
+  readonly #reason: () => RelayFault
   readonly #now: () => number
   #timer: NodeJS.Timeout | undefined
 
-  static {
-    mint = (claims, now) => new Admission(claims, now)
-  }
-
-  private constructor(claims: z.infer<typeof Claims>, now: () => number) {
+  /**
+   * @param reason - Made when the time has come.
+   * @param now - The wall clock, in milliseconds since the epoch.
+   */
+  constructor(controller: AbortController, reason: () => RelayFault, now: () => number = Date.now) {
     this.#now = now
-    this.consultationId = claims.consultation
-    this.memberId = claims.sub
-    this.role = claims.role
-    this.validUntilMillis = claims.exp * 1000
-    this.#watch((claims.exp + CLOCK_TOLERANCE_SECONDS) * 1000)
+    this.#controller = controller
+    this.#reason = reason
   }
 
-  /** Aborts with an `invitation_expired` fault the moment the invitation runs out. */
-  get expired(): AbortSignal {
-    return this.#expiry.signal
+  /** Takes the place of the time before. @param epochMillis - One that has passed aborts at once. */
+  set(epochMillis: number): void {
+    this.clear()
+    const remaining = epochMillis - this.#now()
+    if (remaining <= 0) this.#controller.abort(this.#reason())
+    else this.#timer = setTimeout(() => this.set(epochMillis), Math.min(remaining, LONGEST_TIMER_MILLIS)).unref()
   }
 
-  /** Stops the clock of an admission that is no longer used. Idempotent. */
-  release(): void {
+  /** Aborts nothing any more. */
+  clear(): void {
     clearTimeout(this.#timer)
   }
+}
 
-  #watch(epochMillis: number): void {
-    const remaining = epochMillis - this.#now()
-    if (remaining <= 0) this.#expiry.abort(new RelayFault('invitation_expired', 'the invitation has expired'))
-    else this.#timer = setTimeout(() => this.#watch(epochMillis), Math.min(remaining, LONGEST_TIMER_MILLIS)).unref()
-  }
+function admitInvited({ consultation: consultationId, sub: memberId, role, exp }: z.infer<typeof Claims>, now: () => number): Admission {
+  const controller = new AbortController()
+  const deadline = new Deadline(controller, () => new RelayFault('invitation_expired', 'the invitation has expired'), now)
+  deadline.set((exp + CLOCK_TOLERANCE_SECONDS) * 1000)
+  const basis = { grantId: null, actions: ACTIONS_OF_ROLE[role], validUntilMillis: exp * 1000, ended: controller.signal }
+  return mintAdmission({ consultationId, memberId, role }, basis, () => deadline.clear())
 }
 
 /** What an invitation says. */
@@ -149,7 +232,7 @@ export class InvitationVerifier {
         clockTolerance: CLOCK_TOLERANCE_SECONDS,
         currentDate: new Date(this.#now()),
       })
-      return mint(Claims.parse(payload), this.#now)
+      return admitInvited(Claims.parse(payload), this.#now)
     } catch (cause) {
       if (cause instanceof errors.JWTExpired) throw new RelayFault('invitation_expired', 'the invitation has expired', { cause })
       throw new RelayFault('invitation_refused', 'the invitation is not valid here', { cause })

@@ -1,12 +1,11 @@
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { PREFLIGHT_LIMITS } from '../../relay/wire/preflight.ts'
-import { WATCHING_ROLES } from '../../relay/wire/signaling.ts'
 import { nodeTimeMillis } from '../capture-clock.ts'
-import { SlideAccess } from '../slides/slide-access.ts'
+import { SlideAccess, watching } from '../slides/slide-access.ts'
 import { refuseByCode } from '../slides/slide-replies.ts'
 import { PreflightShelf } from './preflight-shelf.ts'
 import { SyntheticLoad } from './synthetic-load.ts'
-import type { Admission } from '../../relay/access/invitation.ts'
+import type { VerifyToken } from '../slides/slide-access.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
 import type { Logger } from '../../relay/runtime/log.ts'
 import type { ConsultationId, MemberId } from '../../relay/wire/ids.ts'
@@ -18,7 +17,7 @@ import type { DirectTransport } from 'mediasoup/types'
 /** What {@link NodePreflight} stands on. */
 export interface NodePreflightOptions {
   readonly stateDir: string
-  readonly verify: (token: string) => Promise<Admission>
+  readonly verify: VerifyToken
   readonly clock: Clock
   readonly log: Logger
 }
@@ -124,12 +123,12 @@ export class NodePreflight implements Disposable {
     app.addContentTypeParser('application/octet-stream', (_request, body, done) => done(null, body))
 
     app.get('/', async request => {
-      const { consultationId } = await this.#access.grant(request, ...WATCHING_ROLES)
+      const { consultationId } = await this.#access.grant(request, watching(null))
       return { reports: await this.#shelf.list(consultationId) }
     })
 
     app.post('/upload', async (request, reply) => {
-      const { memberId } = await this.#access.grant(request, ...WATCHING_ROLES)
+      const { memberId } = await this.#access.grant(request, watching(null))
       if (this.#uploading.has(memberId)) throw new RelayFault('overloaded', 'this member is uploading already')
       this.#uploading.add(memberId)
       try {

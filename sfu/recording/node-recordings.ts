@@ -3,14 +3,13 @@ import { z } from 'zod'
 import { RelayFault, toFault } from '../../relay/wire/fault.ts'
 import { RecordingId } from '../../relay/wire/ids.ts'
 import { RECORDING_LIMITS } from '../../relay/wire/recording.ts'
-import { WATCHING_ROLES } from '../../relay/wire/signaling.ts'
-import { SlideAccess } from '../slides/slide-access.ts'
+import { SlideAccess, watching } from '../slides/slide-access.ts'
 import { parsePart, refuseByCode } from '../slides/slide-replies.ts'
 import { RecordingDesk } from './recording-desk.ts'
 import { systemDisk } from './recording-disk.ts'
 import { RecordingShelf, surveyRecordings } from './recording-shelf.ts'
 import { Replay } from './replay/replay.ts'
-import type { Admission } from '../../relay/access/invitation.ts'
+import type { VerifyToken } from '../slides/slide-access.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
 import type { Logger } from '../../relay/runtime/log.ts'
 import type { ConsultationId } from '../../relay/wire/ids.ts'
@@ -28,7 +27,7 @@ export interface NodeRecordingsOptions {
   /** Bytes that recordings may take together. */
   readonly quotaBytes: number
   readonly metrics: RecordingMetrics
-  readonly verify: (token: string) => Promise<Admission>
+  readonly verify: VerifyToken
   readonly clock: Clock
   readonly log: Logger
   readonly disk?: RecordingDisk
@@ -116,12 +115,12 @@ export class NodeRecordings implements AsyncDisposable {
     app.addHook('onRequest', async (_request, reply) => void reply.header('cache-control', 'no-store'))
 
     app.get('/', async request => {
-      const { consultationId } = await this.#access.grant(request, ...WATCHING_ROLES)
+      const { consultationId } = await this.#access.grant(request, watching('view_recording'))
       return { recordings: await this.#list(consultationId) }
     })
 
     app.delete('/:id', async (request, reply) => {
-      const { consultationId } = await this.#access.grant(request, ...WATCHING_ROLES)
+      const { consultationId } = await this.#access.grant(request, watching('record'))
       const { id } = parsePart(RecordingPath, request.params)
       if (this.#isOn(id)) throw new RelayFault('wrong_state', 'this recording is on')
       if ([...this.#replays.values()].includes(id)) throw new RelayFault('conflict', 'somebody watches this recording')

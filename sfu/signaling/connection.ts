@@ -2,6 +2,7 @@ import { RelayFault, toFault } from '../../relay/wire/fault.ts'
 import { decodeClientRequest, PROTOCOL_VERSION, salvageRequestId, SIGNALING_LIMITS } from '../../relay/wire/signaling.ts'
 import { RequestGate } from './request-gate.ts'
 import type { Admission } from '../../relay/access/invitation.ts'
+import type { Possession } from '../../relay/access/grants/proof-of-possession.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
 import type { Logger } from '../../relay/runtime/log.ts'
 import type { FaultCode } from '../../relay/wire/fault.ts'
@@ -40,8 +41,8 @@ type RecordedMember = Pick<Admission, 'consultationId' | 'memberId' | 'role'>
 
 /** What a connection needs of the node. */
 export interface ConnectionHost {
-  /** @throws {RelayFault} `invitation_refused` or `invitation_expired`. */
-  verify(invitation: string): Promise<Admission>
+  /** @throws {RelayFault} `invitation_refused`, `invitation_expired`, `token_refused`. */
+  verify(invitation: string, possession: Possession): Promise<Admission>
   /** @throws {RelayFault} `overloaded` or `conflict`. */
   admit(admission: Admission, notify: Notify): Seat
   countRequest(type: RequestType | 'unreadable', outcome: FaultCode | 'ok'): void
@@ -55,6 +56,7 @@ export interface ConnectionHost {
 export class SignalingConnection {
   readonly #socket: WebSocket
   readonly #host: ConnectionHost
+  readonly #by: Possession
   readonly #gate: RequestGate
   readonly #joinTimer: NodeJS.Timeout
   #log: Logger
@@ -65,7 +67,9 @@ export class SignalingConnection {
   /** Requests of one socket are worked on one after the other. */
   #work: Promise<void> = Promise.resolve()
 
-  constructor(socket: WebSocket, host: ConnectionHost) {
+  /** @param by - How the socket was opened. */
+  constructor(socket: WebSocket, host: ConnectionHost, by: Possession) {
+    this.#by = by
     this.#socket = socket
     this.#host = host
     this.#log = host.log
@@ -162,10 +166,10 @@ export class SignalingConnection {
     if (request.protocol !== PROTOCOL_VERSION) {
       throw new RelayFault('bad_message', `this node speaks protocol ${PROTOCOL_VERSION}`)
     }
-    const { session, consultationId, publication } = await this.#enter(await this.#host.verify(request.invitation))
+    const { session, consultationId, publication } = await this.#enter(await this.#host.verify(request.invitation, { ...this.#by, proof: request.proof }))
     this.#session = session
     clearTimeout(this.#joinTimer)
-    const { sessionId, memberId, role, colour } = session
+    const { sessionId, memberId, role, colour, actions } = session
     this.#log = this.#host.log.child({ sessionId, consultationId, role })
     this.#log.info('session opened')
     const member = { consultationId, memberId, role }
@@ -174,7 +178,7 @@ export class SignalingConnection {
       this.#host.recorder?.left(member, sessionId)
       this.close(reason)
     })
-    return { sessionId, consultationId, memberId, role, colour, publication }
+    return { sessionId, consultationId, memberId, role, actions: [...actions], colour, publication }
   }
 
   async #enter(admission: Admission): Promise<Seat> {

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { WebSocketServer } from 'ws'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { SIGNALING_LIMITS, SIGNALING_PATH } from '../../relay/wire/signaling.ts'
+import { certificateThumbprint } from '../slides/slide-access.ts'
 import { SignalingConnection } from './connection.ts'
 import type { ConnectionHost } from './connection.ts'
 import type { IncomingMessage, Server } from 'node:http'
@@ -48,7 +49,7 @@ export class SignalingServer {
       return
     }
     this.#sockets.handleUpgrade(request, socket, head, webSocket => {
-      this.#connections.set(webSocket, new SignalingConnection(webSocket, this.#host))
+      this.#connections.set(webSocket, new SignalingConnection(webSocket, this.#host, { method: 'GET', path: SIGNALING_PATH, certificateThumbprint: certificateThumbprint(request.socket) }))
       webSocket.once('close', () => this.#connections.delete(webSocket))
     })
   }

@@ -40,15 +40,15 @@ export function addAnnotationRoutes(app: FastifyInstance, { access, catalogue, c
   const { store } = catalogue
 
   app.get('/:id/annotations', async (request, reply) => {
-    const { slideId } = (await access.grant(request, 'viewer')).slide(catalogue, parsePart(SlidePath, request.params).id)
+    const { slideId } = (await access.grant(request, { viewer: 'view_slide' })).slide(catalogue, parsePart(SlidePath, request.params).id)
     const { version, annotations } = read(store, slideId)
     return reply.header('etag', etagOf(version)).header('cache-control', 'no-store').type('application/geo+json').send(JSON.stringify(annotations))
   })
 
   app.put('/:id/annotations', { bodyLimit: ANNOTATION_LIMITS.bytes, onRequest: async request => {
-    await access.grant(request, 'viewer')
+    await access.grant(request, { viewer: 'annotate' })
   } }, async (request, reply) => {
-    const grant = await access.grant(request, 'viewer')
+    const grant = await access.grant(request, { viewer: 'annotate' })
     const { slideId, consultationId } = grant.slide(catalogue, parsePart(SlidePath, request.params).id)
     const wanted = parsePart(SlideAnnotations, request.body)
     const match = request.headers['if-match']

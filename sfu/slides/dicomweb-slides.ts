@@ -7,7 +7,7 @@ import type { TileService } from '../../relay/slides/tiles/tile-service.ts'
 import type { SlideCatalogue } from '../../relay/slides/transfer/slide-catalogue.ts'
 import type { ConsultationId, SlideId } from '../../relay/wire/ids.ts'
 import type { TilePosition } from '../../relay/wire/tile-order.ts'
-import type { SlideAccess } from './slide-access.ts'
+import type { AllowedRoles, SlideAccess } from './slide-access.ts'
 import type { FastifyRequest } from 'fastify'
 
 /** Consultations whose slides are listed; a request's own is among them, because it was admitted just before. */
@@ -28,8 +28,9 @@ export class DicomwebSlides implements DicomwebSource {
 
   /** Who may do what. @throws {RelayFault} `invitation_refused`, `invitation_expired`, `grant_refused`. */
   async authorise(request: FastifyRequest, action: DicomwebAction): ReturnType<Authorise> {
-    const roles = action === 'store' ? (['scanner'] as const) : (['viewer', 'scanner'] as const)
-    const { consultationId } = await this.#access.grant(request, ...roles)
+    // Whole slides in a form that other programs keep leave the platform.
+    const roles: AllowedRoles = action === 'store' ? { scanner: 'send_slide' } : { viewer: 'export_slide', scanner: 'send_slide' }
+    const { consultationId } = await this.#access.grant(request, roles)
     this.#consultations.set(consultationId, true)
     return ({ structure }) => this.#catalogue.store.slide(structure.slideId)?.consultationId === consultationId
   }

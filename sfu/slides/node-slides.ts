@@ -11,7 +11,7 @@ import { FileSlideStore } from '../../relay/slides/store/file-slide-store.ts'
 import { TileService } from '../../relay/slides/tiles/tile-service.ts'
 import { TusRoutes } from '../../relay/slides/tus/tus-routes.ts'
 import { DicomwebSlides } from './dicomweb-slides.ts'
-import { SlideAccess } from './slide-access.ts'
+import { possessionOf, SlideAccess } from './slide-access.ts'
 import { SlideNewsBoard } from './slide-news-board.ts'
 import { importSlide } from './slide-import.ts'
 import { slideRoutes } from './slide-routes.ts'
@@ -24,6 +24,7 @@ import type { StowedSeries } from '../../relay/slides/dicomweb/stow-folder.ts'
 import type { SlideStore } from '../../relay/slides/store/slide-store.ts'
 import type { NodeConfig } from '../config.ts'
 import type { SlideNews } from '../slide-sharing.ts'
+import type { VerifyToken } from './slide-access.ts'
 import type { ColourOf } from './annotation-routes.ts'
 import type { ChunkSink } from './link-receiver.ts'
 import type { SlideMetrics } from './slide-metrics.ts'
@@ -49,7 +50,7 @@ const STOW_LIMITS = { series: 64, instancesPerSeries: 64 }
 
 /** What the slides of a node are made from. */
 export interface NodeSlidesOptions {
-  readonly verify: (token: string) => Promise<Admission>
+  readonly verify: VerifyToken
   /** Without it, annotations have no colour. */
   readonly colourOf?: ColourOf | undefined
   /** Without it, it is not recorded who sees what. */
@@ -110,9 +111,9 @@ export class NodeSlides implements AsyncDisposable {
     const work = { receiver: this.#receiver, directory: made, clock }
     this.#uploads = await TusRoutes.open({
       directory, maxBytes: bytes(maxBytes), maxUploads: MAX_UPLOADS, expiry: UPLOAD_EXPIRY, log,
-      authorise: async token => {
-        const admission = await verify(token)
-        if (admission.role === 'scanner') return admission
+      authorise: async (token, request) => {
+        const admission = await verify(token, possessionOf(request))
+        if (admission.role === 'scanner' && admission.allows('send_slide')) return admission
         admission.release()
         throw new RelayFault('grant_refused', 'only a scanner uploads')
       },
@@ -165,7 +166,7 @@ export class NodeSlides implements AsyncDisposable {
     this.#uploads?.addTo(app)
     const slides = new DicomwebSlides(this.#catalogue, this.#tiles, this.#access)
     const folder = this.#stow?.folder
-    const sink = folder && (async (request: FastifyRequest) => folder.sinkOf(await this.#access.grant(request, 'scanner')))
+    const sink = folder && (async (request: FastifyRequest) => folder.sinkOf(await this.#access.grant(request, { scanner: 'send_slide' })))
     void app.register(scope => dicomwebRoutes(scope, { slides, authorise: slides.authorise.bind(slides), publicUrl: `${origin}${DICOMWEB_PATH}`, sink }), { prefix: DICOMWEB_PATH })
   }
 

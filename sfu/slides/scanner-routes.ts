@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { RECEIVER_LIMITS } from '../../relay/slides/transfer/slide-receiver.ts'
 import { RelayFault, toFault } from '../../relay/wire/fault.ts'
 import { ScannerKey, SLIDE_LIMITS } from '../../relay/wire/slide.ts'
+import { endWith } from './slide-access.ts'
 import { parsePart, PathPart } from './slide-replies.ts'
 import type { SlideReceiver } from '../../relay/slides/transfer/slide-receiver.ts'
 import type { Sha256, SlideId } from '../../relay/wire/ids.ts'
@@ -40,7 +41,7 @@ interface ArrivingChunk {
 
 /** Routes by which a scanner sends slides; see `docs/SLIDES.md`. */
 export function addScannerRoutes(app: FastifyInstance, { access, receiver, metrics }: ScannerRoutesOptions): void {
-  const scanner = (request: FastifyRequest): Promise<SlideGrant> => access.grant(request, 'scanner')
+  const scanner = (request: FastifyRequest): Promise<SlideGrant> => access.grant(request, { scanner: 'send_slide' })
   /** Before a body is read. */
   const admitted = {
     onRequest: async (request: FastifyRequest) => {
@@ -97,7 +98,8 @@ function addChunkRoute(app: FastifyInstance, { access, receiver, metrics }: Scan
   /** Everything that can be refused is, before a byte of the body is read; what is not has memory set aside. */
   async function expect(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     try {
-      const grant = await access.grant(request, 'scanner')
+      const grant = await access.grant(request, { scanner: 'send_slide' })
+      endWith(request, reply, grant)
       const { id, sha256 } = parsePart(ChunkPath, request.params)
       const length = receiver.expect(grant, id, sha256)
       if (request.headers['content-length'] !== String(length)) throw new RelayFault('hash_mismatch', 'the body is not as long as the chunk')

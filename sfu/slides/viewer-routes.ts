@@ -3,6 +3,7 @@ import { hasTile, ordinalOf } from '../../relay/wire/tile-order.ts'
 import { encodeProof } from '../../relay/wire/tile-proof.ts'
 import { RelayFault, toFault } from '../../relay/wire/fault.ts'
 import { SlideViewport } from '../../relay/wire/slide.ts'
+import { endWith } from './slide-access.ts'
 import { parsePart, PathPart } from './slide-replies.ts'
 import type { SlideCatalogue } from '../../relay/slides/transfer/slide-catalogue.ts'
 import type { WantedRegistry } from '../../relay/slides/transfer/wanted-registry.ts'
@@ -45,9 +46,9 @@ const TilePath = z.object({ id: PathPart.slideId, level: PathPart.level, column:
 /** Routes by which a viewer sees slides; see `docs/SLIDES.md`. */
 export function addViewerRoutes(app: FastifyInstance, options: ViewerRoutesOptions): void {
   const { access, catalogue, wanted, clock } = options
-  const viewer = (request: FastifyRequest): Promise<SlideGrant> => access.grant(request, 'viewer', 'scanner')
+  const viewer = (request: FastifyRequest): Promise<SlideGrant> => access.grant(request, { viewer: 'view_slide', scanner: 'send_slide' })
   // A virtual microscope shows the slide that it is told of: it may read one, not look around.
-  const reader = (request: FastifyRequest): Promise<SlideGrant> => access.grant(request, 'viewer', 'scanner', 'microscope')
+  const reader = (request: FastifyRequest): Promise<SlideGrant> => access.grant(request, { viewer: 'view_slide', scanner: 'send_slide', microscope: 'publish_live' })
   const admitted = async (request: FastifyRequest): Promise<void> => {
     await viewer(request)
   }
@@ -76,7 +77,7 @@ export function addViewerRoutes(app: FastifyInstance, options: ViewerRoutesOptio
   })
 
   app.post('/:id/viewport', { bodyLimit: 1024, onRequest: admitted }, async (request, reply) => {
-    const grant = await access.grant(request, 'viewer')
+    const grant = await access.grant(request, { viewer: 'view_slide' })
     const { slideId, state, structure } = grant.slide(catalogue, parsePart(SlidePath, request.params).id)
     const viewport = parsePart(SlideViewport, request.body)
     if (viewport.level >= structure.levels.length) throw new RelayFault('out_of_range', 'the slide has no such level')
@@ -92,6 +93,7 @@ async function sendTile(request: FastifyRequest, reply: FastifyReply, { catalogu
   const observe = (outcome: string): void => metrics.tiles.observe({ outcome }, (clock.now() - began) / 1000)
   try {
     const grant = await reader(request)
+    endWith(request, reply, grant)
     const { id, level, column, row } = parsePart(TilePath, request.params)
     const { slideId } = grant.slide(catalogue, id)
     const { shape, root } = catalogue.level(slideId, level)

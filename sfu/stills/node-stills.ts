@@ -4,14 +4,13 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { Sha256, StillId } from '../../relay/wire/ids.ts'
-import { WATCHING_ROLES } from '../../relay/wire/signaling.ts'
 import { STILL_HEADER, STILL_LIMITS, STILL_SHA256_HEADER, StillDescription } from '../../relay/wire/still.ts'
 import { parsePart, refuseByCode } from '../slides/slide-replies.ts'
-import { SlideAccess } from '../slides/slide-access.ts'
+import { endWith, SlideAccess, watching } from '../slides/slide-access.ts'
 import { StillDesk } from './still-desk.ts'
 import { StillPngs } from './still-pngs.ts'
 import { STILL_FILES, StillShelf, summaryOf, surveyShelves } from './still-shelf.ts'
-import type { Admission } from '../../relay/access/invitation.ts'
+import type { VerifyToken } from '../slides/slide-access.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
 import type { Logger } from '../../relay/runtime/log.ts'
 import type { ConsultationId } from '../../relay/wire/ids.ts'
@@ -25,7 +24,7 @@ export interface NodeStillsOptions {
   readonly stateDir: string
   /** Bytes that stills may take together, as they are reckoned. */
   readonly quotaBytes: number
-  readonly verify: (token: string) => Promise<Admission>
+  readonly verify: VerifyToken
   readonly clock: Clock
   readonly log: Logger
 }
@@ -89,25 +88,29 @@ export class NodeStills implements AsyncDisposable {
     app.addContentTypeParser('application/octet-stream', (_request, body, done) => done(null, body))
 
     app.get('/', async request => {
-      const { consultationId } = await this.#access.grant(request, ...WATCHING_ROLES)
+      const { consultationId } = await this.#access.grant(request, watching('view_live'))
       const desk = this.#desks.get(consultationId)
       return { stills: desk === undefined ? await this.#listed(consultationId) : await desk.list() }
     })
 
     app.get('/:id/:file', async (request, reply) => {
-      const { consultationId } = await this.#access.grant(request, ...WATCHING_ROLES)
+      const grant = await this.#access.grant(request, watching('view_live'))
+      const { consultationId } = grant
+      endWith(request, reply, grant)
       const { id, file } = parsePart(FilePath, request.params)
       return this.#send(reply, this.#shelf(consultationId), id, file)
     })
 
     app.put('/:id/planes', async (request, reply) => {
-      await this.#receive(request)
+      await this.#receive(request, reply)
       return reply.code(204).send()
     })
   }
 
-  async #receive(request: FastifyRequest): Promise<void> {
-    const { consultationId } = await this.#access.grant(request, 'microscope')
+  async #receive(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const grant = await this.#access.grant(request, { microscope: 'publish_live' })
+    const { consultationId } = grant
+    endWith(request, reply, grant)
     const { id } = parsePart(StillPath, request.params)
     const desk = this.#desks.get(consultationId)
     if (desk === undefined) throw new RelayFault('not_found', 'no such still')

@@ -5,6 +5,7 @@ import { readForeignOffer } from './foreign-offer.ts'
 import { WhepViewing } from './whep-viewing.ts'
 import { WhipPublication } from './whip-publication.ts'
 import { RENDITION_CODECS } from '../../relay/wire/pyramid.ts'
+import type { Possession } from '../../relay/access/grants/proof-of-possession.ts'
 import type { Admission } from '../../relay/access/invitation.ts'
 import type { Logger } from '../../relay/runtime/log.ts'
 import type { RenditionId } from '../../relay/wire/ids.ts'
@@ -21,12 +22,14 @@ import type { WhipMedia } from './whip-publication.ts'
 /** What the doors need of the node. */
 export interface ForeignDoorsOptions {
   /** @throws {RelayFault} `invitation_refused` or `invitation_expired`. */
-  verify(token: string): Promise<Admission>
+  verify(token: string, possession: Possession): Promise<Admission>
   readonly consultations: Pick<ConsultationRegistry, 'find' | 'open'>
   readonly log: Logger
 }
 
 /** Who may come by which door. */
+/** What is asked for by each. */
+const ACTIONS = { whip: 'publish_live', whep: 'view_live' } as const
 const ROLES: Readonly<Record<ForeignProtocol, Role>> = { whip: 'microscope', whep: 'viewer' }
 
 /** A session that was opened, and what its client is told. */
@@ -50,14 +53,15 @@ export class ForeignDoors {
    * Who asks. What it gives is to be released, or handed to {@link openWhip} or {@link openWhep}.
    *
    * @param authorization - The header's value. @see RFC 6750 section 2.1
-   * @throws {RelayFault} `invitation_refused`, `invitation_expired`; `wrong_role`.
+   * @throws {RelayFault} `invitation_refused`, `invitation_expired`, `token_refused`; `wrong_role`; `policy_refused`.
    */
-  async admit(authorization: string | undefined, protocol: ForeignProtocol): Promise<Admission> {
+  async admit(authorization: string | undefined, protocol: ForeignProtocol, possession: Possession): Promise<Admission> {
     const token = /^Bearer ([\w.-]{1,4096})$/i.exec(authorization ?? '')?.[1]
     if (token === undefined) throw new RelayFault('invitation_refused', 'an invitation is needed')
-    const admission = await this.#options.verify(token)
-    if (admission.role === ROLES[protocol]) return admission
+    const admission = await this.#options.verify(token, possession)
+    if (admission.role === ROLES[protocol] && admission.allows(ACTIONS[protocol])) return admission
     admission.release()
+    if (admission.role === ROLES[protocol]) admission.require(ACTIONS[protocol])
     throw new RelayFault('wrong_role', `an invitation of a ${ROLES[protocol]} is needed`)
   }
 

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { possessionOf } from '../slides/slide-access.ts'
 import { RelayFault, toFault } from '../../relay/wire/fault.ts'
 import { OVERVIEW, WHOLE } from '../../relay/wire/ids.ts'
 import { TokenBucket } from '../signaling/token-bucket.ts'
@@ -95,9 +96,9 @@ export class ForeignRoutes {
   }
 
   /** Who makes an offer, if it has not made too many. */
-  async #admitOffer({ headers }: FastifyRequest, protocol: ForeignProtocol): Promise<Admission> {
+  async #admitOffer(request: FastifyRequest, protocol: ForeignProtocol): Promise<Admission> {
     const { doors, clock } = this.#options
-    const admission = await doors.admit(headers.authorization, protocol)
+    const admission = await doors.admit(request.headers.authorization, protocol, possessionOf(request))
     const key = `${admission.consultationId} ${admission.memberId}`
     const now = clock.now()
     const bucket = this.#offers.get(key) ?? new TokenBucket(OFFERS.perSecond, OFFERS.burst, now)
@@ -150,15 +151,15 @@ export class ForeignRoutes {
   /** Refuses who is not invited before a body is read. */
   #requireInvitation(protocol: ForeignProtocol): (request: FastifyRequest) => Promise<void> {
     return async request => {
-      const admission = await this.#options.doors.admit(request.headers.authorization, protocol)
+      const admission = await this.#options.doors.admit(request.headers.authorization, protocol, possessionOf(request))
       admission.release()
     }
   }
 
-  async #session({ headers, params }: FastifyRequest<{ Params: { id: string } }>, protocol: ForeignProtocol): Promise<ReturnType<ForeignDoors['session']>> {
-    const admission: Admission = await this.#options.doors.admit(headers.authorization, protocol)
+  async #session(request: FastifyRequest<{ Params: { id: string } }>, protocol: ForeignProtocol): Promise<ReturnType<ForeignDoors['session']>> {
+    const admission: Admission = await this.#options.doors.admit(request.headers.authorization, protocol, possessionOf(request))
     admission.release()
-    return this.#options.doors.session(params.id, protocol, admission)
+    return this.#options.doors.session(request.params.id, protocol, admission)
   }
 
   #refuse(error: Error & { statusCode?: number }, reply: FastifyReply): FastifyReply {

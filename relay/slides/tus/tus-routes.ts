@@ -24,7 +24,7 @@ export interface TusRoutesOptions {
   /** Where uploads are kept until they are slides. They hold names: for the node's user only. */
   readonly directory: string
   /** @param token - As in `Authorization: Bearer`. @throws {RelayFault} `invitation_refused`, `invitation_expired`, `wrong_role`. */
-  readonly authorise: (token: string) => Promise<Uploader>
+  readonly authorise: (token: string, request: FastifyRequest) => Promise<Uploader>
   readonly importSlide: ImportSlide
   /** Aborts when the program ends. */
   readonly stopping: AbortSignal
@@ -155,10 +155,10 @@ export class TusRoutes implements AsyncDisposable {
     return reply
   }
 
-  #authorise({ headers: { authorization } }: FastifyRequest): Promise<Uploader> {
-    const token = /^Bearer ([\w.-]+)$/i.exec(authorization ?? '')?.[1]
+  #authorise(request: FastifyRequest): Promise<Uploader> {
+    const token = /^(?:Bearer|DPoP) ([\w.-]+)$/i.exec(request.headers.authorization ?? '')?.[1]
     if (token === undefined) throw new RelayFault('invitation_refused', 'no invitation')
-    return this.#options.authorise(token)
+    return this.#options.authorise(token, request)
   }
 
   #uploaderOf(request: unknown): Uploader {

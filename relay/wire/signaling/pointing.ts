@@ -34,9 +34,9 @@ export const ImageAnnotationRemoved = z.strictObject({ type: z.literal('imageAnn
 
 /** What whoever watches shows the others. */
 export const POINTING_REQUESTS = {
-  pointAtImage: { schema: PointAtImage, reply: Nothing, askedBy: WATCHING_ROLES },
-  annotateImage: { schema: AnnotateImage, reply: Nothing, askedBy: WATCHING_ROLES },
-  removeImageAnnotation: { schema: RemoveImageAnnotation, reply: Nothing, askedBy: WATCHING_ROLES },
+  pointAtImage: { schema: PointAtImage, reply: Nothing, askedBy: WATCHING_ROLES, action: 'point' },
+  annotateImage: { schema: AnnotateImage, reply: Nothing, askedBy: WATCHING_ROLES, action: 'annotate' },
+  removeImageAnnotation: { schema: RemoveImageAnnotation, reply: Nothing, askedBy: WATCHING_ROLES, action: 'annotate' },
 } as const satisfies Record<string, RequestDeclaration>
 
 /** What is said of pointers and annotations. */

@@ -39,11 +39,13 @@ export const PREFLIGHT_REQUESTS = {
       nodeTimeMillis: epochMillis,
     }),
     askedBy: WATCHING_ROLES,
+    action: null,
   },
   loadTransport: {
     schema: LoadTransport,
     reply: z.strictObject({ consumerId: z.string().max(64), producerId: z.string().max(64), rtpParameters: RtpParameters }),
     askedBy: WATCHING_ROLES,
+    action: null,
   },
-  reportPreflight: { schema: ReportPreflight, reply: Nothing, askedBy: WATCHING_ROLES },
+  reportPreflight: { schema: ReportPreflight, reply: Nothing, askedBy: WATCHING_ROLES, action: null },
 } as const satisfies Record<string, RequestDeclaration>

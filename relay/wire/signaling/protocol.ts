@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { FAULT_CODES } from '../fault.ts'
 import { MAX_RENDITIONS, RenditionId } from '../ids.ts'
+import type { AccessAction } from '../access.ts'
 
 /** The version of this protocol; a client that speaks another one is refused at joining. */
 export const PROTOCOL_VERSION = 6
@@ -37,11 +38,18 @@ export type Role = (typeof ROLES)[number]
 export const WATCHING_ROLES = ['viewer', 'technician'] as const satisfies readonly Role[]
 export type WatchingRole = (typeof WATCHING_ROLES)[number]
 
-/** What is declared of a request: its shape, what a successful reply carries, and whose it is to ask. */
+/** What is declared of a request: its shape, what a successful reply carries, whose it is to ask, and what has to be granted for it. */
 export interface RequestDeclaration {
   readonly schema: z.ZodObject
   readonly reply: z.ZodType
   readonly askedBy: readonly Role[]
+  /** What the asker has to be allowed, where it differs by role; null: whoever was admitted may. */
+  readonly action: AccessAction | Partial<Record<Role, AccessAction>> | null
+}
+
+/** What has to be granted to a role for a request; null: nothing beyond being admitted. */
+export function actionNeeded({ action }: Pick<RequestDeclaration, 'action'>, role: Role): AccessAction | null {
+  return typeof action === 'object' ? (action?.[role] ?? null) : action
 }
 
 /** Names a request, so that its reply finds it. */

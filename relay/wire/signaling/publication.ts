@@ -136,8 +136,8 @@ export const CaptureClock = z.strictObject({ type: z.literal('captureClock'), ..
 
 /** What a microscope asks; a link also whoever measures a line or sends slides. */
 export const PUBLICATION_REQUESTS = {
-  readIceServers: { schema: ReadIceServers, reply: z.strictObject({ iceServers: z.array(IceServer).max(8) }), askedBy: ['microscope'] },
-  publish: { schema: Publish, reply: z.strictObject({ publicationId: PublicationId, sdp: z.string() }), askedBy: ['microscope'] },
+  readIceServers: { schema: ReadIceServers, reply: z.strictObject({ iceServers: z.array(IceServer).max(8) }), askedBy: ['microscope'], action: 'publish_live' },
+  publish: { schema: Publish, reply: z.strictObject({ publicationId: PublicationId, sdp: z.string() }), askedBy: ['microscope'], action: 'publish_live' },
   openLink: {
     schema: OpenLink,
     reply: z.strictObject({
@@ -151,11 +151,12 @@ export const PUBLICATION_REQUESTS = {
       contract: LinkContract,
     }),
     askedBy: ROLES,
+    action: { microscope: 'publish_live', scanner: 'send_slide' },
   },
-  publishLink: { schema: PublishLink, reply: z.strictObject({ publicationId: PublicationId }), askedBy: ['microscope'] },
-  reportSource: { schema: ReportSource, reply: Nothing, askedBy: ['microscope'] },
-  reportUplink: { schema: ReportUplink, reply: Nothing, askedBy: ['microscope'] },
-  reportCapture: { schema: ReportCapture, reply: Nothing, askedBy: ['microscope'] },
+  publishLink: { schema: PublishLink, reply: z.strictObject({ publicationId: PublicationId }), askedBy: ['microscope'], action: 'publish_live' },
+  reportSource: { schema: ReportSource, reply: Nothing, askedBy: ['microscope'], action: 'publish_live' },
+  reportUplink: { schema: ReportUplink, reply: Nothing, askedBy: ['microscope'], action: 'publish_live' },
+  reportCapture: { schema: ReportCapture, reply: Nothing, askedBy: ['microscope'], action: 'publish_live' },
 } as const satisfies Record<string, RequestDeclaration>
 
 /** What is said of a publication. */

@@ -37,11 +37,11 @@ export const ReplayChanged = z.strictObject({ type: z.literal('replayChanged'), 
 
 /** What is asked of recordings. */
 export const RECORDING_REQUESTS = {
-  startRecording: { schema: StartRecording, reply: z.strictObject({ recordingId: RecordingId }), askedBy: WATCHING_ROLES },
-  stopRecording: { schema: StopRecording, reply: Nothing, askedBy: WATCHING_ROLES },
-  openReplay: { schema: OpenReplay, reply: z.strictObject({ publicationId: PublicationId }), askedBy: WATCHING_ROLES },
-  controlReplay: { schema: ControlReplay, reply: Nothing, askedBy: WATCHING_ROLES },
-  closeReplay: { schema: CloseReplay, reply: Nothing, askedBy: WATCHING_ROLES },
+  startRecording: { schema: StartRecording, reply: z.strictObject({ recordingId: RecordingId }), askedBy: WATCHING_ROLES, action: 'record' },
+  stopRecording: { schema: StopRecording, reply: Nothing, askedBy: WATCHING_ROLES, action: 'record' },
+  openReplay: { schema: OpenReplay, reply: z.strictObject({ publicationId: PublicationId }), askedBy: WATCHING_ROLES, action: 'view_recording' },
+  controlReplay: { schema: ControlReplay, reply: Nothing, askedBy: WATCHING_ROLES, action: 'view_recording' },
+  closeReplay: { schema: CloseReplay, reply: Nothing, askedBy: WATCHING_ROLES, action: null },
 } as const satisfies Record<string, RequestDeclaration>
 
 /** What is said of recordings. */

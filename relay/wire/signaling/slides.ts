@@ -34,8 +34,8 @@ export const AnnotationsChanged = z.strictObject({
 
 /** What viewers ask of slides by signaling; all else of slides is HTTP. */
 export const SLIDE_REQUESTS = {
-  pointAtSlide: { schema: PointAtSlide, reply: Nothing, askedBy: ['viewer'] },
-  leadSlide: { schema: LeadSlide, reply: Nothing, askedBy: ['viewer'] },
+  pointAtSlide: { schema: PointAtSlide, reply: Nothing, askedBy: ['viewer'], action: 'point' },
+  leadSlide: { schema: LeadSlide, reply: Nothing, askedBy: ['viewer'], action: 'point' },
 } as const satisfies Record<string, RequestDeclaration>
 
 /** What is said of slides. */

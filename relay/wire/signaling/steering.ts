@@ -69,13 +69,13 @@ export const StageStopped = z.strictObject({ type: z.literal('stageStopped'), pu
 
 /** What whoever steers asks, and what the microscope answers. */
 export const STEERING_REQUESTS = {
-  claimStage: { schema: ClaimStage, reply: Nothing, askedBy: WATCHING_ROLES },
-  releaseStage: { schema: ReleaseStage, reply: Nothing, askedBy: WATCHING_ROLES },
-  handOverStage: { schema: HandOverStage, reply: Nothing, askedBy: WATCHING_ROLES },
-  stopStage: { schema: StopStage, reply: Nothing, askedBy: WATCHING_ROLES },
+  claimStage: { schema: ClaimStage, reply: Nothing, askedBy: WATCHING_ROLES, action: 'steer_stage' },
+  releaseStage: { schema: ReleaseStage, reply: Nothing, askedBy: WATCHING_ROLES, action: null },
+  handOverStage: { schema: HandOverStage, reply: Nothing, askedBy: WATCHING_ROLES, action: 'steer_stage' },
+  stopStage: { schema: StopStage, reply: Nothing, askedBy: WATCHING_ROLES, action: null },
   /** The number of the command, by which `stageChanged` says that it is obeyed. */
-  moveStage: { schema: MoveStage, reply: z.strictObject({ command: z.uint32() }), askedBy: WATCHING_ROLES },
-  reportStage: { schema: ReportStage, reply: Nothing, askedBy: ['microscope'] },
+  moveStage: { schema: MoveStage, reply: z.strictObject({ command: z.uint32() }), askedBy: WATCHING_ROLES, action: 'steer_stage' },
+  reportStage: { schema: ReportStage, reply: Nothing, askedBy: ['microscope'], action: 'publish_live' },
 } as const satisfies Record<string, RequestDeclaration>
 
 /** What is said of the stage. */

@@ -22,8 +22,8 @@ export const StillsChanged = z.strictObject({ type: z.literal('stillsChanged'), 
 
 /** What is asked about stills by signaling. */
 export const STILL_REQUESTS = {
-  keepStill: { schema: KeepStill, reply: z.strictObject({ stillId: StillId }), askedBy: WATCHING_ROLES },
-  reportStill: { schema: ReportStill, reply: Nothing, askedBy: ['microscope'] },
+  keepStill: { schema: KeepStill, reply: z.strictObject({ stillId: StillId }), askedBy: WATCHING_ROLES, action: 'keep_still' },
+  reportStill: { schema: ReportStill, reply: Nothing, askedBy: ['microscope'], action: 'publish_live' },
 } as const satisfies Record<string, RequestDeclaration>
 
 /** What is said of stills. */

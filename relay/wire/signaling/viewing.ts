@@ -125,9 +125,10 @@ export const VIEWING_REQUESTS = {
     schema: CreateTransport,
     reply: OpenedTransport,
     askedBy: WATCHING_ROLES,
+    action: null,
   },
-  connectTransport: { schema: ConnectTransport, reply: Nothing, askedBy: WATCHING_ROLES },
-  restartIce: { schema: RestartIce, reply: z.strictObject({ iceParameters: IceParameters }), askedBy: WATCHING_ROLES },
+  connectTransport: { schema: ConnectTransport, reply: Nothing, askedBy: WATCHING_ROLES, action: null },
+  restartIce: { schema: RestartIce, reply: z.strictObject({ iceParameters: IceParameters }), askedBy: WATCHING_ROLES, action: null },
   subscribe: {
     schema: Subscribe,
     reply: z.strictObject({
@@ -136,9 +137,10 @@ export const VIEWING_REQUESTS = {
       undecodable: renditionIds,
     }),
     askedBy: WATCHING_ROLES,
+    action: 'view_live',
   },
-  watch: { schema: Watch, reply: Flow, askedBy: WATCHING_ROLES },
-  reportExperience: { schema: ReportExperience, reply: Nothing, askedBy: WATCHING_ROLES },
+  watch: { schema: Watch, reply: Flow, askedBy: WATCHING_ROLES, action: 'view_live' },
+  reportExperience: { schema: ReportExperience, reply: Nothing, askedBy: WATCHING_ROLES, action: null },
 } as const satisfies Record<string, RequestDeclaration>
 
 /** What is said of what flows to a viewer. */

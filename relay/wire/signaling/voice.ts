@@ -80,13 +80,14 @@ export const VOICE_REQUESTS = {
     schema: CreateVoiceTransport,
     reply: OpenedTransport,
     askedBy: WATCHING_ROLES,
+    action: null,
   },
-  connectVoiceTransport: { schema: ConnectVoiceTransport, reply: Nothing, askedBy: WATCHING_ROLES },
-  speak: { schema: Speak, reply: z.strictObject({ producerId: ProducerId }), askedBy: WATCHING_ROLES },
-  stopSpeaking: { schema: StopSpeaking, reply: Nothing, askedBy: WATCHING_ROLES },
+  connectVoiceTransport: { schema: ConnectVoiceTransport, reply: Nothing, askedBy: WATCHING_ROLES, action: null },
+  speak: { schema: Speak, reply: z.strictObject({ producerId: ProducerId }), askedBy: WATCHING_ROLES, action: 'speak' },
+  stopSpeaking: { schema: StopSpeaking, reply: Nothing, askedBy: WATCHING_ROLES, action: null },
   /** Without those that are the asker's own, are heard already, or are no voices any more. */
-  hear: { schema: Hear, reply: z.strictObject({ voices: z.array(VoiceOffer).max(VOICE_LIMITS.speakers) }), askedBy: WATCHING_ROLES },
-  setMicrophone: { schema: SetMicrophone, reply: Nothing, askedBy: WATCHING_ROLES },
+  hear: { schema: Hear, reply: z.strictObject({ voices: z.array(VoiceOffer).max(VOICE_LIMITS.speakers) }), askedBy: WATCHING_ROLES, action: 'view_live' },
+  setMicrophone: { schema: SetMicrophone, reply: Nothing, askedBy: WATCHING_ROLES, action: null },
 } as const satisfies Record<string, RequestDeclaration>
 
 /** What is said of voices. */
