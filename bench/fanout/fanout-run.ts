@@ -15,6 +15,8 @@ import type { FanoutSchedule } from './fanout-schedule.ts'
 
 /** What arrives later than this after the last packet left is not delivered: an engine that falls behind by more does not keep up. */
 const DRAIN = millis(100)
+/** An engine that still sends after so many of them is measured all the same. */
+const MAX_DRAINS = 30
 /** Packets of each viewer that are decrypted when it has joined. */
 const SAMPLED_PACKETS = 50
 /** Below this share of what was sent an engine is at its end. */
@@ -77,13 +79,24 @@ export async function measureEngine({ tools, schedule, viewers, warmUpSeconds, s
     while (joined.length < count) joined.push(scope.use(await FanoutViewer.open(await engine.offer(), sink, joined.length)))
     sink.sample(SAMPLED_PACKETS)
     await source.run(warmUpSeconds)
-    await systemClock.sleep(DRAIN, signal)
+    await untilQuiet(sink, signal)
     const decrypted = joined.map(viewer => viewer.takeDecrypted()).slice(before)
     const window = await measureWindow({ engine, source, sink, seconds, signal }, count)
     windows.push({ ...window, decryptedRatio: Math.min(...decrypted) / SAMPLED_PACKETS })
     if (window.deliveredRatio < DELIVERY_GOAL) break
   }
   return windows
+}
+
+/** Waits for what an engine still owes: it must not count as delivered in the window to come. */
+async function untilQuiet(sink: RtpSink, signal: AbortSignal): Promise<void> {
+  let before = -1
+  for (let waited = 0; waited < MAX_DRAINS; waited++) {
+    await systemClock.sleep(DRAIN, signal)
+    const { packets } = await sink.read()
+    if (packets === before) return
+    before = packets
+  }
 }
 
 interface WindowOptions {

@@ -23,6 +23,8 @@ const QUICK_STEPS = [4]
 /** As long as it takes until every stream has begun with a keyframe. */
 const WARM_UP_SECONDS = 1.1
 const FLOOD_SECONDS = 0.5
+/** Makes our worker send as the stock one does. @see scripts/mediasoup-worker/optional */
+const WITHOUT_SEGMENTATION = { KENKYO_WORKER_GSO: 'off' }
 
 const listOf = <Name extends string>(names: readonly [Name, ...Name[]]) => z.string().transform(text => text.split(',')).pipe(z.array(z.enum(names)).min(1))
 const Options = z.strictObject({
@@ -52,7 +54,7 @@ async function findEngines(names: readonly EngineName[], stockWorker: string | u
       if (program === undefined) skip(name, 'it does not build; Debian\'s packages golang-go and golang-github-pion-webrtc.v3-dev are needed')
       else engines.set(name, options => PionEngine.open(program, options))
     } else {
-      const environment: Record<string, string> = name === 'mediasoup' && stockWorker !== undefined ? { MEDIASOUP_WORKER_BIN: stockWorker } : {}
+      const environment = name === 'kenkyo' ? {} : stockWorker === undefined ? WITHOUT_SEGMENTATION : { MEDIASOUP_WORKER_BIN: stockWorker }
       engines.set(name, options => MediasoupEngine.open({ name, environment }, options))
     }
   }
@@ -91,7 +93,7 @@ async function run(flags: Readonly<Record<string, unknown>>, { isQuick, signal, 
   }
   reportFanout(runs, sheet)
   return {
-    parameters: { engines: [...engines.keys()].join(), shapes: shapes.join(), viewers: viewers.join(), rounds, seconds, engineCpu: cpus.engine, otherCpus: cpus.others, stockWorker: stockWorker ?? 'as kenkyo' },
+    parameters: { engines: [...engines.keys()].join(), shapes: shapes.join(), viewers: viewers.join(), rounds, seconds, engineCpu: cpus.engine, otherCpus: cpus.others, stockWorker: stockWorker ?? 'the same without segmentation' },
     figures: sheet.figures, samples: sheet.samples, warnings: sheet.warnings,
   }
 }
@@ -107,6 +109,6 @@ export const fanout: Scenario = {
       .option('--viewers <list>', `numbers of viewers, rising (default ${STEPS.join()}, quick ${QUICK_STEPS.join()})`)
       .option('--rounds <n>', 'how often everything is measured, engines in turn (default 5, quick 1)')
       .option('--seconds <n>', 'length of a window (default 2, quick 1)')
-      .option('--stock-worker <file>', 'the worker of the bare library (default: the one that kenkyo uses)'),
+      .option('--stock-worker <file>', 'the worker of the bare library (default: the one that kenkyo uses, without segmentation)'),
   run,
 }

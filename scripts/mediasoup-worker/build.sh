@@ -4,7 +4,8 @@
 #
 # WORK_DIRECTORY/libsrtp2, if it exists, is the source of libsrtp 2 (fetch-libsrtp.sh), which is
 # then linked statically. Otherwise Debian's libsrtp2-dev is used.
-# Everything is logged to standard output. A reason to fail is a line that begins with "recipe: ".
+# Everything is logged to standard output. A reason to fail is a line that begins with "recipe: ", what was left out
+# one that begins with "left out: ".
 set -eu
 recipe=$(cd "$(dirname "$0")" && pwd)
 package=$(cd "$1" && pwd)
@@ -36,6 +37,15 @@ done
 # In the order of their names. No fuzz: a patch that lands in a neighbour's code is worse than none.
 for patch in "$recipe"/patches/*.patch; do
   patch -d "$worker" -p1 --fuzz=0 --forward < "$patch" || outdated "patches/$(basename "$patch") does not apply"
+done
+
+# What only makes the worker faster. One that does not apply is left out as a whole.
+for patch in "$recipe"/optional/*.patch; do
+  if patch -d "$worker" -p1 --fuzz=0 --forward --dry-run < "$patch" > /dev/null; then
+    patch -d "$worker" -p1 --fuzz=0 --forward < "$patch"
+  else
+    echo "left out: mediasoup $version: optional/$(basename "$patch") does not apply; the worker does without"
+  fi
 done
 
 if [ -d "$work/libsrtp2" ]; then

@@ -7,7 +7,7 @@ import { installDebianPackages } from './debian-packages.mjs'
 import { tryDownload } from './download.mjs'
 import { hashFiles } from './folder-hash.mjs'
 import { cache, logFile, modules, root } from './places.mjs'
-import { begin, SetupFailure } from './terminal.mjs'
+import { begin, say, SetupFailure } from './terminal.mjs'
 
 /** What compiling the worker needs. */
 export const WORKER_BUILD_PACKAGES = [
@@ -120,6 +120,7 @@ async function compile(work, version, log) {
   const onLine = line => {
     const [, done, all] = /^\[(\d+)\/(\d+)\]/.exec(line) ?? []
     if (done) step.progress(`[${done}/${all}]`)
+    if (line.startsWith('left out: ')) say(`warning: ${line}`)
     if (line.startsWith('recipe: ')) reason = line.slice('recipe: '.length)
   }
   const code = await run(join(recipe, 'build.sh'), [folder, work], { log, onLine })
