@@ -1,15 +1,16 @@
 import { mkdtempSync, rmdirSync } from 'node:fs'
-import { open, readdir, stat, truncate, writeFile } from 'node:fs/promises'
+import { appendFile, open, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { execFileSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { t } from 'tap'
-import { ALICE, randomChunk, testSlide, withSlide } from '../../../bench/slides/test-slide.ts'
+import { ALICE, randomChunk, withSlide } from '../../../bench/slides/test-slide.ts'
 import { refuses, slideStoreContract } from '../../../test/contract/slide-store.ts'
 import { createLogger } from '../../runtime/log.ts'
 import { FileSlideStore } from './file-slide-store.ts'
 import { packFileSystem, packName } from './pack-writer.ts'
 import type { Test } from 'tap'
+import type { Sha256, SlideId } from '../../wire/ids.ts'
 import type { FileSlideStoreOptions } from './file-slide-store.ts'
 import type { PackFileSystem } from './pack-writer.ts'
 import type { StoreDefect } from './slide-store.ts'
@@ -209,50 +210,73 @@ function tinyDisk(t: Test, bytes: number): string | undefined {
   return directory
 }
 
-for (const reserveBytes of [4 * MIB, 0]) {
-  t.test(`a full disk refuses chunks, loses nothing and works again after a deletion (reserve of ${reserveBytes} bytes)`, async t => {
-    const directory = tinyDisk(t, 24 * MIB)
-    if (directory === undefined) {
-      t.comment('not run: it takes root to mount a small file system')
-      return
-    }
-    const options = { reserveBytes }
-    const slides = []
-    const stored = []
-    {
-      await using store = await openIn(directory, options)
-      let isFull = false
-      while (!isFull) {
-        const chunks = Array.from({ length: 8 }, () => randomChunk(MIB / 2))
-        const slide = testSlide()
-        try {
-          await store.createSlide(slide)
-          await store.putLevel(slide.slideId, { level: 0, index: Buffer.alloc(1000), head: 'h' }, chunks)
-          slides.push(slide.slideId)
-        } catch (error) {
-          t.equal((error as { code: string }).code, 'storage_full')
-          isFull = true
-        }
-        for (const { sha256, body } of chunks) {
-          try {
-            if (!isFull) await store.putChunk(ALICE, sha256, body)
-            if (!isFull) stored.push(sha256)
-          } catch (error) {
-            t.equal((error as { code: string }).code, 'storage_full')
-            isFull = true
-          }
-        }
+/** Puts chunks of new slides until the store refuses. */
+async function fill(t: Test, store: FileSlideStore): Promise<{ slides: SlideId[]; stored: Sha256[] }> {
+  const slides: SlideId[] = []
+  const stored: Sha256[] = []
+  try {
+    for (;;) {
+      const chunks = Array.from({ length: 8 }, () => randomChunk(MIB / 2))
+      slides.push(await withSlide(store, chunks))
+      for (const { sha256, body } of chunks) {
+        await store.putChunk(ALICE, sha256, body)
+        stored.push(sha256)
       }
-      t.ok(stored.length > 20)
-      t.ok(store.hasChunks(ALICE, stored).every(Boolean))
-      t.same(await store.verify(() => t.fail('no defect')), { checked: stored.length })
     }
-    await using store = await openIn(directory, options)
-    t.ok(store.hasChunks(ALICE, stored).every(Boolean))
-    for (const slide of slides) await store.deleteSlide(slide)
-    t.equal(store.usage().chunks, 0)
-    const chunk = randomChunk(MIB)
-    await withSlide(store, [chunk])
-    t.equal(await store.putChunk(ALICE, chunk.sha256, chunk.body), 'stored')
-  })
+  } catch (error) {
+    t.equal((error as { code: string }).code, 'storage_full')
+  }
+  t.ok(stored.length > 20)
+  return { slides, stored }
 }
+
+/** After deletion of what filled it, a store takes chunks again. */
+async function worksAgain(t: Test, store: FileSlideStore, slides: readonly SlideId[]): Promise<void> {
+  for (const slide of slides) await store.deleteSlide(slide)
+  t.equal(store.usage().chunks, 0)
+  const chunk = randomChunk(MIB)
+  await withSlide(store, [chunk])
+  t.equal(await store.putChunk(ALICE, chunk.sha256, chunk.body), 'stored')
+}
+
+t.test('a full disk refuses chunks, loses nothing and works again after a deletion', async t => {
+  const directory = tinyDisk(t, 24 * MIB)
+  if (directory === undefined) {
+    t.comment('not run: it takes root to mount a small file system')
+    return
+  }
+  const options = { reserveBytes: 4 * MIB }
+  let filled
+  {
+    await using store = await openIn(directory, options)
+    filled = await fill(t, store)
+    t.ok(store.hasChunks(ALICE, filled.stored).every(Boolean))
+    t.same(await store.verify(() => t.fail('no defect')), { checked: filled.stored.length })
+  }
+  await using store = await openIn(directory, options)
+  t.ok(store.hasChunks(ALICE, filled.stored).every(Boolean))
+  await worksAgain(t, store, filled.slides)
+})
+
+t.test('a disk without a byte left loses nothing, and works again when somebody makes room', async t => {
+  const directory = tinyDisk(t, 24 * MIB)
+  if (directory === undefined) {
+    t.comment('not run: it takes root to mount a small file system')
+    return
+  }
+  // Without a reserve even a deletion may find no room for its record: what is deleted first is not of the store.
+  const other = join(directory, 'of somebody else')
+  await writeFile(other, Buffer.alloc(2 * MIB))
+  let filled
+  {
+    await using store = await openIn(directory, { reserveBytes: 0 })
+    filled = await fill(t, store)
+    await t.rejects(appendFile(other, Buffer.alloc(MIB)), { code: 'ENOSPC' })
+    t.ok(store.hasChunks(ALICE, filled.stored).every(Boolean))
+    t.same(await store.verify(() => t.fail('no defect')), { checked: filled.stored.length })
+  }
+  await rm(other)
+  await using store = await openIn(directory, { reserveBytes: 0 })
+  t.ok(store.hasChunks(ALICE, filled.stored).every(Boolean))
+  await worksAgain(t, store, filled.slides)
+})
