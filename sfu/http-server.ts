@@ -45,6 +45,8 @@ export interface HttpServerOptions {
   readonly preflight?: { addTo(app: FastifyInstance): void } | undefined
   /** The routes of grants and decisions. */
   readonly access?: { addTo(app: FastifyInstance): void } | undefined
+  /** Services in common. */
+  readonly services?: { addTo(app: FastifyInstance): void } | undefined
   readonly log: Logger
 }
 
@@ -89,7 +91,7 @@ async function createFastify({ tls }: HttpServerOptions): Promise<FastifyInstanc
   }
 }
 
-/** The node's HTTP side: the viewer, `/healthz`, `/metrics`, `/links`, `/slides`, `/stills`, `/preflight`, `/access`, `/whip` and `/whep`. Signaling is attached to {@link server}. */
+/** The node's HTTP side: the viewer, `/healthz`, `/metrics`, `/links`, `/slides`, `/stills`, `/preflight`, `/access`, `/services`, `/whip` and `/whep`. Signaling is attached to {@link server}. */
 export class HttpServer {
   readonly #app: FastifyInstance
   /** Where it listens: scheme, host and port. */
@@ -138,7 +140,7 @@ export class HttpServer {
   }
 }
 
-function addRoutes(app: FastifyInstance, { metrics, health, links, slides, stills, recordings, preflight, foreign, access, viewerDir, log }: HttpServerOptions): void {
+function addRoutes(app: FastifyInstance, { metrics, health, links, slides, stills, recordings, preflight, foreign, access, services, viewerDir, log }: HttpServerOptions): void {
   app.get('/healthz', (_request, reply) => {
     const now = health()
     return reply.code(now.status === 'failing' ? 503 : 200).header('cache-control', 'no-store').send(now)
@@ -153,6 +155,7 @@ function addRoutes(app: FastifyInstance, { metrics, health, links, slides, still
   foreign?.addTo(app)
   preflight?.addTo(app)
   access?.addTo(app)
+  services?.addTo(app)
   if (existsSync(viewerDir)) {
     // File names carry a hash of their content, except the page that names them.
     void app.register(fastifyStatic, { root: viewerDir, maxAge: '1d', setHeaders: (response, path) => {

@@ -21,6 +21,7 @@ export const HTTP_STATUS = {
   rate_limited: 429,
   admission_refused: 503,
   core_unreachable: 503,
+  service_quarantined: 503,
   not_recorded: 503,
   overloaded: 503,
   unavailable: 503,

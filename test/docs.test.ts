@@ -13,6 +13,7 @@ import { LinkMetrics } from '../sfu/links/link-metrics.ts'
 import { nodeCommand } from '../sfu/main.ts'
 import { createNodeMetrics } from '../sfu/node-metrics.ts'
 import { RecordingMetrics } from '../sfu/recording/recording-metrics.ts'
+import { ServiceMetrics } from '../sfu/services/service-metrics.ts'
 import { SlideMetrics } from '../sfu/slides/slide-metrics.ts'
 import type { Command } from 'commander'
 import type { Test } from 'tap'
@@ -61,6 +62,7 @@ const nodeMetrics = () => {
   createNodeMetrics(registry)
   new LinkMetrics(registry)
   new SlideMetrics(registry)
+  new ServiceMetrics(registry)
   new RecordingMetrics(registry)
   new AuditMetrics(registry)
   return registry

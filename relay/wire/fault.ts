@@ -28,6 +28,7 @@ export const FAULT_CODES = [
   'access_revoked',
   'admission_refused',
   'core_unreachable',
+  'service_quarantined',
   'not_recorded',
   // What it asked for.
   'unsupported_media',

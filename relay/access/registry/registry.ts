@@ -36,6 +36,9 @@ export const RegisteredService = z.strictObject({
   kind: z.enum(['dicomweb', 'slide_store', 'pacs', 'other']),
   /** Where the node of its facility reaches it: scheme, host and port. */
   origin: z.url({ protocol: /^https?$/ }).refine(url => new URL(url).origin === url, 'expected scheme, host and port, and nothing behind'),
+  /** `local`: it may be on the node's own machine, by a loopback or link-local address. Without it, where networks lead only. */
+  addresses: z.enum(['routable', 'local']).optional(),
+  /** For each facility. */
   requestsPerSecond: z.number().min(0.1).max(10_000),
   /** Quarantined: nobody reaches it, and all the others go on. */
   status: z.enum(['active', 'suspended', 'quarantined']),
