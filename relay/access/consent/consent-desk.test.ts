@@ -144,7 +144,7 @@ t.test('the patient withdraws with the same card, the desk without; nobody else 
   const { desk, kept, terms } = open()
   await desk.take(await bring(terms()), HOSPITAL)
   const { consentId } = terms()
-  t.throws(() => desk.withdrawAtDesk(consentId, UNIVERSITY), { code: 'policy_refused' })
+  await t.rejects(desk.withdrawAtDesk(consentId, UNIVERSITY), { code: 'policy_refused' })
   await t.rejects(desk.takeWithdrawal(await bring(terms({}, otherCard), otherCard, 'inactive')), REFUSED, 'another patient, in his own name')
   await t.rejects(desk.takeWithdrawal(await bring(terms(), otherCard, 'inactive')), REFUSED, 'another patient, in this one\'s')
   await t.rejects(desk.takeWithdrawal(await bring(terms())), REFUSED, 'a consent is no withdrawal')
@@ -152,8 +152,18 @@ t.test('the patient withdraws with the same card, the desk without; nobody else 
   t.match(await desk.takeWithdrawal(await bring(terms(), card, 'inactive')), { withdrawnAtMillis: NOW })
   const again = open()
   await again.desk.take(await bring(again.terms()), HOSPITAL)
-  t.match(again.desk.withdrawAtDesk(consentId, HOSPITAL), { withdrawnAtMillis: NOW })
-  t.throws(() => again.desk.withdrawAtDesk(ConsentId.parse('00000000-0000-4000-8000-000000000000'), HOSPITAL), { code: 'not_found' })
+  t.match(await again.desk.withdrawAtDesk(consentId, HOSPITAL), { withdrawnAtMillis: NOW })
+  await t.rejects(again.desk.withdrawAtDesk(ConsentId.parse('00000000-0000-4000-8000-000000000000'), HOSPITAL), { code: 'not_found' })
+})
+
+t.test('a consent that cannot be recorded is not taken; a withdrawal that cannot be recorded still counts', async t => {
+  const { desk, kept, terms } = open()
+  const notRecorded = () => Promise.reject(new RelayFault('not_recorded', 'the disk is full'))
+  await t.rejects(desk.take(await bring(terms()), HOSPITAL, notRecorded), { code: 'not_recorded' })
+  t.equal(kept.size, 0)
+  await desk.take(await bring(terms()), HOSPITAL)
+  await t.rejects(desk.withdrawAtDesk(terms().consentId, HOSPITAL, notRecorded), { code: 'not_recorded' })
+  t.equal(kept.get(terms().consentId)?.statement.withdrawnAtMillis, NOW)
 })
 
 t.test('what is no consent is refused: other fields, names, bombs', async t => {

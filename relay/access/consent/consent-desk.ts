@@ -53,36 +53,46 @@ export class ConsentDesk {
    * Takes a consent that a patient has signed.
    *
    * @param by - Whose desk brings it: the host of the consultation.
+   * @param record - Waited for before anybody hears of the consent.
    * @throws {RelayFault} `consent_refused`: altered, by another card, for longer than a year, not for this facility's consultation; `conflict` for one that is known.
    */
-  async take({ consent: text, signature }: BroughtConsent, by: FacilityId): Promise<ConsentStatement> {
+  async take({ consent: text, signature }: BroughtConsent, by: FacilityId, record: (statement: ConsentStatement) => Promise<void> = async () => {}): Promise<ConsentStatement> {
     const consent = await this.#check({ consent: text, signature }, 'active')
     const statement = statementOf(consent)
     if (consent.organization[0].reference !== by) throw new RelayFault('consent_refused', 'the consent names another facility than the one that brings it')
     if (statement.validUntilMillis - statement.validFromMillis > MAX_CONSENT_MILLIS) throw new RelayFault('consent_refused', 'a consent holds for a year at most')
     if (this.#shelf.consultation(statement.consultationId)?.hostFacilityId !== by) throw new RelayFault('consent_refused', 'the consultation is not one of this facility')
+    if (this.#shelf.consent(statement.consentId) !== undefined) throw new RelayFault('conflict', 'this consent is known')
+    await record(statement)
     const signed: SignedConsent = { consent: text, signature: Buffer.from(signature).toString('base64') }
     this.#shelf.add(statement, Buffer.from(JSON.stringify(signed)))
     return statement
   }
 
   /** Withdrawn by the patient, with the card that signed it. @throws {RelayFault} `consent_refused`; `not_found`. */
-  async takeWithdrawal(brought: BroughtConsent): Promise<ConsentStatement> {
+  async takeWithdrawal(brought: BroughtConsent, record: (consentId: ConsentId) => Promise<void> = async () => {}): Promise<ConsentStatement> {
     const { id, patient, organization } = await this.#check(brought, 'inactive')
     const signed = this.#shelf.signed(id)
     if (signed === undefined) throw new RelayFault('not_found', 'there is no such consent')
     const { consent } = readConsent(SignedConsent.parse(JSON.parse(Buffer.from(signed).toString('utf8'))).consent)
     const isSamePatient = consent.patient.reference === patient.reference && consent.organization[0].reference === organization[0].reference
     if (!isSamePatient) throw new RelayFault('consent_refused', 'the consent is another patient\'s')
-    return this.#shelf.withdraw(id)
+    return this.#withdraw(id, () => record(id))
   }
 
   /** Withdrawn at the desk of the facility where the patient is. @throws {RelayFault} `not_found`; `policy_refused` for another facility. */
-  withdrawAtDesk(consentId: ConsentId, by: FacilityId): ConsentStatement {
+  async withdrawAtDesk(consentId: ConsentId, by: FacilityId, record: () => Promise<void> = async () => {}): Promise<ConsentStatement> {
     const known = this.#shelf.consent(consentId)
     if (known === undefined) throw new RelayFault('not_found', 'there is no such consent')
     if (this.#shelf.consultation(known.consultationId)?.hostFacilityId !== by) throw new RelayFault('policy_refused', 'a consent is withdrawn where the patient is')
-    return this.#shelf.withdraw(consentId)
+    return this.#withdraw(consentId, record)
+  }
+
+  /** A withdrawal counts at once, whether or not it can be recorded: nothing is shown any more because a disk is full. */
+  async #withdraw(consentId: ConsentId, record: () => Promise<void>): Promise<ConsentStatement> {
+    const withdrawn = this.#shelf.withdraw(consentId)
+    await record()
+    return withdrawn
   }
 
   async #check({ consent: text, signature }: BroughtConsent, status: FhirConsent['status']): Promise<FhirConsent> {
