@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { t } from 'tap'
-import { dersIn, openTestCa } from '../../../test/harness/test-ca.ts'
+import { dersIn, LooseCa, openTestCa } from '../../../test/harness/test-ca.ts'
 import { CertificateChecker } from './certificate-checker.ts'
 import { createRequest, readRequest } from './certificate-request.ts'
 import { readCertificate } from './certificate.ts'
@@ -65,4 +65,14 @@ t.test('issues only for a key that signed its request', async t => {
   der.writeUInt8(der.readUInt8(last) ^ 1, last)
   await t.rejects(readRequest(der), { code: 'certificate_refused', reason: 'bad_signature' })
   await t.rejects(readRequest('-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n'), { code: 'certificate_refused', reason: 'unreadable' })
+})
+
+t.test('refuses a path of too many CAs, and one that a CA may not continue', async t => {
+  const root = await LooseCa.create('Root', 1)
+  let below = root
+  for (const level of ['1', '2', '3', '4', '5']) below = await below.below(level)
+  const terms = { purpose: 'clientAuth', nowMillis: Date.now() } as const
+  await t.rejects(checker.check(dersIn((await below.member()).cert), { anchorsPem: root.rootPem }, terms), { code: 'certificate_refused', reason: 'chain_too_long' })
+  const second = await (await root.below('1')).below('2')
+  await t.rejects(checker.check(dersIn((await second.member()).cert), { anchorsPem: root.rootPem }, terms), { code: 'certificate_refused', reason: 'chain_too_long' })
 })

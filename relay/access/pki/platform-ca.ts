@@ -118,6 +118,11 @@ export class PlatformCa {
     return `${this.#issuing.certificate.toString('pem')}\n`
   }
 
+  /** Both: what a door needs, which builds paths of the CAs that it was told of. */
+  get trustPem(): string {
+    return this.rootPem + this.issuingPem
+  }
+
   get issued(): readonly IssuedCertificate[] {
     return this.#ledger.issued
   }
