@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The `kenkyo` command: every program of the project behind one name. */
 import { Command, CommanderError } from 'commander'
+import { coreCommand } from '../relay/core/core-command.ts'
 import { RelayFault } from '../relay/wire/fault.ts'
 import { inviteCommand, nodeCommand } from '../sfu/main.ts'
 import { linkCommand } from '../clients/capture/link-command.ts'
@@ -11,6 +12,7 @@ import { scanCommand } from '../clients/scanner/main.ts'
 
 const kenkyo = new Command('kenkyo')
   .description('Live 8K microscope video and whole-slide images between hospitals.')
+  .addCommand(coreCommand())
   .addCommand(nodeCommand())
   .addCommand(inviteCommand())
   .addCommand(captureCommand())

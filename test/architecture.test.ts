@@ -10,6 +10,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'relay/runtime': ['relay/wire'],
   'relay/access': ['relay/runtime', 'relay/wire'],
   'relay/audit': ['relay/runtime', 'relay/wire'],
+  'relay/core': ['relay/access', 'relay/audit', 'relay/runtime', 'relay/wire'],
   'relay/links': ['relay/runtime', 'relay/wire'],
   'relay/slides': ['relay/runtime', 'relay/wire', 'relay/slides/formats'],
   'relay/recordings': ['relay/wire'],

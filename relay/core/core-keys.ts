@@ -7,7 +7,8 @@ import { replaceDurably } from '../runtime/durable-file.ts'
 import { RelayFault } from '../wire/fault.ts'
 import type { JWK } from 'jose'
 
-const REGISTRY_KEY_FILE = 'registry-key.json'
+/** Private; it signs the registry, and operators' tokens. */
+export const REGISTRY_KEY_FILE = 'registry-key.json'
 /** The public half, for nodes. */
 export const REGISTRY_PUBLIC_KEY_FILE = 'registry-key.pub.json'
 const REGION_KEY_FILE = 'region-key'

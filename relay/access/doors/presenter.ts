@@ -1,5 +1,5 @@
-import type { FacilityId, NodeId } from '../../relay/wire/access.ts'
-import type { Sha256 } from '../../relay/wire/ids.ts'
+import type { FacilityId, NodeId } from '../../wire/access.ts'
+import type { Sha256 } from '../../wire/ids.ts'
 import type { Socket } from 'node:net'
 
 /** Who presents a token, as far as the connection itself proves it. Empty on every listener without client certificates. */
