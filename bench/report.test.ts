@@ -1,6 +1,6 @@
 import { t } from 'tap'
 import { FigureSheet, formatReport, formatValue, Report } from './report.ts'
-import { growth, mean, median, quantile } from './statistics.ts'
+import { growth, mean, median, medianInterval, quantile } from './statistics.ts'
 
 const host = { cpu: 'test', cores: 2, memoryBytes: 2e9, kernel: '6', node: 'v24', ffmpeg: null }
 
@@ -61,4 +61,17 @@ t.test('prints a report whose document parses', async t => {
   t.match(text, /ssim\{rendition="overview"\} +0\.9 .*NOT MET \(≥ 0\.97\)/)
   t.match(text, /warning: the machine was busy/)
   t.match(text, /commit +abc-dirty/)
+})
+
+t.test('tells between which bounds a median lies, as far as its samples do', async t => {
+  const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1)
+  t.equal(medianInterval(upTo(5)), undefined, '2 of 2^5 fall on one side')
+  t.same(medianInterval(upTo(6)), { low: 1, high: 6 })
+  t.same(medianInterval(upTo(10).toReversed()), { low: 2, high: 9 })
+  t.same(medianInterval(upTo(100)), { low: 40, high: 61 })
+  t.same(medianInterval(upTo(400)), { low: 180, high: 221 })
+  const sheet = new FigureSheet()
+  sheet.add({ name: 'largest', unit: 's', value: 6 }, upTo(6))
+  sheet.addMean({ name: 'average', unit: 's' }, upTo(6))
+  t.same(sheet.figures.map(({ interval }) => interval === undefined), [true, false])
 })

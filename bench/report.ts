@@ -1,11 +1,15 @@
 import { z } from 'zod'
-import { mean, quantile } from './statistics.ts'
+import { confidenceInterval, mean, medianInterval, quantile } from './statistics.ts'
+import { formatTable } from './table.ts'
 
 const Labels = z.record(z.string(), z.string())
 
 /** What a figure is wanted to be. */
 const Goal = z.strictObject({ relation: z.enum(['>=', '<=']), bound: z.number(), isMet: z.boolean() })
 type Goal = z.infer<typeof Goal>
+
+/** Bounds between which a figure lies with a confidence of 95 %, as far as the samples of one run can tell. */
+const Interval = z.strictObject({ low: z.number(), high: z.number() })
 
 /** One measured figure. */
 export const Figure = z.strictObject({
@@ -21,6 +25,8 @@ export const Figure = z.strictObject({
   p50: z.number(),
   p95: z.number(),
   p99: z.number(),
+  /** Of the median, or of the mean where the value is one; absent where the samples do not tell. */
+  interval: Interval.optional(),
   note: z.string().optional(),
   goal: Goal.optional(),
 })
@@ -77,6 +83,8 @@ export interface FigureOptions {
   readonly unit: string
   /** Instead of the median; then `note` should say what it is. */
   readonly value?: number
+  /** Of `value`, where the samples tell it. */
+  readonly interval?: z.infer<typeof Interval> | undefined
   readonly note?: string
   readonly goal?: Pick<Goal, 'relation' | 'bound'>
 }
@@ -96,8 +104,10 @@ export class FigureSheet {
     }
     const [p50, p95, p99] = [quantile(sample, 0.5), quantile(sample, 0.95), quantile(sample, 0.99)]
     const value = options.value ?? p50
+    const interval = options.value === undefined ? medianInterval(sample) : options.interval
     this.figures.push({
       name, labels: { ...labels }, value, unit, n: sample.length, p50, p95, p99,
+      ...(interval === undefined ? {} : { interval }),
       ...(note === undefined ? {} : { note }),
       ...(goal === undefined ? {} : { goal: { ...goal, isMet: goal.relation === '>=' ? value >= goal.bound : value <= goal.bound } }),
     })
@@ -106,7 +116,7 @@ export class FigureSheet {
 
   /** Adds one figure whose value is the mean of its samples. */
   addMean(options: Omit<FigureOptions, 'value'>, sample: readonly number[]): void {
-    this.add(sample.length === 0 ? options : { ...options, value: mean(sample), note: ['mean', options.note].filter(Boolean).join('; ') }, sample)
+    this.add(sample.length === 0 ? options : { ...options, value: mean(sample), interval: confidenceInterval(sample), note: ['mean', options.note].filter(Boolean).join('; ') }, sample)
   }
 }
 
@@ -148,8 +158,6 @@ export function formatReport(report: Report): string {
     figure.note ?? '',
   ])
   const header = ['figure', 'value', 'p50', 'p95', 'p99', 'n', 'goal', 'note']
-  const widths = header.map((title, column) => Math.max(title.length, ...rows.map(row => row[column]?.length ?? 0)))
-  const line = (cells: readonly string[]): string => cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()
   const parameters = Object.entries(report.parameters).map(([key, value]) => `${key}=${value}`)
   return [
     `scenario   ${report.scenario}`,
@@ -157,8 +165,7 @@ export function formatReport(report: Report): string {
     `host       ${host.cpu}, ${host.cores} cores, ${formatValue(host.memoryBytes, 'bytes')}, kernel ${host.kernel}, Node ${host.node}, ffmpeg ${host.ffmpeg ?? 'not found'}`,
     `parameters ${parameters.join(' ')}`,
     '',
-    line(header),
-    ...rows.map(line),
+    ...formatTable(header, rows),
     ...report.warnings.map(warning => `warning: ${warning}`),
     '',
   ].join('\n')

@@ -46,3 +46,32 @@ export function confidenceInterval(sample: readonly number[]): { readonly low: n
   const half = t * Math.sqrt(variance / sample.length)
   return { low: centre - half, high: centre + half }
 }
+
+/** Beyond this many samples the binomial distribution is taken as normal. */
+const EXACT_SAMPLES = 100
+
+/**
+ * Bounds of a confidence interval of a median of at least 95 %, by order statistics: nothing is assumed of the
+ * distribution but that the samples are independent. Undefined for fewer than six samples, which cannot have one.
+ *
+ * @see H. A. David, H. N. Nagaraja, "Order Statistics", 2003, section 7.1
+ */
+export function medianInterval(sample: readonly number[]): { readonly low: number; readonly high: number } | undefined {
+  const { length } = sample
+  const rank = length > EXACT_SAMPLES ? Math.floor((length - 1.96 * Math.sqrt(length)) / 2) : exactRank(length)
+  const sorted = sample.toSorted((a, b) => a - b)
+  const [low, high] = [sorted[rank - 1], sorted[length - rank]]
+  return low === undefined || high === undefined ? undefined : { low, high }
+}
+
+/** The largest rank r of which the r-th smallest and the r-th largest sample enclose the median in 95 % of all cases; 0 if there is none. */
+function exactRank(length: number): number {
+  let outside = 0
+  let probability = 0.5 ** length
+  for (let rank = 0; rank < length / 2; rank++) {
+    outside += 2 * probability
+    if (outside > 0.05) return rank
+    probability *= (length - rank) / (rank + 1)
+  }
+  return 0
+}
