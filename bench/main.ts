@@ -3,9 +3,12 @@
 import { resolve } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { RelayFault } from '../relay/wire/fault.ts'
+import { allCommand } from './all/all-command.ts'
+import { ClockWatch } from './clock-watch.ts'
 import { describeCommit, describeHost } from './host.ts'
 import { formatReport, Report } from './report.ts'
-import { writeDocument } from './write-document.ts'
+import { compareCommand } from './trend/compare-command.ts'
+import { isDiskFull, requireWritable, writeDocument } from './write-document.ts'
 import { accept } from './scenarios/accept.ts'
 import { admission } from './scenarios/admission.ts'
 import { audit } from './scenarios/audit.ts'
@@ -37,18 +40,25 @@ const EXIT_USAGE = 2
 const EXIT_INTERRUPTED = 130
 
 const stop = new AbortController()
+let isInterrupted = false
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => stop.abort(new RelayFault('unavailable', `stopped by ${signal}`)))
+  process.on(signal, () => {
+    isInterrupted ||= !stop.signal.aborted
+    stop.abort(new RelayFault('unavailable', `stopped by ${signal}`))
+  })
 }
 
 async function runScenario(scenario: Scenario, flags: Readonly<Record<string, unknown>>): Promise<void> {
   const { quick, json, ...options } = flags
+  if (typeof json === 'string') await requireWritable(json)
   const root = resolve(import.meta.dirname, '..')
   const startedAt = new Date().toISOString()
   const [commit, host] = await Promise.all([describeCommit(root), describeHost()])
   const context = { isQuick: quick === true, signal: stop.signal, say: (line: string) => void process.stderr.write(`${scenario.name}: ${line}\n`) }
   process.exitCode = scenario.failedExitCode ?? EXIT_FAILED
+  using _clock = new ClockWatch(step => stop.abort(new RelayFault('unavailable', `the clock was set by ${(step / 1000).toFixed(1)} s during the measurement: nothing of it counts`)))
   const outcome = await scenario.run(options, context)
+  stop.signal.throwIfAborted()
   if (outcome === undefined) {
     process.exitCode = 0
     return
@@ -79,6 +89,9 @@ for (const scenario of SCENARIOS) {
     .action((flags: Record<string, unknown>) => runScenario(scenario, flags))
   bench.addCommand(scenario.configure(command))
 }
+for (const command of [allCommand(SCENARIOS, stop.signal), compareCommand()]) {
+  bench.addCommand(command.exitOverride().showHelpAfterError('(--help lists the options)'))
+}
 
 try {
   await bench.parseAsync()
@@ -89,7 +102,11 @@ try {
   else if (error instanceof RelayFault) {
     process.stderr.write(`bench: ${error.code}: ${error.message}\n`)
     if (error.code === 'bad_config') process.exitCode = EXIT_USAGE
-    if (stop.signal.aborted) process.exitCode = EXIT_INTERRUPTED
+    if (isInterrupted) process.exitCode = EXIT_INTERRUPTED
+    process.exitCode ??= EXIT_FAILED
+  } else if (isDiskFull(error)) {
+    process.stderr.write('bench: storage_full: a disk is full: nothing was measured to its end\n')
+    process.exitCode ??= EXIT_FAILED
   } else {
     console.error(error)
     process.exitCode ??= EXIT_FAILED

@@ -8,9 +8,11 @@ import { runCommand } from './command.ts'
 /** Where `ip netns` keeps what it named. @see ip-netns(8) */
 const NAMED = '/run/netns'
 /** `kenkyo-<pid>-<random>-<place>`. */
-const OURS = /^kenkyo-(\d+)-[0-9a-f]{6}-[a-z0-9-]+$/
+const OURS = /^kenkyo-(\d+)-([0-9a-f]{6})-[a-z0-9-]+$/
 /** Our end of the management link, in the host's namespace; an interface's name has no room for more. */
 const LINK_PREFIX = 'kenkyo'
+const LINKS = '/sys/class/net'
+const OUR_LINK = /^kenkyo-[0-9a-f]{6}$/
 
 /** Every network namespace that one network is made of. They go when it is disposed, and when this process ends. */
 export class Namespaces implements AsyncDisposable {
@@ -89,7 +91,7 @@ function refuseWithoutMeans(): void {
 }
 
 /** Ends what runs in a namespace, and removes it. One that is gone already is fine. */
-async function removeNamespace(name: string): Promise<void> {
+export async function removeNamespace(name: string): Promise<void> {
   if (!existsSync(`${NAMED}/${name}`)) return
   endProcesses(name)
   await runCommand('ip', ['netns', 'del', name])
@@ -101,15 +103,39 @@ function endProcesses(name: string): void {
   for (const pid of stdout.split('\n').filter(line => /^\d+$/.test(line))) spawnSync('kill', ['-KILL', pid])
 }
 
-/** Removes the namespaces of processes that no longer run. */
-async function sweepNamespaces(): Promise<void> {
-  if (!existsSync(NAMED)) return
-  for (const name of await readdir(NAMED)) {
-    const pid = OURS.exec(name)?.[1]
-    if (pid === undefined || existsSync(`/proc/${pid}`)) continue
+/** Removes the namespaces of processes that no longer run. @returns Their names. */
+export async function sweepNamespaces(): Promise<readonly string[]> {
+  const abandoned = await abandonedNamespaces()
+  for (const name of abandoned) {
     await removeNamespace(name)
     process.stderr.write(`removed the namespace ${name}, which a run that was killed had left\n`)
   }
+  return abandoned
+}
+
+/** Namespaces of ours whose process no longer runs. */
+export async function abandonedNamespaces(): Promise<readonly string[]> {
+  return (await ourNamespaces()).filter(({ pid }) => !existsSync(`/proc/${pid}`)).map(({ name }) => name)
+}
+
+/** Management links of ours of which no namespace is left. */
+export async function abandonedLinks(): Promise<readonly string[]> {
+  const links = existsSync(LINKS) ? (await readdir(LINKS)).filter(name => OUR_LINK.test(name)) : []
+  const runs = new Set((await ourNamespaces()).map(({ runId }) => runId))
+  return links.filter(name => !runs.has(name.slice(LINK_PREFIX.length + 1)))
+}
+
+/** Removes a management link. One that is gone already is fine. */
+export async function removeLink(name: string): Promise<void> {
+  if (existsSync(`${LINKS}/${name}`)) await runCommand('ip', ['link', 'del', name])
+}
+
+async function ourNamespaces(): Promise<{ readonly name: string; readonly pid: string; readonly runId: string }[]> {
+  if (!existsSync(NAMED)) return []
+  return (await readdir(NAMED)).flatMap(name => {
+    const [, pid, runId] = OURS.exec(name) ?? []
+    return pid === undefined || runId === undefined ? [] : [{ name, pid, runId }]
+  })
 }
 
 /**

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { flag, numeric } from '../../relay/runtime/config.ts'
 import { LANGUAGES, terminalLanguage } from '../../relay/runtime/terminal-language.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
+import { LINES } from '../all/needs.ts'
 import { requireConsent } from '../accept/consent.ts'
 import { DIRECTIONS } from '../accept/acceptance-measurement.ts'
 import { planAcceptance } from '../accept/acceptance-plan.ts'
@@ -48,6 +49,9 @@ const Options = z.strictObject({
 })
 type Options = z.infer<typeof Options>
 
+/** Of the planted lines, one that is fit for everything, and one that is for some of it. */
+const QUICK_LINES = ['building', 'narrow-16']
+
 /** What can be done, of which one has to be asked for. */
 const MODES = ['link', 'peer', 'emulate', 'planted', 'answer'] as const
 
@@ -64,7 +68,7 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
   const { isQuick, signal, say } = context
   const { hours, stepSeconds } = options
   const plan = planAcceptance({ isQuick, hours, stepSeconds })
-  if (options.planted) return await measurePlanted(plan, options.lines ?? [], say, signal)
+  if (options.planted) return await measurePlanted(plan, options.lines ?? (isQuick ? QUICK_LINES : []), say, signal)
   if (options.answer) {
     await answerUntilStopped({ key: await readAcceptanceKey(options.keyFile), address: options.address, port: options.port }, say, signal)
     return undefined
@@ -96,6 +100,8 @@ async function findEnds({ link, linksFile, peer, secondPath, localAddress, port 
 /** Whether a line is fit for 8K, and what to change. */
 export const accept: Scenario = {
   name: 'accept',
+  needs: LINES,
+  argumentsAmongAll: ['--planted'],
   summary: 'Say whether a line is fit for live 8K and slides, and what to change: loads of a recorded shape between two ends, a verdict per use, a report to print.',
   configure: command =>
     command
@@ -106,7 +112,7 @@ export const accept: Scenario = {
       .option('--local-address <ip>', 'address to send from on the first path')
       .option('--emulate <lines...>', 'an emulated line instead, for learning, or two: names, JSON or .json files; takes root')
       .option('--planted', 'measure planted lines, and compare with the verdicts that arithmetic demands; takes root')
-      .option('--lines <names>', 'of the planted lines only these, separated by commas')
+      .option('--lines <names>', 'of the planted lines only these, separated by commas (default all; with --quick building,narrow-16)')
       .option('--answer', 'be the far end, until stopped')
       .option('--key-file <file>', 'file with 16 to 64 bytes in hexadecimal that both ends have')
       .option('--port <port>', `of the answering end, TCP and UDP (default ${DEFAULT_PORT})`)

@@ -12,7 +12,7 @@ const Options = z.strictObject({
   seed: numeric(z.int().min(1).max(0x7fff_ffff)).default(1),
 })
 
-const SEQUENCES = { full: 100_000, quick: 5000 } as const
+const SEQUENCES = { full: 100_000, quick: 2000 } as const
 const STEPS = 60
 const TELL_EVERY = 10_000
 
@@ -41,6 +41,7 @@ async function run(flags: Readonly<Record<string, unknown>>, { isQuick, signal, 
 /** Whether the ledger of links keeps its word, whoever asks in whatever order. */
 export const admission: Scenario = {
   name: 'admission',
+  needs: [],
   summary: 'Reserve links in random order, beside a book of our own: is one ever promised more than it carries?',
   configure: command => command.option('--sequences <n>', `how many, of ${STEPS} steps (default ${SEQUENCES.full}; quick ${SEQUENCES.quick})`).option('--seed <n>', 'of the first; the others follow (default 1)'),
   run,

@@ -15,6 +15,7 @@ const RECORDERS = [1, 16, 256]
 /** How many events a second are on disk for good, and how long each waits for that. */
 export const audit: Scenario = {
   name: 'audit',
+  needs: [],
   summary: 'events per second of the audit log, each on disk before it is acknowledged',
   configure: command => command.option('--folder <path>', 'disk that is measured (default: the temporary folder)'),
   run: async ({ folder }, { isQuick, signal, say }) => {

@@ -24,7 +24,7 @@ const SETTLE = millis(2500)
 
 const Options = z.strictObject({
   positions: numeric(z.int().min(1).max(1000)).optional(),
-  positionSeconds: numeric(z.number().min(1).max(600)).default(5),
+  positionSeconds: numeric(z.number().min(1).max(600)).optional(),
   recording: z.string().min(1).optional(),
   seed: numeric(z.int()).default(20_261_122),
 })
@@ -125,8 +125,8 @@ class DemandMeasurement {
 async function run(flags: Readonly<Record<string, unknown>>, context: BenchContext): Promise<Measurement> {
   const result = Options.safeParse(flags)
   if (!result.success) throw new RelayFault('bad_config', z.prettifyError(result.error))
-  const { positionSeconds, seed } = result.data
-  const { positions = context.isQuick ? 4 : 24 } = result.data
+  const { seed, positionSeconds = context.isQuick ? 3 : 5 } = result.data
+  const { positions = context.isQuick ? 2 : 24 } = result.data
   const { say, signal } = context
   const recording = result.data.recording ?? (await demoRecording({ onProgress: say, signal }))
   const sheet = new FigureSheet()
@@ -158,11 +158,12 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
 /** Whether bits follow eyes. */
 export const demand: Scenario = {
   name: 'demand',
+  needs: [],
   summary: 'What flows from the microscope and to viewers for what they look at, as shares of the sum of all tiles.',
   configure: command =>
     command
-      .option('--positions <n>', 'random positions for HD views (default 24; quick 4; fewer for other views)')
-      .option('--position-seconds <s>', 'how long each is looked at (default 5)')
+      .option('--positions <n>', 'random positions for HD views (default 24; quick 2; fewer for other views)')
+      .option('--position-seconds <s>', 'how long each is looked at (default 5; quick 3)')
       .option('--recording <directory>', 'what the microscope plays (default: the demo)')
       .option('--seed <n>', 'of all random choices'),
   run,

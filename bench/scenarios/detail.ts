@@ -4,6 +4,7 @@ import { numeric } from '../../relay/runtime/config.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { millis } from '../../relay/wire/units.ts'
 import { demoRecording } from '../../scripts/demo/record.ts'
+import { BROWSER, MEASURED_LINES } from '../all/needs.ts'
 import { symmetricLine } from '../lines/profiles.ts'
 import { FigureSheet } from '../report.ts'
 import { NetworkedScene } from '../scene/networked-scene.ts'
@@ -125,7 +126,7 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
   const result = Options.safeParse(flags)
   if (!result.success) throw new RelayFault('bad_config', z.prettifyError(result.error))
   const { roundTripMillis, seed } = result.data
-  const { pans = context.isQuick ? 15 : 200, jumps = context.isQuick ? 10 : 50 } = result.data
+  const { pans = context.isQuick ? 12 : 200, jumps = context.isQuick ? 8 : 50 } = result.data
   const { say, signal } = context
   const recording = result.data.recording ?? (await demoRecording({ onProgress: say, signal }))
   const line = symmetricLine({ roundTripMillis: roundTripMillis / 2, name: 'half-path' })
@@ -161,11 +162,12 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
 /** How long people wait for detail. */
 export const detail: Scenario = {
   name: 'detail',
+  needs: [...MEASURED_LINES, ...BROWSER],
   summary: 'Pan in real Chromium over an emulated path: from a tile entering the view to its first sharp pixels.',
   configure: command =>
     command
-      .option('--pans <n>', 'drags with the mouse (default 200; quick 15)')
-      .option('--jumps <n>', 'jumps to random places (default 50; quick 10)')
+      .option('--pans <n>', 'drags with the mouse (default 200; quick 12)')
+      .option('--jumps <n>', 'jumps to random places (default 50; quick 8)')
       .option('--round-trip-millis <ms>', 'of the path from the browser to the microscope (default 40)')
       .option('--recording <directory>', 'what the microscope plays (default: the demo)')
       .option('--seed <n>', 'of all random choices'),

@@ -101,6 +101,7 @@ async function run(flags: Readonly<Record<string, unknown>>, { isQuick, signal, 
 /** How many viewers one core serves, beside other SFUs. */
 export const fanout: Scenario = {
   name: 'fanout',
+  needs: ['cc'],
   summary: 'Fan one microscope out to more and more viewers, by our media plane and by other SFUs, each on one core: Gbit/s, packets, delay, and where it ends.',
   configure: command =>
     command

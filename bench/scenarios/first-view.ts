@@ -6,6 +6,7 @@ import { numeric } from '../../relay/runtime/config.ts'
 import { systemClock } from '../../relay/runtime/clock.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { millis } from '../../relay/wire/units.ts'
+import { BROWSER, MEASURED_LINES } from '../all/needs.ts'
 import { BrowserViewer } from '../chromium.ts'
 import { measureAccuracy } from '../lines/accuracy.ts'
 import { EmulatedNetwork } from '../lines/emulated-network.ts'
@@ -13,7 +14,7 @@ import { symmetricLine } from '../lines/profiles.ts'
 import { LocalNode } from '../local-node.ts'
 import { FigureSheet } from '../report.ts'
 import { startScan } from '../slides/kenkyo-transfer.ts'
-import { FULL_SLIDE, writeSyntheticSlide } from '../slides/synthetic-slide.ts'
+import { FULL_SLIDE, QUARTER_SLIDE, writeSyntheticSlide } from '../slides/synthetic-slide.ts'
 import { seededRandom } from './viewport-renditions.ts'
 import type { KenkyoHandle } from '../../clients/viewer/inspect.ts'
 import type { Measurement } from '../report.ts'
@@ -137,8 +138,9 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
   const root = await mkdtemp(join(tmpdir(), 'kenkyo-first-view-'))
   scope.defer(() => rm(root, { recursive: true, force: true }))
   say('drawing a slide')
+  const drawn = isQuick ? QUARTER_SLIDE : FULL_SLIDE
   const file = join(root, 'slide.svs')
-  const slide = await writeSyntheticSlide(file, FULL_SLIDE)
+  const slide = await writeSyntheticSlide(file, drawn)
   await using network = await EmulatedNetwork.open({ leaves: { [LEAF]: LINE }, signal })
   await measureAccuracy({ network, leaf: LEAF, profile: LINE, sheet, signal, setting: 'first-view' })
   const samples: Samples = { first: [], announced: [], jumps: [], unseen: 0, shares: [] }
@@ -157,7 +159,7 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
     sheet.add({ name: 'jump_view_seconds', unit: 's', note: `to a random place at full resolution, while ${from.toFixed(2)} to ${to.toFixed(2)} of the slide was there; ${samples.unseen} never became sharp`, goal: { relation: '<=', bound: GOAL_JUMP_SECONDS } }, samples.jumps)
   }
   return {
-    parameters: { slides, jumps, carrier, seed, bytes: slide.bytes, tiles: slide.tiles, width: FULL_SLIDE.width, height: FULL_SLIDE.height, rate: 100e6, roundTripMillis: 40, window: `${WINDOW.width}x${WINDOW.height}`, lines: network.description },
+    parameters: { slides, jumps, carrier, seed, bytes: slide.bytes, tiles: slide.tiles, width: drawn.width, height: drawn.height, rate: 100e6, roundTripMillis: 40, window: `${WINDOW.width}x${WINDOW.height}`, lines: network.description },
     figures: sheet.figures, samples: sheet.samples, warnings: sheet.warnings,
   }
 }
@@ -165,6 +167,7 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
 /** Whether a slide can be read before it has arrived. */
 export const firstView: Scenario = {
   name: 'first-view',
+  needs: [...MEASURED_LINES, ...BROWSER],
   summary: 'From the end of a scan to the first sharp view of a slide of 700 MB over 100 Mbit/s and 40 ms, and to places a reader jumps to meanwhile; node, scanner and Chromium as they are.',
   configure: command =>
     command

@@ -8,6 +8,7 @@ import { numeric } from '../../relay/runtime/config.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { millis, VIDEO_CLOCK_RATE } from '../../relay/wire/units.ts'
 import { patternRecording } from '../../scripts/demo/record.ts'
+import { BROWSER, MEASURED_LINES } from '../all/needs.ts'
 import { symmetricLine } from '../lines/profiles.ts'
 import { FigureSheet } from '../report.ts'
 import { NetworkedScene } from '../scene/networked-scene.ts'
@@ -147,6 +148,7 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
 /** How old a picture is when it is drawn. */
 export const glass: Scenario = {
   name: 'glass',
+  needs: [...MEASURED_LINES, ...BROWSER],
   summary: 'Capture to glass in real Chromium over an emulated path, at 0 and 1 % loss, read from the pixels and the agent\'s log.',
   configure: command =>
     command

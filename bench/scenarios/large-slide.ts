@@ -4,11 +4,12 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { numeric } from '../../relay/runtime/config.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
+import { BROWSER } from '../all/needs.ts'
 import { BrowserViewer } from '../chromium.ts'
 import { LocalNode } from '../local-node.ts'
 import { FigureSheet } from '../report.ts'
 import { startScan } from '../slides/kenkyo-transfer.ts'
-import { FULL_SLIDE, writeSyntheticSlide } from '../slides/synthetic-slide.ts'
+import { FULL_SLIDE, QUARTER_SLIDE, writeSyntheticSlide } from '../slides/synthetic-slide.ts'
 import { seededRandom } from './viewport-renditions.ts'
 import type { KenkyoHandle } from '../../clients/viewer/inspect.ts'
 import type { InspectedSlide } from '../../clients/viewer/slides/inspected-slide.ts'
@@ -56,7 +57,7 @@ async function run(flags: Readonly<Record<string, unknown>>, { isQuick, say, sig
   const path = file ?? join(root, 'slide.svs')
   if (file === undefined) {
     say('drawing a slide')
-    await writeSyntheticSlide(path, FULL_SLIDE)
+    await writeSyntheticSlide(path, isQuick ? QUARTER_SLIDE : FULL_SLIDE)
   }
   await using node = await LocalNode.open({ workers: 1, statsIntervalSeconds: 10, signal })
   await using viewer = await BrowserViewer.open(await node.invite('viewer', 'reader'), WINDOW)
@@ -90,6 +91,7 @@ async function run(flags: Readonly<Record<string, unknown>>, { isQuick, say, sig
 /** Whether Chromium opens, zooms and verifies a slide as large as they come. */
 export const largeSlide: Scenario = {
   name: 'large-slide',
+  needs: BROWSER,
   summary: 'A slide of 100,000×80,000 pixels, or one of yours, sent to a node, opened, zoomed and verified tile by tile in Chromium.',
   configure: command =>
     command

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { RelayFault } from '../../relay/wire/fault.ts'
-import { BRIEF_EFFORT, measureAccuracy } from '../lines/accuracy.ts'
+import { MEASURED_LINES } from '../all/needs.ts'
+import { measureAccuracy } from '../lines/accuracy.ts'
 import { BusyCores } from '../lines/busy-cores.ts'
 import { EmulatedNetwork } from '../lines/emulated-network.ts'
 import { burstLoss } from '../lines/packet-loss.ts'
@@ -20,6 +21,7 @@ const Options = z.strictObject({
 })
 
 const FULL_EFFORT: AccuracyEffort = { pings: 1000, rateSeconds: 6, lossPackets: 100_000 }
+const QUICK_EFFORT: AccuracyEffort = { pings: 200, rateSeconds: 2, lossPackets: 6000 }
 /** Losses in bursts take more packets to tell. */
 const BURST_EFFORT: AccuracyEffort = { ...FULL_EFFORT, lossPackets: 240_000 }
 
@@ -48,7 +50,7 @@ async function run(flags: Readonly<Record<string, unknown>>, { isQuick, signal, 
   if (!result.success) throw new RelayFault('bad_config', z.prettifyError(result.error))
   const { profile, busy, emulator } = result.data
   const chosen: Setting[] = profile === undefined ? standardSettings() : [{ name: 'profile', profile: parseLineProfile(profile), effort: FULL_EFFORT }]
-  const settings = chosen.map(setting => (isQuick ? { ...setting, effort: BRIEF_EFFORT } : setting))
+  const settings = chosen.map(setting => (isQuick ? { ...setting, effort: QUICK_EFFORT } : setting))
   const [first] = settings
   if (first === undefined) throw new Error('there are settings')
   const sheet = new FigureSheet()
@@ -73,6 +75,7 @@ async function run(flags: Readonly<Record<string, unknown>>, { isQuick, signal, 
 /** How accurate emulated lines are, measured by ping and iperf3. */
 export const line: Scenario = {
   name: 'line',
+  needs: MEASURED_LINES,
   summary: 'Measure emulated lines with ping and iperf3: how far rate, delay and loss are off what was asked for. Takes root.',
   configure: command =>
     command

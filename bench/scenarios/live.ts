@@ -40,6 +40,7 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
 /** The whole way of live video: agent, node, and headless receivers. */
 export const live: Scenario = {
   name: 'live',
+  needs: [],
   summary: 'Play a recording through a node to headless receivers: intact frames, bits, CPU and memory.',
   configure: command =>
     command

@@ -5,6 +5,7 @@ import { RelayFault } from '../../relay/wire/fault.ts'
 import { OVERVIEW } from '../../relay/wire/ids.ts'
 import { millis } from '../../relay/wire/units.ts'
 import { demoRecording } from '../../scripts/demo/record.ts'
+import { BROWSER, MEASURED_LINES } from '../all/needs.ts'
 import { ReceiverProcess } from '../receiver/receiver-process.ts'
 import { narrowUplink } from '../lines/profiles.ts'
 import { FigureSheet } from '../report.ts'
@@ -135,7 +136,7 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
   const result = Options.safeParse(flags)
   if (!result.success) throw new RelayFault('bad_config', z.prettifyError(result.error))
   const { uplinkBitrate, others, framesPerSecond } = result.data
-  const { seconds = context.isQuick ? 20 : 300 } = result.data
+  const { seconds = context.isQuick ? 15 : 300 } = result.data
   const { say, signal } = context
   const recording = result.data.recording ?? (await demoRecording({ onProgress: say, signal, framesPerSecond: result.data.framesPerSecond }))
   const sheet = new FigureSheet()
@@ -175,10 +176,11 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
 /** What a pathologist has when the microscope's line is half of what its pyramid needs. */
 export const narrow: Scenario = {
   name: 'narrow',
+  needs: [...MEASURED_LINES, ...BROWSER],
   summary: 'Pan in real Chromium while the microscope\'s line carries half of its pyramid: what stays native, what freezes, what is named.',
   configure: command =>
     command
-      .option('--seconds <n>', 'of panning (default 300; quick 20)')
+      .option('--seconds <n>', 'of panning (default 300; quick 15)')
       .option('--uplink-bitrate <bit/s>', 'what the microscope\'s line carries (default 40000000)')
       .option('--others <n>', 'headless viewers who look elsewhere, each at an HD view (default 1: together more than the line carries, now and then)')
       .option('--frames-per-second <n>', 'of the demo, at the bit rate of 30 (default 20: what software decodes and draws beside everything else)')

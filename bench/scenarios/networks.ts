@@ -14,7 +14,7 @@ const Options = z.strictObject({
   seed: numeric(z.int().min(1).max(0x7fff_ffff)).default(1),
 })
 
-const NETWORKS = { full: 10_000, quick: 500 } as const
+const NETWORKS = { full: 10_000, quick: 150 } as const
 const TELL_EVERY = 500
 /** Violations that are described at length, per invariant. */
 const MOST_DESCRIBED = 3
@@ -94,6 +94,7 @@ async function run(flags: Readonly<Record<string, unknown>>, { isQuick, signal, 
 /** Many networks that nobody chose: what has to be true of a link on all of them. */
 export const networks: Scenario = {
   name: 'networks',
+  needs: [],
   summary: 'Judge whole links on thousands of simulated networks: deadlines, order, repair, sharing, convergence, fairness.',
   configure: command => command.option('--networks <n>', `how many (default ${NETWORKS.full}; quick ${NETWORKS.quick})`).option('--seed <n>', 'of the first; the others follow (default 1)'),
   run,

@@ -8,6 +8,7 @@ import { systemClock } from '../../relay/runtime/clock.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { millis } from '../../relay/wire/units.ts'
 import { demoRecording } from '../../scripts/demo/record.ts'
+import { MEASURED_LINES } from '../all/needs.ts'
 import { EmulatedNetwork } from '../lines/emulated-network.ts'
 import { ping } from '../lines/ping.ts'
 import { symmetricLine } from '../lines/profiles.ts'
@@ -131,6 +132,7 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
 /** Whether a node's metrics say what happens on its line. */
 export const observed: Scenario = {
   name: 'observed',
+  needs: [...MEASURED_LINES, 'tcpdump'],
   summary: 'Compare what a node\'s metrics say of a link with packet captures, the emulator\'s counts and ping.',
   configure: command =>
     command

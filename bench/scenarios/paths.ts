@@ -8,6 +8,7 @@ import { RelayFault } from '../../relay/wire/fault.ts'
 import { LinkName, PathName } from '../../relay/wire/link.ts'
 import { millis } from '../../relay/wire/units.ts'
 import { demoRecording } from '../../scripts/demo/record.ts'
+import { MEASURED_LINES } from '../all/needs.ts'
 import { LinkPair } from '../carriers/link-end.ts'
 import { measureAccuracy } from '../lines/accuracy.ts'
 import { EmulatedNetwork } from '../lines/emulated-network.ts'
@@ -145,7 +146,7 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
   const result = Options.safeParse(flags)
   if (!result.success) throw new RelayFault('bad_config', z.prettifyError(result.error))
   const { liveBitrate, seed } = result.data
-  const { cuts = context.isQuick ? 6 : 100, bondSeconds = context.isQuick ? 6 : 30 } = result.data
+  const { cuts = context.isQuick ? 3 : 100, bondSeconds = context.isQuick ? 4 : 30 } = result.data
   const recording = result.data.recording ?? (await demoRecording({ onProgress: context.say, signal: context.signal }))
   const { ids, bitsPerSecond } = chooseRenditions(await readManifest(recording), liveBitrate)
   const sheet = new FigureSheet()
@@ -165,11 +166,12 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
 /** What a second path is for. */
 export const paths: Scenario = {
   name: 'paths',
+  needs: MEASURED_LINES,
   summary: 'Two paths, one of them cut again and again: frames lost, time to recover, and what both carry together.',
   configure: command =>
     command
-      .option('--cuts <n>', 'for each policy (default 100; quick 6)')
-      .option('--bond-seconds <n>', 'of bulk over both paths (default 30; quick 6)')
+      .option('--cuts <n>', 'for each policy (default 100; quick 3)')
+      .option('--bond-seconds <n>', 'of bulk over both paths (default 30; quick 4)')
       .option('--live-bitrate <bit/s>', 'of the live renditions (default 25000000)')
       .option('--recording <directory>', 'what the microscope plays (default: the demo)')
       .option('--seed <n>', 'of all random choices'),

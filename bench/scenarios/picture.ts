@@ -13,6 +13,7 @@ import { numeric } from '../../relay/runtime/config.ts'
 import { createLogger } from '../../relay/runtime/log.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { tilePosition } from '../../relay/wire/pyramid.ts'
+import { BROWSER } from '../all/needs.ts'
 import { measureCanvasColours } from '../picture/canvas-colours.ts'
 import { STAGE_CYCLE_FRAMES } from '../../scripts/demo/demo-scene.ts'
 import { patternPicture, tissuePicture } from '../picture/picture-source.ts'
@@ -104,7 +105,7 @@ async function reportColours({ source, directory }: Recorded, tiles: number, she
 async function run(flags: Readonly<Record<string, unknown>>, context: BenchContext): Promise<Measurement> {
   const result = Options.safeParse(flags)
   if (!result.success) throw new RelayFault('bad_config', z.prettifyError(result.error))
-  const { frames = context.isQuick ? 30 : STAGE_CYCLE_FRAMES, tiles = context.isQuick ? 4 : 36, ...encoding } = result.data
+  const { frames = context.isQuick ? 8 : STAGE_CYCLE_FRAMES, tiles = context.isQuick ? 2 : 36, ...encoding } = result.data
   const settings = SourceSettings.parse({ ...encoding, threads: availableParallelism(), ffmpeg: process.env['KENKYO_FFMPEG'] })
   await using scope = new AsyncDisposableStack()
   const directory = await mkdtemp(join(tmpdir(), 'kenkyo-bench-'))
@@ -133,11 +134,12 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
 /** Picture truth: what encoding and the whole way to the canvas do to an image. */
 export const picture: Scenario = {
   name: 'picture',
+  needs: BROWSER,
   summary: 'Compare decoded renditions with their source (SSIM), and a colour chart on the viewer\'s canvas with its definition (ΔE2000).',
   configure: command =>
     command
-      .option('--frames <n>', `frames of each source to encode and compare (default ${STAGE_CYCLE_FRAMES}, once through what the stage does; quick 30)`)
-      .option('--tiles <n>', 'tiles whose colour chart is read from the canvas; 0 leaves it out (default 36, quick 4)')
+      .option('--frames <n>', `frames of each source to encode and compare (default ${STAGE_CYCLE_FRAMES}, once through what the stage does; quick 8)`)
+      .option('--tiles <n>', 'tiles whose colour chart is read from the canvas; 0 leaves it out (default 36, quick 2)')
       .option('--tile-bitrate <bit/s>', 'as kenkyo capture takes it (default: its default)')
       .option('--overview-bitrate <bit/s>', 'likewise')
       .option('--encoder <name>', 'likewise')

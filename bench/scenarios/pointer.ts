@@ -3,6 +3,7 @@ import { systemClock } from '../../relay/runtime/clock.ts'
 import { numeric } from '../../relay/runtime/config.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { millis } from '../../relay/wire/units.ts'
+import { BROWSER, LINES } from '../all/needs.ts'
 import { BrowserViewer } from '../chromium.ts'
 import { symmetricLine } from '../lines/profiles.ts'
 import { FigureSheet } from '../report.ts'
@@ -101,6 +102,7 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
 /** How soon others see where somebody points. */
 export const pointer: Scenario = {
   name: 'pointer',
+  needs: [...LINES, ...BROWSER],
   summary: 'From a pointer\'s move in one Chromium to its being drawn in another, over an emulated line.',
   configure: command =>
     command

@@ -5,6 +5,7 @@ import { numeric } from '../../relay/runtime/config.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { millis } from '../../relay/wire/units.ts'
 import { demoRecording } from '../../scripts/demo/record.ts'
+import { MEASURED_LINES } from '../all/needs.ts'
 import { CARRIER_NAMES } from '../carriers/carrier.ts'
 import { measureLoopback } from '../carriers/loopback-load.ts'
 import { runCarrier } from '../carriers/carrier-run.ts'
@@ -30,12 +31,15 @@ const Options = z.strictObject({
   seconds: numeric(z.int().min(2).max(3600)).optional(),
   rounds: numeric(z.int().min(1).max(100)).default(1),
   carriers: words.pipe(z.array(z.enum(CARRIER_NAMES)).min(1)).default([...CARRIER_NAMES]),
-  losses: words.transform(each => each.map(Number)).pipe(z.array(z.number().min(0).max(0.5)).min(1)).default([0, 0.01, 0.03, 0.05]),
-  models: words.pipe(z.array(z.enum(['uniform', 'burst'])).min(1)).default(['uniform', 'burst']),
+  losses: words.transform(each => each.map(Number)).pipe(z.array(z.number().min(0).max(0.5)).min(1)).optional(),
+  models: words.pipe(z.array(z.enum(['uniform', 'burst'])).min(1)).optional(),
   pyramidBitrate: numeric(z.number().min(1e6).max(1e9)).default(80e6),
   recording: z.string().min(1).optional(),
 })
 type Options = z.infer<typeof Options>
+
+/** One line that loses enough to tell carriers apart. */
+const QUICK = { losses: [0.03], models: ['burst'] } satisfies Partial<Options>
 
 const LEAF = 'microscope'
 const LINE = { rateBitsPerSecond: 120e6, roundTripMillis: 40, jitterMillis: 8, queueMillis: 100 }
@@ -56,13 +60,13 @@ function lossyLine({ lossRatio, model }: Setting, jitterMillis = LINE.jitterMill
 }
 
 /** Without loss the models are one. */
-const settingsOf = ({ losses, models }: Options): Setting[] =>
+const settingsOf = ({ losses = [0, 0.01, 0.03, 0.05], models = ['uniform', 'burst'] }: Pick<Options, 'losses' | 'models'>): Setting[] =>
   losses.flatMap(lossRatio => (lossRatio === 0 ? [{ lossRatio, model: 'uniform' as const }] : models.map(model => ({ lossRatio, model }))))
 
 async function run(flags: Readonly<Record<string, unknown>>, context: BenchContext): Promise<Measurement> {
   const result = Options.safeParse(flags)
   if (!result.success) throw new RelayFault('bad_config', z.prettifyError(result.error))
-  const options = result.data
+  const options = context.isQuick ? { ...QUICK, ...result.data } : result.data
   const { rounds } = options
   const { seconds = context.isQuick ? 5 : 20 } = options
   const { say, signal } = context
@@ -110,14 +114,15 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
 /** What repair is for: a line that loses packets, and every frame there in time all the same. */
 export const repair: Scenario = {
   name: 'repair',
+  needs: MEASURED_LINES,
   summary: 'Carry the 80 Mbit/s pyramid over lossy lines by kenkyo\'s link, by SRT and by WebRTC: frames whole in time, overhead, added latency, CPU.',
   configure: command =>
     command
       .option('--seconds <n>', 'of each carrier on each line (default 20; quick 5)')
       .option('--rounds <n>', 'through all lines and carriers (default 1)')
       .option('--carriers <names>', `any of ${CARRIER_NAMES.join(',')} (default all)`)
-      .option('--losses <ratios>', 'in each direction (default 0,0.01,0.03,0.05)')
-      .option('--models <names>', 'uniform, burst or both (default both)')
+      .option('--losses <ratios>', 'in each direction (default 0,0.01,0.03,0.05; quick 0.03)')
+      .option('--models <names>', 'uniform, burst or both (default both; quick burst)')
       .option('--pyramid-bitrate <bit/s>', 'the overview and as many tiles as make this (default 80000000)')
       .option('--recording <directory>', 'what the microscope plays (default: the demo)'),
   run,

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { Need } from '../all/needs.ts'
 import type { Outcome } from '../report.ts'
 
 /** What every scenario is given. */
@@ -15,6 +16,10 @@ export interface BenchContext {
 export interface Scenario {
   readonly name: string
   readonly summary: string
+  /** Without which it cannot be measured at all. */
+  readonly needs: readonly Need[]
+  /** What it is asked for among all, where it does nothing unasked. */
+  readonly argumentsAmongAll?: readonly string[]
   /** Adds the scenario's own options. */
   readonly configure: (command: Command) => Command
   /** @returns Undefined when there is nothing to report. @throws {RelayFault} `bad_config` for options that make no sense, or why it could not be measured. */

@@ -7,6 +7,7 @@ import { RelayFault } from '../../relay/wire/fault.ts'
 import { LinkName, PathName } from '../../relay/wire/link.ts'
 import { millis } from '../../relay/wire/units.ts'
 import { demoRecording } from '../../scripts/demo/record.ts'
+import { MEASURED_LINES } from '../all/needs.ts'
 import { LinkPair } from '../carriers/link-end.ts'
 import { measureAccuracy } from '../lines/accuracy.ts'
 import { EmulatedNetwork } from '../lines/emulated-network.ts'
@@ -22,7 +23,7 @@ import type { BenchContext, Scenario } from './scenario.ts'
 
 const Options = z.strictObject({
   seconds: numeric(z.int().min(4).max(600)).optional(),
-  stepSeconds: numeric(z.int().min(4).max(120)).default(15),
+  stepSeconds: numeric(z.int().min(4).max(120)).optional(),
   liveBitrate: numeric(z.number().min(1e6).max(90e6)).default(22e6),
   recording: z.string().min(1).optional(),
 })
@@ -148,8 +149,8 @@ class SharingMeasurement {
 async function run(flags: Readonly<Record<string, unknown>>, context: BenchContext): Promise<Measurement> {
   const result = Options.safeParse(flags)
   if (!result.success) throw new RelayFault('bad_config', z.prettifyError(result.error))
-  const { liveBitrate, stepSeconds } = result.data
-  const { seconds = context.isQuick ? 6 : 30 } = result.data
+  const { liveBitrate, stepSeconds = context.isQuick ? 6 : 15 } = result.data
+  const { seconds = context.isQuick ? 5 : 30 } = result.data
   const recording = result.data.recording ?? (await demoRecording({ onProgress: context.say, signal: context.signal }))
   const { ids, bitsPerSecond } = chooseRenditions(await readManifest(recording), liveBitrate)
   const sheet = new FigureSheet()
@@ -176,11 +177,12 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
 /** Whether bulk keeps out of live video's way, and leaves nothing unused. */
 export const sharing: Scenario = {
   name: 'sharing',
+  needs: MEASURED_LINES,
   summary: 'Bulk and live video on one 100 Mbit/s path: delay that bulk adds, what it gets of the rest, and steps of the rate.',
   configure: command =>
     command
-      .option('--seconds <n>', 'of live alone, and of live beside bulk (default 30; quick 6)')
-      .option('--step-seconds <n>', 'after each step (default 15)')
+      .option('--seconds <n>', 'of live alone, and of live beside bulk (default 30; quick 5)')
+      .option('--step-seconds <n>', 'after each step (default 15; quick 6)')
       .option('--live-bitrate <bit/s>', 'of the live renditions (default 22000000)')
       .option('--recording <directory>', 'what the microscope plays (default: the demo)'),
   run,

@@ -6,6 +6,7 @@ import { readManifest } from '../../clients/capture/recording.ts'
 import { numeric } from '../../relay/runtime/config.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { demoRecording } from '../../scripts/demo/record.ts'
+import { MEASURED_LINES } from '../all/needs.ts'
 import { BRIEF_EFFORT, measureAccuracy } from '../lines/accuracy.ts'
 import { EmulatedNetwork } from '../lines/emulated-network.ts'
 import { iperf } from '../lines/iperf.ts'
@@ -33,6 +34,7 @@ const LINES = {
 } as const
 type LineName = keyof typeof LINES
 const LINE_NAMES = Object.keys(LINES) as LineName[]
+const QUICK_LINES: readonly LineName[] = ['150ms-1pct']
 
 const OURS = { udp: 'link', https: 'https' } as const
 const CARRIERS = ['udp', 'https', ...PEERS, 'bbr-8'] as const
@@ -46,7 +48,7 @@ const Options = z.strictObject({
   limitSeconds: numeric(z.int().min(5).max(3600)).optional(),
   liveSeconds: numeric(z.int().min(0).max(600)).optional(),
   liveBitrate: numeric(z.number().min(1e6).max(90e6)).default(20e6),
-  lines: words.pipe(z.array(z.enum(LINE_NAMES)).min(1)).default(LINE_NAMES),
+  lines: words.pipe(z.array(z.enum(LINE_NAMES)).min(1)).optional(),
   carriers: words.pipe(z.array(z.enum(CARRIERS)).min(1)).default([...CARRIERS]),
   /** What Linux has unless somebody chose otherwise; hosts differ. */
   tcp: z.enum(['cubic', 'bbr', 'reno']).default('cubic'),
@@ -147,7 +149,7 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
   if (!result.success) throw new RelayFault('bad_config', z.prettifyError(result.error))
   const { isQuick, say, signal } = context
   const options = result.data
-  const { bytes = isQuick ? 30e6 : 250e6, rounds = isQuick ? 1 : 3, limitSeconds = isQuick ? 12 : 40, liveSeconds = isQuick ? 6 : 20, liveBitrate, lines } = options
+  const { bytes = isQuick ? 30e6 : 250e6, rounds = isQuick ? 1 : 3, limitSeconds = isQuick ? 5 : 40, liveSeconds = isQuick ? 4 : 20, liveBitrate, lines = isQuick ? QUICK_LINES : LINE_NAMES } = options
   const sheet = new FigureSheet()
   const carriers = runnable(options.carriers, sheet)
   await using scope = new AsyncDisposableStack()
@@ -271,15 +273,16 @@ function reportLive(sheet: FigureSheet, line: LineName, { alone, beside }: Await
 /** Whole slides over long and lossy lines, by our carriers and others. */
 export const slides: Scenario = {
   name: 'slides',
+  needs: MEASURED_LINES,
   summary: 'Carry a slide over lossy and long lines by link, by HTTPS, and by rsync, curl, rclone, aria2 and BBR: goodput, and what it does to live video on the link.',
   configure: command =>
     command
       .option('--bytes <n>', 'of the slide (default 250000000; quick 30000000)')
       .option('--rounds <n>', 'through all lines and carriers (default 3; quick 1)')
-      .option('--limit-seconds <n>', 'after which a transfer is judged by what it brought (default 40; quick 12)')
-      .option('--live-seconds <n>', 'of live alone, and of live beside a slide; 0: none (default 20; quick 6)')
+      .option('--limit-seconds <n>', 'after which a transfer is judged by what it brought (default 40; quick 5)')
+      .option('--live-seconds <n>', 'of live alone, and of live beside a slide; 0: none (default 20; quick 4)')
       .option('--live-bitrate <bit/s>', 'of the live renditions (default 20000000)')
-      .option('--lines <names>', `any of ${LINE_NAMES.join(',')} (default all)`)
+      .option('--lines <names>', `any of ${LINE_NAMES.join(',')} (default all; quick ${QUICK_LINES.join()})`)
       .option('--carriers <names>', `any of ${CARRIERS.join(',')} (default all)`)
       .option('--tcp <control>', 'congestion control of whoever chooses none: cubic, bbr or reno (default cubic)')
       .option('--recording <directory>', 'what the microscope plays (default: the demo)'),

@@ -6,6 +6,7 @@ import { systemClock } from '../../relay/runtime/clock.ts'
 import { numeric } from '../../relay/runtime/config.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { millis } from '../../relay/wire/units.ts'
+import { BROWSER, LINES } from '../all/needs.ts'
 import { BrowserViewer } from '../chromium.ts'
 import { symmetricLine } from '../lines/profiles.ts'
 import { readShownPosition } from '../picture/shown-position.ts'
@@ -161,7 +162,7 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
   const result = Options.safeParse(flags)
   if (!result.success) throw new RelayFault('bad_config', z.prettifyError(result.error))
   const options: Options = result.data
-  const { commands = context.isQuick ? 8 : 40, roundTripMillis, framesPerSecond, width, height, seed } = options
+  const { commands = context.isQuick ? 6 : 40, roundTripMillis, framesPerSecond, width, height, seed } = options
   await using scope = new AsyncDisposableStack()
   const directory = await mkdtemp(join(tmpdir(), 'kenkyo-stage-bench-'))
   scope.defer(() => rm(directory, { recursive: true, force: true }))
@@ -192,11 +193,12 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
 /** How long a stage takes to be seen where it was told to go, and whether it is there. */
 export const stage: Scenario = {
   name: 'stage',
+  needs: [...LINES, ...BROWSER],
   summary: 'The virtual microscope steered from real Chromium over an emulated path: when a command is seen, and where, read from the pixels.',
   configure: cli =>
     cli
       .option('--slide <file>', 'on the stage (default: a real one where it is there, else a synthetic one)')
-      .option('--commands <n>', 'positions commanded (default 40; quick 8)')
+      .option('--commands <n>', 'positions commanded (default 40; quick 6)')
       .option('--round-trip-millis <ms>', 'of the path from the browser to the microscope (default 40)')
       .option('--frames-per-second <n>', 'of the microscope, at most (default 15)')
       .option('--width <pixels>', 'of its image (default 7680)')

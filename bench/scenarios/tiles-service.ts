@@ -111,6 +111,7 @@ async function run(_options: Readonly<Record<string, unknown>>, { isQuick, signa
 /** How long the node takes to give out a tile with its proof. */
 export const tilesService: Scenario = {
   name: 'tiles-service',
+  needs: [],
   summary: 'time at the node for a tile and its proof, at 500 requests a second from a slide of 700 MB, and memory',
   configure: command => command,
   run,

@@ -38,6 +38,8 @@ export interface SyntheticSlideOptions {
 
 /** 100,000×80,000 pixels, as the benchmarks take them. */
 export const FULL_SLIDE: SyntheticSlideOptions = { width: 100_000, height: 80_000, tileSide: 240, downsamples: [4, 16], seed: 5, periodTiles: 8, quality: 84, planted: {} }
+/** A quarter of that, for brief looks. */
+export const QUARTER_SLIDE: SyntheticSlideOptions = { ...FULL_SLIDE, width: 50_000, height: 40_000 }
 /** Some hundred tiles, for tests. */
 export const SMALL_SLIDE: SyntheticSlideOptions = { ...FULL_SLIDE, width: 3000, height: 2000, downsamples: [4], periodTiles: 2, quality: 40 }
 
