@@ -40,10 +40,10 @@ const EXIT_USAGE = 2
 const EXIT_INTERRUPTED = 130
 
 const stop = new AbortController()
-let isInterrupted = false
+const interruption = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
-    isInterrupted ||= !stop.signal.aborted
+    if (!stop.signal.aborted) interruption.abort()
     stop.abort(new RelayFault('unavailable', `stopped by ${signal}`))
   })
 }
@@ -102,7 +102,7 @@ try {
   else if (error instanceof RelayFault) {
     process.stderr.write(`bench: ${error.code}: ${error.message}\n`)
     if (error.code === 'bad_config') process.exitCode = EXIT_USAGE
-    if (isInterrupted) process.exitCode = EXIT_INTERRUPTED
+    if (interruption.signal.aborted) process.exitCode = EXIT_INTERRUPTED
     process.exitCode ??= EXIT_FAILED
   } else if (isDiskFull(error)) {
     process.stderr.write('bench: storage_full: a disk is full: nothing was measured to its end\n')

@@ -100,7 +100,10 @@ t.test('ends at once when asked to, and leaves nothing', async t => {
   const folders = async (): Promise<string[]> => (await readdir(tmpdir())).filter(name => /^kenkyo-all-\w{6}$/.test(name))
   const before = await folders()
   const begun = performance.now()
-  const running = all(['hangs', 'never'], { say: line => void (line === 'hangs: hanging' && stop.abort(new RelayFault('unavailable', 'stopped by SIGINT'))) }, stop.signal)
+  const say = (line: string): void => {
+    if (line === 'hangs: hanging') stop.abort(new RelayFault('unavailable', 'stopped by SIGINT'))
+  }
+  const running = all(['hangs', 'never'], { say }, stop.signal)
   await t.rejects(running, { message: 'stopped by SIGINT' })
   t.ok(performance.now() - begun < 15_000, 'long before its limit')
   t.same((await folders()).filter(name => !before.includes(name)), [])

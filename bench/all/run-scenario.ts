@@ -38,7 +38,10 @@ export async function runScenarioProcess(command: ScenarioCommand, signal: Abort
     })
     // Progress is passed on; nobody waits for a line of it.
     const progress = new AbortController()
-    void program.line(line => void (line.startsWith(`${scenario}: `) && command.say(line)), limit, progress.signal).catch(() => undefined)
+    const passOn = (line: string): undefined => {
+      if (line.startsWith(`${scenario}: `)) command.say(line)
+    }
+    void program.line(passOn, limit, progress.signal).catch(() => undefined)
     const { code } = await program.finished(limit, signal).finally(() => progress.abort(new RelayFault('unavailable', 'ended')))
     const report = await readReport(file)
     if (code === 0 && report !== undefined) return ended({ outcome: 'measured', report })
