@@ -18,7 +18,7 @@ const PATIENCE_MILLIS = 5000
 /** @see openssl-verification-options(1), X509_verify_cert_error_string(3) */
 const REASONS: Readonly<Record<number, CertificateRefusal>> = {
   2: 'wrong_ca', 3: 'no_revocation_list', 7: 'bad_signature', 8: 'bad_signature', 9: 'not_yet_valid', 10: 'expired', 11: 'no_revocation_list', 12: 'no_revocation_list',
-  18: 'self_signed', 19: 'wrong_ca', 20: 'wrong_ca', 21: 'wrong_ca', 22: 'chain_too_long', 23: 'revoked', 25: 'chain_too_long', 26: 'wrong_usage', 42: 'wrong_policy', 43: 'wrong_policy',
+  18: 'self_signed', 19: 'wrong_ca', 20: 'wrong_ca', 21: 'wrong_ca', 22: 'chain_too_long', 23: 'revoked', 24: 'wrong_ca', 25: 'chain_too_long', 26: 'wrong_usage', 32: 'wrong_ca', 33: 'no_revocation_list', 35: 'no_revocation_list', 36: 'no_revocation_list', 42: 'wrong_policy', 43: 'wrong_policy',
   44: 'no_revocation_list', 47: 'name_mismatch', 48: 'name_mismatch', 54: 'no_revocation_list', 62: 'name_mismatch', 79: 'wrong_ca',
 }
 
