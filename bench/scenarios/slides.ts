@@ -39,6 +39,8 @@ const QUICK_LINES: readonly LineName[] = ['150ms-1pct']
 const OURS = { udp: 'link', https: 'https' } as const
 const CARRIERS = ['udp', 'https', ...PEERS, 'bbr-8'] as const
 type Carrier = (typeof CARRIERS)[number]
+/** Ours, and of the others one of each kind: one stream, several, and several with BBR. */
+const QUICK_CARRIERS: readonly Carrier[] = ['udp', 'https', 'rsync', 'rclone', 'bbr-8']
 
 const words = z.string().transform(text => text.split(','))
 
@@ -49,7 +51,7 @@ const Options = z.strictObject({
   liveSeconds: numeric(z.int().min(0).max(600)).optional(),
   liveBitrate: numeric(z.number().min(1e6).max(90e6)).default(20e6),
   lines: words.pipe(z.array(z.enum(LINE_NAMES)).min(1)).optional(),
-  carriers: words.pipe(z.array(z.enum(CARRIERS)).min(1)).default([...CARRIERS]),
+  carriers: words.pipe(z.array(z.enum(CARRIERS)).min(1)).optional(),
   /** What Linux has unless somebody chose otherwise; hosts differ. */
   tcp: z.enum(['cubic', 'bbr', 'reno']).default('cubic'),
   recording: z.string().min(1).optional(),
@@ -151,7 +153,7 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
   const options = result.data
   const { bytes = isQuick ? 30e6 : 250e6, rounds = isQuick ? 1 : 3, limitSeconds = isQuick ? 5 : 40, liveSeconds = isQuick ? 4 : 20, liveBitrate, lines = isQuick ? QUICK_LINES : LINE_NAMES } = options
   const sheet = new FigureSheet()
-  const carriers = runnable(options.carriers, sheet)
+  const carriers = runnable(options.carriers ?? (isQuick ? QUICK_CARRIERS : CARRIERS), sheet)
   await using scope = new AsyncDisposableStack()
   const directory = await mkdtemp(join(tmpdir(), 'kenkyo-slides-'))
   scope.defer(() => rm(directory, { recursive: true, force: true }))
@@ -283,7 +285,7 @@ export const slides: Scenario = {
       .option('--live-seconds <n>', 'of live alone, and of live beside a slide; 0: none (default 20; quick 4)')
       .option('--live-bitrate <bit/s>', 'of the live renditions (default 20000000)')
       .option('--lines <names>', `any of ${LINE_NAMES.join(',')} (default all; quick ${QUICK_LINES.join()})`)
-      .option('--carriers <names>', `any of ${CARRIERS.join(',')} (default all)`)
+      .option('--carriers <names>', `any of ${CARRIERS.join(',')} (default all; quick ${QUICK_CARRIERS.join()})`)
       .option('--tcp <control>', 'congestion control of whoever chooses none: cubic, bbr or reno (default cubic)')
       .option('--recording <directory>', 'what the microscope plays (default: the demo)'),
   run,
