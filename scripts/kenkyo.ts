@@ -6,6 +6,7 @@ import { RelayFault } from '../relay/wire/fault.ts'
 import { inviteCommand, nodeCommand } from '../sfu/main.ts'
 import { linkCommand } from '../clients/capture/link-command.ts'
 import { preflightCommand } from '../clients/capture/preflight-command.ts'
+import { facilityCommand } from '../relay/core/facility-command.ts'
 import { auditCommand } from '../relay/audit/audit-command.ts'
 import { captureCommand } from '../clients/capture/main.ts'
 import { scanCommand } from '../clients/scanner/main.ts'
@@ -13,6 +14,7 @@ import { scanCommand } from '../clients/scanner/main.ts'
 const kenkyo = new Command('kenkyo')
   .description('Live 8K microscope video and whole-slide images between hospitals.')
   .addCommand(coreCommand())
+  .addCommand(facilityCommand())
   .addCommand(nodeCommand())
   .addCommand(inviteCommand())
   .addCommand(captureCommand())

@@ -11,7 +11,8 @@ import { RegistryDraftBody } from './operator-door.ts'
 import { PlatformCore } from './platform-core.ts'
 import type { JWK } from 'jose'
 
-function loadCoreConfig(flags: Readonly<Record<string, unknown>>): CoreConfig {
+/** The core's settings of flags, environment and file. @throws {RelayFault} `bad_config`. */
+export function loadCoreConfig(flags: Readonly<Record<string, unknown>>): CoreConfig {
   const { config: file, ...rest } = flags
   return parseConfig(CoreConfig, { file: file as string | undefined, environment: process.env, flags: rest })
 }
@@ -27,7 +28,7 @@ async function runCore(config: CoreConfig): Promise<void> {
 }
 
 /** Asks the running core on this machine, as its operator. @throws {RelayFault} the core's own code; `unavailable`, `bad_config`. */
-async function askOperatorDoor({ stateDir, operatorPort }: CoreConfig, method: 'GET' | 'PUT', path: string, body?: unknown): Promise<unknown> {
+export async function askOperatorDoor({ stateDir, operatorPort }: CoreConfig, method: 'GET' | 'PUT' | 'POST', path: string, body?: unknown): Promise<unknown> {
   const key = await readJson(join(stateDir, REGISTRY_KEY_FILE))
   const authorization = `Bearer ${await (await OperatorTokens.open(key as JWK)).issue()}`
   const content = body === undefined ? {} : { body: JSON.stringify(body) }
@@ -65,7 +66,8 @@ function registryCommand(): Command {
   return new Command('registry').description('Who and what belongs to the platform.').addCommand(show).addCommand(apply)
 }
 
-function withPlace(command: Command): Command {
+/** Adds the options that say where the core is. */
+export function withPlace(command: Command): Command {
   return command
     .option('--config <file>', 'JSON file with any of the core\'s settings, in camelCase')
     .option('--state-dir <path>', 'the core\'s folder')

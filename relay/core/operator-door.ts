@@ -6,17 +6,19 @@ import { OperatorVerifier } from '../access/operator-token.ts'
 import { RegistryContents } from '../access/registry/registry.ts'
 import { RelayFault, toFault } from '../wire/fault.ts'
 import { REGISTRY_KEY_FILE } from './core-keys.ts'
+import { addEnrolmentRoutes } from './enrolment-routes.ts'
 import type { AddressInfo } from 'node:net'
 import type { JWK } from 'jose'
 import type { PlatformCa } from '../access/pki/platform-ca.ts'
 import type { CoreDesk } from '../access/core/core-desk.ts'
+import type { CeremonyTidings } from '../access/pki/enrolment.ts'
 import type { Logger } from '../runtime/log.ts'
 
 /** What operators may change of the registry in one go: everything but its version and its times. */
 export const RegistryDraftBody = RegistryContents.omit({ version: true, issuedAtMillis: true, expiresAtMillis: true })
 
 /** What operators did, for the record. */
-export type OperatorTidings = { readonly kind: 'configuration'; readonly what: 'registry'; readonly version: number }
+export type OperatorTidings = CeremonyTidings | { readonly kind: 'configuration'; readonly what: 'registry'; readonly version: number }
 
 /** What the operator's door stands on. */
 export interface OperatorDoorOptions {
@@ -30,7 +32,7 @@ export interface OperatorDoorOptions {
   readonly log: Logger
 }
 
-const STATUS: Readonly<Record<string, number>> = { bad_message: 400, sign_in_required: 401, token_refused: 401, registry_refused: 422, not_found: 404, not_recorded: 503 }
+const STATUS: Readonly<Record<string, number>> = { bad_message: 400, sign_in_required: 401, token_refused: 401, certificate_refused: 422, registry_refused: 422, conflict: 409, not_found: 404, not_recorded: 503 }
 
 /** Where operators of the core ask and change: on loopback alone, with a token of whoever can read the core's folder. */
 export class OperatorDoor implements AsyncDisposable {
@@ -61,6 +63,7 @@ export class OperatorDoor implements AsyncDisposable {
       await record({ kind: 'configuration', what: 'registry', version: desk.registry.contents.version + 1 })
       return desk.registry.edit(() => draft.data)
     })
+    await addEnrolmentRoutes(app, { folder: stateDir, ca, registry: desk.registry, now: () => Date.now(), record })
     app.get('/operator/standing', () => ({ listeners: desk.listeners, registryVersion: desk.registry.contents.version, consultations: desk.store.consultations(), consents: desk.store.consents(), certificates: ca.issued }))
     try {
       await app.listen({ host: '127.0.0.1', port })

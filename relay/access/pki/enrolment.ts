@@ -1,0 +1,191 @@
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { replaceDurably } from '../../runtime/durable-file.ts'
+import { FacilityId, NodeId } from '../../wire/access.ts'
+import { RelayFault } from '../../wire/fault.ts'
+import { readRequest } from './certificate-request.ts'
+import { isPlainHostName } from './certificate.ts'
+import type { RegistryDraft, RegistryLedger } from '../registry/registry-ledger.ts'
+import type { Sha256 } from '../../wire/ids.ts'
+import type { IssuedCertificate } from './ca-ledger.ts'
+import type { PlatformCa } from './platform-ca.ts'
+
+const MAX_FILE_BYTES = 32 * 1024
+/** More files than this are not looked at. */
+const MAX_FILES = 1000
+const PEM = z.string().min(1).max(16 * 1024)
+
+/** What a facility asks for on behalf of one of its machines: the file that is sent to the operator. Nothing in it is secret. */
+export const EnrolmentRequest = z.strictObject({
+  facilityId: FacilityId,
+  nodeId: NodeId,
+  kind: z.enum(['node', 'agent']),
+  /** Host names by which a node is reached; none for an agent. */
+  hostNames: z.array(z.string().refine(isPlainHostName, 'expected a host name')).max(16),
+  requestPem: PEM,
+})
+export type EnrolmentRequest = z.infer<typeof EnrolmentRequest>
+
+/** What the operator sends back. Nothing in it is secret. */
+export const EnrolmentAnswer = z.strictObject({
+  facilityId: FacilityId,
+  nodeId: NodeId,
+  /** The certificate and the issuing CA's. */
+  chainPem: PEM,
+  rootPem: PEM,
+  crlPem: z.string().max(4 * 1024 * 1024),
+})
+export type EnrolmentAnswer = z.infer<typeof EnrolmentAnswer>
+
+/** A request that waits for the operator. */
+export interface PendingRequest {
+  readonly request: EnrolmentRequest
+  /** SHA-256 of the public key: what both sides compare by telephone. */
+  readonly keyThumbprint: Sha256
+  readonly path: string
+}
+
+/** A step of the ceremony, for the record. */
+export type CeremonyTidings =
+  | { readonly kind: 'ceremony'; readonly step: 'approved' | 'refused' | 'issued' | 'left'; readonly facilityId: FacilityId; readonly nodeId: NodeId; readonly certificate?: string }
+  | { readonly kind: 'revocation'; readonly revoked: { readonly what: 'certificate'; readonly certificate: string }; readonly endedGrants: [] }
+
+/** What the ceremony stands on. */
+export interface EnrolmentOptions {
+  /** Of the core; `requests/` and `answers/` in it are used. */
+  readonly folder: string
+  readonly ca: PlatformCa
+  readonly registry: RegistryLedger
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+  /** Returns once it is recorded. @throws {RelayFault} `not_recorded`; then nothing happens. */
+  readonly record: (tidings: CeremonyTidings) => Promise<void>
+}
+
+/** How a machine of a facility comes to its certificate: a file in `requests/`, an operator who approves it, a file in `answers/`. */
+export class Enrolment {
+  readonly #options: EnrolmentOptions
+  readonly #requests: string
+  readonly #answers: string
+  #work: Promise<unknown> = Promise.resolve()
+
+  private constructor(options: EnrolmentOptions) {
+    this.#options = options
+    this.#requests = join(options.folder, 'requests')
+    this.#answers = join(options.folder, 'answers')
+  }
+
+  static async open(options: EnrolmentOptions): Promise<Enrolment> {
+    const enrolment = new Enrolment(options)
+    await Promise.all([enrolment.#requests, enrolment.#answers].map(path => mkdir(path, { recursive: true, mode: 0o700 })))
+    return enrolment
+  }
+
+  /** What waits, and how many files are no request. */
+  async pending(): Promise<{ waiting: PendingRequest[]; unreadable: number }> {
+    const names = (await readdir(this.#requests)).filter(name => name.endsWith('.json')).sort().slice(0, MAX_FILES)
+    const read = await Promise.all(names.map(name => readPending(join(this.#requests, name))))
+    const waiting = read.filter(each => each !== undefined)
+    return { waiting, unreadable: read.length - waiting.length }
+  }
+
+  /**
+   * Issues what was asked for, enters the machine in the registry and leaves the answer for the facility.
+   *
+   * @param facilityName - What to call a facility that is new.
+   * @returns Where the answer is.
+   * @throws {RelayFault} `not_found` without such a request; `registry_refused` for a facility that is unknown or
+   *   suspended, or a name that another machine has; `conflict` while the machine holds a certificate that is good.
+   */
+  approve(keyThumbprint: Sha256, facilityName?: string): Promise<string> {
+    return this.#inTurn(async () => {
+      const { ca, registry, now, record } = this.#options
+      const { request, path } = await this.#find(keyThumbprint)
+      const { facilityId, nodeId, kind, hostNames, requestPem } = request
+      requireRoom(request, registry, facilityName)
+      const isGood = (each: IssuedCertificate): boolean => each.nodeId === nodeId && each.revokedAtMillis === null && each.notAfterMillis > now()
+      if (ca.issued.some(isGood)) throw new RelayFault('conflict', 'this machine holds a good certificate: revoke that first')
+      await record({ kind: 'ceremony', step: 'approved', facilityId, nodeId })
+      await registry.edit(draft => withMachine(draft, request, facilityName))
+      const { entry, chainPem } = await ca.issue(requestPem, { facilityId, nodeId, kind, dnsNames: hostNames }, now())
+      await record({ kind: 'ceremony', step: 'issued', facilityId, nodeId, certificate: entry.thumbprint })
+      const answer = join(this.#answers, `${keyThumbprint}.json`)
+      await replaceDurably(answer, JSON.stringify({ facilityId, nodeId, chainPem, rootPem: ca.rootPem, crlPem: await ca.publishCrls(now()) } satisfies EnrolmentAnswer))
+      await rm(path)
+      return answer
+    })
+  }
+
+  /** @throws {RelayFault} `not_found`. */
+  reject(keyThumbprint: Sha256): Promise<void> {
+    return this.#inTurn(async () => {
+      const { request: { facilityId, nodeId }, path } = await this.#find(keyThumbprint)
+      await this.#options.record({ kind: 'ceremony', step: 'refused', facilityId, nodeId })
+      await rm(path)
+    })
+  }
+
+  /**
+   * Revokes every good certificate of a machine and suspends it in the registry.
+   *
+   * @returns How many certificates were revoked.
+   * @throws {RelayFault} `not_found` for a machine that is not in the registry.
+   */
+  revoke(nodeId: NodeId): Promise<number> {
+    return this.#inTurn(async () => {
+      const { ca, registry, now, record } = this.#options
+      const machine = registry.contents.nodes.find(({ id }) => id === nodeId)
+      if (machine === undefined) throw new RelayFault('not_found', 'no machine of this name is in the registry')
+      const good = ca.issued.filter(each => each.nodeId === nodeId && each.revokedAtMillis === null && each.notAfterMillis > now())
+      for (const { thumbprint } of good) await record({ kind: 'revocation', revoked: { what: 'certificate', certificate: thumbprint }, endedGrants: [] })
+      await record({ kind: 'ceremony', step: 'left', facilityId: machine.facilityId, nodeId })
+      // The registry first: it reaches every node at once, a revocation list when it is fetched.
+      await registry.edit(draft => ({
+        ...draft,
+        nodes: draft.nodes.map(each => (each.id === nodeId ? { ...each, status: 'suspended' as const } : each)),
+        revokedCertificates: [...new Set([...draft.revokedCertificates, ...good.map(({ thumbprint }) => thumbprint)])],
+      }))
+      await ca.revoke(each => each.nodeId === nodeId, now())
+      return good.length
+    })
+  }
+
+  async #find(keyThumbprint: Sha256): Promise<PendingRequest> {
+    const { waiting } = await this.pending()
+    const found = waiting.find(each => each.keyThumbprint === keyThumbprint)
+    if (found === undefined) throw new RelayFault('not_found', 'no request with this key is waiting')
+    return found
+  }
+
+  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const done = this.#work.then(work)
+    this.#work = done.catch(() => undefined)
+    return done
+  }
+}
+
+async function readPending(path: string): Promise<PendingRequest | undefined> {
+  try {
+    const { size } = await stat(path)
+    if (size > MAX_FILE_BYTES) return undefined
+    const request = EnrolmentRequest.parse(JSON.parse(await readFile(path, 'utf8')))
+    return { request, keyThumbprint: (await readRequest(request.requestPem)).keyThumbprint, path }
+  } catch {
+    return undefined
+  }
+}
+
+function requireRoom({ facilityId, nodeId, kind }: EnrolmentRequest, { contents }: RegistryLedger, facilityName: string | undefined): void {
+  const facility = contents.facilities.find(({ id }) => id === facilityId)
+  if (facility === undefined && facilityName === undefined) throw new RelayFault('registry_refused', 'this facility is new: name it')
+  if (facility?.status === 'suspended') throw new RelayFault('registry_refused', 'this facility is suspended')
+  const machine = contents.nodes.find(({ id }) => id === nodeId)
+  if (machine !== undefined && (machine.facilityId !== facilityId || machine.kind !== kind)) throw new RelayFault('registry_refused', 'another machine has this name')
+}
+
+function withMachine(draft: RegistryDraft, { facilityId, nodeId: id, kind }: EnrolmentRequest, displayName: string | undefined): RegistryDraft {
+  const isKnown = draft.facilities.some(each => each.id === facilityId)
+  const facilities = isKnown || displayName === undefined ? draft.facilities : [...draft.facilities, { id: facilityId, displayName, status: 'active' as const }]
+  return { ...draft, facilities, nodes: [...draft.nodes.filter(each => each.id !== id), { id, facilityId, kind, status: 'active' }] }
+}
