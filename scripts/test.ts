@@ -2,8 +2,8 @@
 // for machines: `N passed, N failed`. A test is a `t.test` on the first level of its file; one that is
 // skipped or still to do counts as neither.
 //
-// Files that drive live video or emulate lines have the machine for themselves, one after the other; before them
-// the others run side by side.
+// Files that drive live video, emulate lines or say so have the machine for themselves, one after the other; before
+// them the others run side by side.
 //
 // Arguments are files or folders to run instead of all, and options for tap (`--name=value`).
 import { spawn } from 'node:child_process'
@@ -19,8 +19,11 @@ const root = join(import.meta.dirname, '..')
 
 /** The tests there are; as `include` in `.taprc`, for whoever runs tap itself. */
 const ALL_TESTS = '{relay,sfu,clients,bench,test}/**/*.test.ts'
-/** A test that imports one of these is not to share the machine: it opens a browser, encodes live video or measures a line. */
-const NEEDS_THE_MACHINE = /^import .*\/(chromium|microscope|stage|emulated-network)\.ts'$/m
+/**
+ * A test that imports one of these is not to share the machine: it opens a browser, encodes live video or measures a
+ * line. One that counts on being run in time without any of them says so in a comment of its own.
+ */
+const NEEDS_THE_MACHINE = /^import .*\/(chromium|microscope|stage|emulated-network)\.ts'$|^\/\/ Has the machine for itself/m
 /** Tests that run side by side: most wait most of the time, and more of them than this starve each other's timers. */
 const JOBS = Math.min(8, availableParallelism() + 1)
 /** Compiled modules: every process of every test finds those of the one before. */
