@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { t } from 'tap'
 import { createLogger } from '../runtime/log.ts'
+import { FacilityId, NodeId } from '../wire/access.ts'
 import { CoreConfig } from './core-config.ts'
 import { facilityCommand } from './facility-command.ts'
 import { PlatformCore } from './platform-core.ts'
@@ -83,4 +84,24 @@ t.test('a facility takes no answer of another platform or for another key', asyn
   await copyFile(at('node-2', 'node-key.pem'), at('node-1', 'node-key.pem'))
   await t.rejects(kenkyo('fetch', answer, '--folder', at('node-1'), '--root', root), refusal('certificate_refused'), 'for another key')
   await t.rejects(kenkyo('request', '--facility', 'hospital', '--node', 'node-2', '--host-names', 'a.example', '--folder', at('node-2')), refusal('conflict'), 'a key is never overwritten')
+})
+
+t.test('renews a certificate in its last days, and none before', async t => {
+  const { core, place, kenkyo, request, at, stateDir } = await open(t)
+  const key = await request()
+  const approved = await kenkyo('approve', key, '--facility-name', 'Hospital', ...place)
+  await kenkyo('fetch', join(stateDir, 'answers', `${key}.json`), '--folder', at('node-1'), '--root', rootIn(approved))
+  const renew = () => kenkyo('renew', '--folder', at('node-1'), '--core', `https://localhost:${core.port}`)
+  t.match(await renew(), 'Not due')
+  const { requestPem } = JSON.parse(await readFile(at('node-1', 'request.json'), 'utf8')) as { requestPem: string }
+  const terms = { facilityId: FacilityId.parse('hospital'), nodeId: NodeId.parse('node-1'), kind: 'node', dnsNames: ['node.hospital.example'] } as const
+  const { chainPem } = await core.ca.issue(requestPem, { ...terms, lifetimeMillis: 86_400_000 }, Date.now())
+  await writeFile(at('node-1', 'node.pem'), chainPem)
+  t.match(await renew(), 'Renewed')
+  t.not(await readFile(at('node-1', 'node.pem'), 'utf8'), chainPem)
+  t.match(await renew(), 'Not due')
+  await writeFile(at('node-1', 'node.pem'), chainPem)
+  await kenkyo('revoke', 'node-1', ...place)
+  await t.rejects(renew(), refusal('unavailable'), 'not for a machine that has left')
+  t.equal(await readFile(at('node-1', 'node.pem'), 'utf8'), chainPem)
 })

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { renewInFolder } from '../access/pki/certificate-renewal.ts'
 import { acceptAnswer, MEMBER_FILES, requestInto } from '../access/pki/enrolment-folder.ts'
 import { askOperatorDoor, loadCoreConfig, withPlace } from './core-command.ts'
 
@@ -33,6 +34,17 @@ function fetchCommand(): Command {
     .action(async (answer: string, { folder, root }: { folder: string; root: string }) => {
       const { facilityId, nodeId } = await acceptAnswer(folder, answer, root, Date.now())
       say(`${nodeId} of ${facilityId} has joined: ${MEMBER_FILES.certificate}, ${MEMBER_FILES.key} and ${MEMBER_FILES.trust} are in that folder.`)
+    })
+}
+
+function renewCommand(): Command {
+  return new Command('renew')
+    .description('Facility: renew the certificate when less than 30 days are left of it; for a timer, once a day.')
+    .requiredOption('--folder <path>', 'the folder of the machine')
+    .requiredOption('--core <url>', 'the core, https:// host and port')
+    .action(async ({ folder, core }: { folder: string; core: string }) => {
+      const { isNew, notAfterMillis } = await renewInFolder(folder, core, Date.now())
+      say(`${isNew ? 'Renewed' : 'Not due'}: good until ${new Date(notAfterMillis).toISOString()}.`)
     })
 }
 
@@ -71,5 +83,5 @@ function revokeCommand(): Command {
 
 /** `kenkyo facility`: the ceremony by which a machine of a facility joins the platform, and how it leaves. `docs/JOINING.md` */
 export function facilityCommand(): Command {
-  return [requestCommand(), pendingCommand(), approveCommand(), rejectCommand(), fetchCommand(), revokeCommand()].reduce((all, each) => all.addCommand(each), new Command('facility').description('Join the platform, and leave it.'))
+  return [requestCommand(), pendingCommand(), approveCommand(), rejectCommand(), fetchCommand(), renewCommand(), revokeCommand()].reduce((all, each) => all.addCommand(each), new Command('facility').description('Join the platform, and leave it.'))
 }

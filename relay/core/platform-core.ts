@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { TLSSocket } from 'node:tls'
 import fastify from 'fastify'
 import { Certificate } from 'pkijs'
 import { ConsentDesk } from '../access/consent/consent-desk.ts'
@@ -11,6 +12,7 @@ import { CoreRoutes } from '../access/core/core-routes.ts'
 import { CoreStore } from '../access/core/core-store.ts'
 import { MembersDoor } from '../access/doors/members-door.ts'
 import { presenterOf } from '../access/doors/presenter.ts'
+import { RenewalBody, renewCertificate } from '../access/pki/certificate-renewal.ts'
 import { createRequest } from '../access/pki/certificate-request.ts'
 import { CRL_RENEWAL_MILLIS, PlatformCa } from '../access/pki/platform-ca.ts'
 import { RegistryLedger } from '../access/registry/registry-ledger.ts'
@@ -76,6 +78,15 @@ export class PlatformCore implements AsyncDisposable {
     if (consents !== undefined) new ConsentRoutes({ desk: consents, authenticate: request => peerOf(request, desk), record }).addTo(app)
     const renewal = setInterval(() => void ca.publishCrls(now()).catch((err: unknown) => log.error({ err }, 'the revocation lists cannot be made anew')), CRL_RENEWAL_MILLIS)
     scope.defer(() => clearInterval(renewal))
+    app.post('/core/renewal', async request => {
+      const { facilityId, nodeId, kind } = peerOf(request, desk)
+      const body = RenewalBody.safeParse(request.body)
+      const presented = request.raw.socket instanceof TLSSocket ? request.raw.socket.getPeerX509Certificate()?.raw : undefined
+      if (!body.success || presented === undefined) throw new RelayFault('bad_message', 'the request cannot be read')
+      const { entry, chainPem } = await renewCertificate(ca, presented, body.data.requestPem, kind, now())
+      await audit.record({ kind: 'ceremony', step: 'renewed', atMillis: now(), actor: { facilityId }, facilityId, nodeId, certificate: entry.thumbprint })
+      return { chainPem }
+    })
     app.get('/core/crl', (_request, reply) => reply.type('application/x-pem-file').send(readFile(join(stateDir, 'ca', 'crl.pem'))))
     await app.ready()
     const files = await certifySelf(ca, stateDir, config.hostNames, now())

@@ -26,7 +26,8 @@ export async function requestInto(folder: string, wanted: Record<keyof Omit<Enro
   return (await readRequest(requestPem)).keyThumbprint
 }
 
-const dersIn = (pem: string): Buffer[] => [...pem.matchAll(/-----BEGIN CERTIFICATE-----([^-]+)-----END/g)].map(([, body = '']) => Buffer.from(body, 'base64'))
+/** The certificates in a PEM text, DER. */
+export const dersIn = (pem: string): Buffer[] => [...pem.matchAll(/-----BEGIN CERTIFICATE-----([^-]+)-----END/g)].map(([, body = '']) => Buffer.from(body, 'base64'))
 
 /**
  * Takes the operator's answer, if it is for the key in the folder and from the platform whose root was read out.
