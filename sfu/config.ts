@@ -67,6 +67,17 @@ export const NodeConfig = z
     recordingsQuotaBytes: numeric(z.int().min(0)).default(50_000_000_000),
     /** Folder of Cedar policies; without it those that come with the program. */
     policiesDir: z.string().min(1).optional(),
+    /** Origin of the platform's core; with the four files below, or none of them. Without it the node stands alone. */
+    coreUrl: z.url({ protocol: /^https$/ }).transform(url => new URL(url).origin).optional(),
+    /** The node's certificate chain of the platform CA and its private key, PEM files. */
+    nodeCertFile: z.string().min(1).optional(),
+    nodeKeyFile: z.string().min(1).optional(),
+    /** The platform's root and issuing CA, one PEM file. */
+    platformCaFile: z.string().min(1).optional(),
+    /** Public key that the registry is signed with, a JWK file. */
+    registryKeyFile: z.string().min(1).optional(),
+    /** Port of the door for nodes and agents; 0 takes any free one. */
+    membersListenPort: port.default(7681),
     maxConsultations: numeric(z.int().min(1).max(1000)).default(64),
     maxViewersPerConsultation: numeric(z.int().min(1).max(1000)).default(64),
     /** How often media statistics are read from the workers, in seconds. */
@@ -93,6 +104,13 @@ export function configContradictions(config: NodeConfig): string[] {
   }
   if ((config.turnUrls === undefined) !== (config.turnSecretFile === undefined)) {
     mistakes.push('turnUrls and turnSecretFile: give both or neither')
+  }
+  const platform = [config.coreUrl, config.nodeCertFile, config.nodeKeyFile, config.platformCaFile, config.registryKeyFile]
+  if (platform.some(each => each !== undefined) && platform.includes(undefined)) {
+    mistakes.push('coreUrl, nodeCertFile, nodeKeyFile, platformCaFile and registryKeyFile: give all or none')
+  }
+  if (config.coreUrl !== undefined && !config.audit) {
+    mistakes.push('audit: on a platform everything is recorded')
   }
   return mistakes
 }

@@ -93,6 +93,15 @@ export class ConsultationRegistry {
     return existing ?? this.#create(consultationId)
   }
 
+  /** Tells every member whether the platform's core can be heard, and until when what the member was granted holds. */
+  coreChanged(isCoreReachable: boolean): void {
+    for (const { viewers, scanners, microscope } of this.all()) {
+      for (const session of [...viewers, ...scanners, ...(microscope === undefined ? [] : [microscope])]) {
+        session.notify({ type: 'accessChanged', isCoreReachable, validUntilMillis: session.validUntilMillis })
+      }
+    }
+  }
+
   /** Ends everything. */
   close(reason: RelayFault): void {
     for (const consultation of this.#consultations.values()) consultation.close(reason)

@@ -47,6 +47,8 @@ export interface HttpServerOptions {
   readonly access?: { addTo(app: FastifyInstance): void } | undefined
   /** Services in common. */
   readonly services?: { addTo(app: FastifyInstance): void } | undefined
+  /** Asking for a grant. */
+  readonly grants?: { addTo(app: FastifyInstance): void } | undefined
   readonly log: Logger
 }
 
@@ -140,7 +142,7 @@ export class HttpServer {
   }
 }
 
-function addRoutes(app: FastifyInstance, { metrics, health, links, slides, stills, recordings, preflight, foreign, access, services, viewerDir, log }: HttpServerOptions): void {
+function addRoutes(app: FastifyInstance, { metrics, health, links, slides, stills, recordings, preflight, foreign, access, grants, services, viewerDir, log }: HttpServerOptions): void {
   app.get('/healthz', (_request, reply) => {
     const now = health()
     return reply.code(now.status === 'failing' ? 503 : 200).header('cache-control', 'no-store').send(now)
@@ -155,6 +157,7 @@ function addRoutes(app: FastifyInstance, { metrics, health, links, slides, still
   foreign?.addTo(app)
   preflight?.addTo(app)
   access?.addTo(app)
+  grants?.addTo(app)
   services?.addTo(app)
   if (existsSync(viewerDir)) {
     // File names carry a hash of their content, except the page that names them.

@@ -6,7 +6,9 @@ import { systemClock } from '../relay/runtime/clock.ts'
 import { createRegistry } from '../relay/runtime/metrics.ts'
 import { RelayFault } from '../relay/wire/fault.ts'
 import { AccessRoutes } from './access/access-routes.ts'
+import { GrantRoutes } from './access/grant-routes.ts'
 import { NodeAudit } from './access/node-audit.ts'
+import { NodePlatform, platformSettings } from './access/node-platform.ts'
 import { ConsultationRegistry } from './consultation-registry.ts'
 import { HttpServer } from './http-server.ts'
 import { loadInvitationKey } from './invitation-key.ts'
@@ -34,6 +36,8 @@ import type { Health, HttpServerOptions } from './http-server.ts'
 import type { NodeMetrics } from './node-metrics.ts'
 import type { ConnectionHost } from './signaling/connection.ts'
 import type { Registry } from 'prom-client'
+import type { NodePlatformOptions } from './access/node-platform.ts'
+import type { VerifyToken } from './slides/slide-access.ts'
 import type { NodeSlidesOptions } from './slides/node-slides.ts'
 
 const VIEWER_DIR = fileURLToPath(new URL('../clients/viewer/dist', import.meta.url))
@@ -45,14 +49,17 @@ export const invitationLink = (origin: string, token: string): string => `${orig
 export class KenkyoNode {
   /** Where it is reached: the configured public origin, or the address it listens on. */
   readonly origin: string
+  /** Port of the door for nodes and agents; undefined on a node that stands alone. */
+  readonly membersPort: number | undefined
   readonly #issuer: InvitationIssuer
   readonly #pool: WorkerPool
   readonly #health: () => Health
   readonly #scope: AsyncDisposableStack
   #closing: Promise<void> | undefined
 
-  private constructor(origin: string, issuer: InvitationIssuer, pool: WorkerPool, currentHealth: () => Health, scope: AsyncDisposableStack) {
+  private constructor({ origin, membersPort }: { readonly origin: string; readonly membersPort: number | undefined }, issuer: InvitationIssuer, pool: WorkerPool, currentHealth: () => Health, scope: AsyncDisposableStack) {
     this.origin = origin
+    this.membersPort = membersPort
     this.#issuer = issuer
     this.#pool = pool
     this.#health = currentHealth
@@ -70,11 +77,15 @@ export class KenkyoNode {
     const pool = scope.adopt(await WorkerPool.open(config.workers, media, log, () => metrics.workerDeaths.inc()), it => it.close())
     const nodeLinks = scope.use(await openLinks(config))
     const recorder = config.audit ? scope.use(await NodeAudit.open(config, registry, log)) : undefined
+    let origin = (): string => config.publicOrigin ?? ''
+    const platform = recorder === undefined ? undefined : await openPlatform({ config, key, policy, audit: recorder.log, readInvitation: token => verifier.verify(token), origin: () => origin(), onCoreChanged: isReachable => consultations.coreChanged(isReachable), log })
+    if (platform !== undefined) scope.use(platform)
+    const verify: VerifyToken = platform === undefined ? token => verifier.verify(token) : (token, possession) => platform.desk.verify(token, possession)
     const slideMetrics = new SlideMetrics(registry)
-    const slides = config.slides ? scope.use(await openSlides(config, { verify: token => verifier.verify(token), colourOf: (...of) => consultations.colourOf(...of), recorder, metrics: slideMetrics, clock: systemClock, log })) : undefined
-    const stills = config.stillsQuotaBytes > 0 ? scope.use(await openStills(config, verifier, log)) : undefined
-    const recordings = config.recordingsQuotaBytes > 0 ? scope.use(await openRecordings(config, new RecordingMetrics(registry), verifier, log)) : undefined
-    const preflight = scope.use(new NodePreflight({ stateDir: config.stateDir, verify: token => verifier.verify(token), clock: systemClock, log }))
+    const slides = config.slides ? scope.use(await openSlides(config, { verify, colourOf: (...of) => consultations.colourOf(...of), recorder, metrics: slideMetrics, clock: systemClock, log })) : undefined
+    const stills = config.stillsQuotaBytes > 0 ? scope.use(await openStills(config, verify, log)) : undefined
+    const recordings = config.recordingsQuotaBytes > 0 ? scope.use(await openRecordings(config, new RecordingMetrics(registry), verify, log)) : undefined
+    const preflight = scope.use(new NodePreflight({ stateDir: config.stateDir, verify, clock: systemClock, log }))
     const consultationHost = {
       preflight,
       relays: TurnRelays.open(config.turnUrls, config.turnSecretFile),
@@ -87,7 +98,7 @@ export class KenkyoNode {
     }
     const consultations: ConsultationRegistry = new ConsultationRegistry(consultationHost, config, log)
     scope.defer(() => consultations.close(new RelayFault('unavailable', 'the node is stopping')))
-    const host = connectionHost(verifier, consultations, recorder, metrics, log)
+    const host = connectionHost(verify, consultations, recorder, metrics, log)
     const links = scope.adopt(new LinkObserver(nodeLinks, registry, log), it => it.close())
     const pages = {
       health: () => health(pool, consultations),
@@ -100,14 +111,17 @@ export class KenkyoNode {
       slides,
       stills,
       recordings,
-      foreign: openForeign(verifier, consultations, log),
+      foreign: openForeign(verify, consultations, log),
       preflight,
       access: new AccessRoutes({ policy, operators, log }),
+      grants: new GrantRoutes({ desk: platform?.desk, signIns: platform?.signIns, log }),
     }
     const http = scope.adopt(await openHttp(config, pages, log), it => it.close())
     scope.adopt(new SignalingServer(http.server, host), it => it.close())
+    origin = () => config.publicOrigin ?? http.origin
+    const membersPort = await platform?.openDoor(http.server)
     scope.adopt(new StatsCollector(metrics, pool, () => consultations.all(), config.statsIntervalSeconds, log), it => it.close())
-    return new KenkyoNode(config.publicOrigin ?? http.origin, issuer, pool, pages.health, scope.move())
+    return new KenkyoNode({ origin: origin(), membersPort }, issuer, pool, pages.health, scope.move())
   }
 
   /** Process ids of the media workers that run now. */
@@ -135,6 +149,12 @@ export class KenkyoNode {
   }
 }
 
+/** The node's part in a platform; undefined where it stands alone. */
+async function openPlatform(options: Omit<NodePlatformOptions, 'settings'>): Promise<NodePlatform | undefined> {
+  const settings = platformSettings(options.config)
+  return settings === undefined ? undefined : NodePlatform.open({ ...options, settings })
+}
+
 function openLinks({ links, linkListenIp, linkPort, linkAnnouncedHost, linksFile, listenPort, rtcListenIp, rtcAnnouncedAddress }: NodeConfig): Promise<NodeLinks> {
   return NodeLinks.open({
     address: links ? (linkListenIp ?? rtcListenIp) : undefined,
@@ -151,17 +171,17 @@ function openSlides(config: NodeConfig, options: Omit<NodeSlidesOptions, 'origin
   return NodeSlides.open(config, { ...options, origin })
 }
 
-function openStills({ stateDir, stillsQuotaBytes: quotaBytes }: NodeConfig, verifier: InvitationVerifier, log: Logger): Promise<NodeStills> {
-  return NodeStills.open({ stateDir, quotaBytes, verify: token => verifier.verify(token), clock: systemClock, log })
+function openStills({ stateDir, stillsQuotaBytes: quotaBytes }: NodeConfig, verify: VerifyToken, log: Logger): Promise<NodeStills> {
+  return NodeStills.open({ stateDir, quotaBytes, verify, clock: systemClock, log })
 }
 
-function openRecordings({ stateDir, recordingsQuotaBytes: quotaBytes }: NodeConfig, metrics: RecordingMetrics, verifier: InvitationVerifier, log: Logger): Promise<NodeRecordings> {
-  return NodeRecordings.open({ stateDir, quotaBytes, metrics, verify: token => verifier.verify(token), clock: systemClock, log })
+function openRecordings({ stateDir, recordingsQuotaBytes: quotaBytes }: NodeConfig, metrics: RecordingMetrics, verify: VerifyToken, log: Logger): Promise<NodeRecordings> {
+  return NodeRecordings.open({ stateDir, quotaBytes, metrics, verify, clock: systemClock, log })
 }
 
 function openHttp(
   config: NodeConfig,
-  pages: Pick<HttpServerOptions, 'health' | 'metrics' | 'links' | 'slides' | 'stills' | 'recordings' | 'preflight' | 'foreign' | 'access'>,
+  pages: Pick<HttpServerOptions, 'health' | 'metrics' | 'links' | 'slides' | 'stills' | 'recordings' | 'preflight' | 'foreign' | 'access' | 'grants'>,
   log: Logger,
 ): Promise<HttpServer> {
   const { tlsCertFile: certFile, tlsKeyFile: keyFile } = config
@@ -171,20 +191,20 @@ function openHttp(
 }
 
 /** WHIP and WHEP. */
-function openForeign(verifier: InvitationVerifier, consultations: ConsultationRegistry, log: Logger): ForeignRoutes {
-  const doors = new ForeignDoors({ verify: token => verifier.verify(token), consultations, log })
+function openForeign(verify: VerifyToken, consultations: ConsultationRegistry, log: Logger): ForeignRoutes {
+  const doors = new ForeignDoors({ verify, consultations, log })
   return new ForeignRoutes({ doors, clock: systemClock, log })
 }
 
 function connectionHost(
-  verifier: InvitationVerifier,
+  verify: VerifyToken,
   consultations: ConsultationRegistry,
   recorder: NodeAudit | undefined,
   metrics: NodeMetrics,
   log: Logger,
 ): ConnectionHost {
   return {
-    verify: invitation => verifier.verify(invitation),
+    verify,
     admit: (admission, notify) => consultations.admit(admission, notify),
     countRequest: (type, outcome) => metrics.requests.inc({ type, outcome }),
     recorder,

@@ -6,6 +6,9 @@ export type RawMessage = Record<string, unknown> & { type: string; requestId?: n
 
 const DEADLINE_MILLIS = 5000
 
+/** What a client trusts, and shows. PEM. */
+export type ClientTls = Partial<Record<'ca' | 'cert' | 'key', string | Buffer>>
+
 /** A signaling client without manners: sends anything, hides nothing. */
 export class RawClient implements AsyncDisposable {
   readonly socket: WebSocket
@@ -27,11 +30,11 @@ export class RawClient implements AsyncDisposable {
     })
   }
 
-  /** @param ca - Certificate of a node that serves TLS. */
-  static async open(link: string, ca?: string): Promise<RawClient> {
+  /** @param tls - Certificate of a node that serves TLS; or that, and the client's own. */
+  static async open(link: string, tls: string | ClientTls = {}): Promise<RawClient> {
     const url = new URL(link)
     const token = new URLSearchParams(url.hash.slice(1)).get('invitation') ?? ''
-    const socket = new WebSocket(`${url.origin.replace('http', 'ws')}${SIGNALING_PATH}`, ca === undefined ? {} : { ca })
+    const socket = new WebSocket(`${url.origin.replace('http', 'ws')}${SIGNALING_PATH}`, typeof tls === 'string' ? { ca: tls } : { ...tls })
     const client = new RawClient(socket, token)
     await new Promise((resolve, reject) => {
       socket.once('open', resolve)

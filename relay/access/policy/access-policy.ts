@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -5,6 +6,7 @@ import cedar from '@cedar-policy/cedar-wasm/nodejs'
 import { z } from 'zod'
 import { ACCESS_ACTIONS } from '../../wire/access.ts'
 import { FAULT_CODES, RelayFault } from '../../wire/fault.ts'
+import { Sha256 } from '../../wire/ids.ts'
 import type { AccessAction, AccessFacts } from '../../wire/access.ts'
 import type { FaultCode } from '../../wire/fault.ts'
 import type { DetailedError } from '@cedar-policy/cedar-wasm/nodejs'
@@ -40,11 +42,14 @@ const TELLING: readonly FaultCode[] = ['consent_withdrawn', 'consent_required', 
  * @see https://docs.cedarpolicy.com/auth/authorization.html
  */
 export class AccessPolicy {
+  /** Of all policies, by which decisions are recorded. */
+  readonly sha256: Sha256
   readonly #setId: string
   readonly #schemaId: string
   readonly #faults: ReadonlyMap<string, FaultCode>
 
-  private constructor(setId: string, schemaId: string, faults: ReadonlyMap<string, FaultCode>) {
+  private constructor(setId: string, schemaId: string, faults: ReadonlyMap<string, FaultCode>, sha256: Sha256) {
+    this.sha256 = sha256
     this.#setId = setId
     this.#schemaId = schemaId
     this.#faults = faults
@@ -79,7 +84,7 @@ export class AccessPolicy {
     const [setId, schemaId] = [crypto.randomUUID(), crypto.randomUUID()]
     requireParsed('policies', cedar.preparsePolicySet(setId, { staticPolicies: policies }))
     requireParsed('schema', cedar.preparseSchema(schemaId, schema))
-    return new AccessPolicy(setId, schemaId, faults)
+    return new AccessPolicy(setId, schemaId, faults, Sha256.parse(createHash('sha256').update(JSON.stringify(Object.entries(policies).sort())).digest('hex')))
   }
 
   /** Ids of all policies. */

@@ -33,6 +33,10 @@ export const Refused = z.strictObject({ type: z.literal('refused'), fault: WireF
 /** The last message before the node closes the socket. */
 export const Closing = z.strictObject({ type: z.literal('closing'), fault: WireFault })
 
+/** On a platform: whether anything new can be granted. What is granted holds until it ends by itself. */
+export const AccessChanged = z.strictObject({ type: z.literal('accessChanged'), isCoreReachable: z.boolean(), validUntilMillis: epochMillis })
+export type AccessChanged = z.infer<typeof AccessChanged>
+
 /** What anybody may ask. */
 export const SESSION_REQUESTS = {
   join: {
@@ -57,4 +61,4 @@ export const SESSION_REQUESTS = {
 } as const satisfies Record<string, RequestDeclaration>
 
 /** What is said of the connection itself. */
-export const SESSION_NOTIFICATIONS = [Heartbeat, Refused, Closing] as const
+export const SESSION_NOTIFICATIONS = [Heartbeat, Refused, Closing, AccessChanged] as const

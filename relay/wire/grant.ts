@@ -1,0 +1,37 @@
+/** Asking a node of a platform for a grant: `POST /access/grants` and `/access/grants/renew`. */
+import { z } from 'zod'
+import { AccessAction, GrantId, Purpose } from './access.ts'
+import { ROLES } from './signaling/protocol.ts'
+
+/** What is asked, with a client certificate, or with a sign-in token and its proof. */
+export const GrantRequest = z.strictObject({
+  /** Says which consultation, whose seat and which role. */
+  invitation: z.string().min(1).max(4096),
+  purpose: Purpose,
+  /** The glass is broken: what the patient has not said is not waited for. */
+  isEmergency: z.boolean().default(false),
+})
+export type GrantRequest = z.infer<typeof GrantRequest>
+
+/** What was granted. */
+export const GrantAnswer = z.strictObject({
+  /** Takes the place of the invitation wherever the node asks for one. */
+  token: z.string(),
+  grantId: GrantId,
+  role: z.enum(ROLES),
+  actions: z.array(AccessAction).max(AccessAction.options.length),
+  /** Milliseconds since the epoch. */
+  validUntilMillis: z.int(),
+})
+export type GrantAnswer = z.infer<typeof GrantAnswer>
+
+/** How a node lets members in: `GET /access`. */
+export const AccessStanding = z.strictObject({
+  /** `alone`: invitations suffice. */
+  mode: z.enum(['alone', 'platform']),
+  /** How members show who they are; none on a node that stands alone. */
+  signIns: z.array(z.enum(['certificate', 'token'])),
+  /** Whether anything new can be granted. */
+  isCoreReachable: z.boolean(),
+})
+export type AccessStanding = z.infer<typeof AccessStanding>
