@@ -33,7 +33,7 @@ function random(seed: number): () => number {
 export function runSequence(seed: number, steps: number): SequenceOutcome {
   const next = random(seed)
   const whole = (below: number): number => Math.floor(next() * below)
-  const pick = <Item>(items: readonly Item[]): Item => items[whole(items.length)]!
+  const pick = <Item>(items: readonly Item[]): Item => items[whole(items.length)] as Item
   const ledger = new LinkLedger()
   const capacities = new Map<string, number>()
   const book = new Map<string, ReservationRequest>()

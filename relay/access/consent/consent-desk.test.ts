@@ -99,7 +99,7 @@ t.test('an altered signature is refused; in bytes that it does not cover, nothin
     bytes[at] = bytes[at]! ^ (1 << randomInt(8))
     await open().desk.take({ consent, signature: bytes }, HOSPITAL).then(
       statement => t.same(statement, expected),
-      (error: RelayFault) => {
+      (error: unknown) => {
         t.match(error, REFUSED)
         refused++
       },
@@ -126,7 +126,7 @@ t.test('another card, another authority, an expired card, and a signature that i
 t.test('a refusal says nothing of who signed', async t => {
   const { desk, terms } = open()
   const foreign = await (await TestCardAuthority.open('他所')).issue('試験 次郎')
-  const fault = await desk.take(await bring(terms({}, foreign), foreign), HOSPITAL).then(() => undefined, (error: RelayFault) => error)
+  const fault = await desk.take(await bring(terms({}, foreign), foreign), HOSPITAL).then(() => undefined, (error: unknown) => error as RelayFault)
   t.equal(fault?.code, 'consent_refused')
   t.notMatch(`${fault?.message} ${(fault?.cause as Error | undefined)?.message}`, /試験|次郎|他所/)
 })

@@ -60,6 +60,6 @@ function readSignedData(signature: Uint8Array): SignedData {
   if (signed.signerInfos.length !== 1) throw new TypeError('not one signer')
   // The consent comes beside the signature: a second one inside it would be one that nobody read.
   if (signed.encapContentInfo.eContent !== undefined) throw new TypeError('not detached')
-  if (!DIGESTS.has(signed.signerInfos[0]!.digestAlgorithm.algorithmId)) throw new TypeError('a weak digest')
+  if (!DIGESTS.has(signed.signerInfos[0]?.digestAlgorithm.algorithmId ?? '')) throw new TypeError('a weak digest')
   return signed
 }

@@ -54,7 +54,8 @@ export class CoreClient implements AsyncDisposable {
         await this.#hear(() => backoff.succeeded())
         log.warn('the core ended its stream')
       } catch (error) {
-        if (!signal.aborted) log.warn({ code: toFault(error).code, reason: (error as Error).message }, 'the core cannot be heard')
+        if (this.#stop.signal.aborted) return
+        log.warn({ code: toFault(error).code, reason: (error as Error).message }, 'the core cannot be heard')
       }
       await clock.sleep(backoff.next(), signal).catch(() => undefined)
     }

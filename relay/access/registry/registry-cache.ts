@@ -41,8 +41,8 @@ export class RegistryCache implements RegistryView {
    */
   static async open(folder: string, verifier: SnapshotVerifier, now: () => number = Date.now): Promise<RegistryCache> {
     const cache = new RegistryCache(folder, verifier, now)
-    const kept = await readFile(cache.#path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined
+    const kept = await readFile(cache.#path, 'utf8').catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
       throw new RelayFault('registry_refused', `${cache.#path} cannot be read`, { cause: error })
     })
     if (kept !== undefined) cache.#accept(kept, await verifier.read(kept))
