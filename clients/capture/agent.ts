@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Backoff } from '../../relay/wire/backoff.ts'
-import { toFault } from '../../relay/wire/fault.ts'
+import { FINAL_ACCESS_FAULTS, toFault } from '../../relay/wire/fault.ts'
 import { OVERVIEW } from '../../relay/wire/ids.ts'
 import { bitsPerSecond, millis } from '../../relay/wire/units.ts'
 import { NodeSession } from './node-session.ts'
@@ -46,9 +46,7 @@ export interface AgentOptions {
 
 /** Refusals that the same invitation will meet again however often it is tried. */
 const FINAL_REFUSALS: ReadonlySet<FaultCode> = new Set([
-  'invitation_refused',
-  'invitation_expired',
-  'wrong_role',
+  ...FINAL_ACCESS_FAULTS,
   'bad_message',
   'unsupported_media',
 ])

@@ -1,4 +1,4 @@
-import { RelayFault, toFault } from '../../relay/wire/fault.ts'
+import { FINAL_ACCESS_FAULTS, RelayFault, toFault } from '../../relay/wire/fault.ts'
 import { millis } from '../../relay/wire/units.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
 import type { ChunkCarrier } from '../../relay/slides/transfer/transfer.ts'
@@ -15,7 +15,7 @@ export interface LinkOrHttpsOptions {
   readonly onFallback: (fault: RelayFault) => void
 }
 
-const NOT_ADMITTED: ReadonlySet<FaultCode> = new Set(['invitation_refused', 'invitation_expired', 'wrong_role'])
+const NOT_ADMITTED: ReadonlySet<FaultCode> = new Set(FINAL_ACCESS_FAULTS)
 /** After no link came up, so long passes before it is tried again. */
 const LINK_INTERVAL = millis(60_000)
 

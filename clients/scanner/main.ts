@@ -12,7 +12,7 @@ import { openSlide } from '../../relay/slides/formats/open-slide.ts'
 import { HttpDoor } from '../../relay/slides/transfer/http-door.ts'
 import { HttpsCarrier } from '../../relay/slides/transfer/https-carrier.ts'
 import { SlideHttp } from '../../relay/slides/transfer/slide-http.ts'
-import { RelayFault } from '../../relay/wire/fault.ts'
+import { FINAL_ACCESS_FAULTS, RelayFault } from '../../relay/wire/fault.ts'
 import { SlideId } from '../../relay/wire/ids.ts'
 import { millis } from '../../relay/wire/units.ts'
 import { isWithin } from './daily-hours.ts'
@@ -44,7 +44,7 @@ import type { ScanTally } from './scan-run.ts'
 const EXIT = { done: 0, failed: 1, usage: 2, refused: 3, noSlides: 4, interrupted: 130 } as const
 
 /** The node let nobody in, or not to that slide. */
-const NOT_ADMITTED: readonly string[] = ['invitation_refused', 'invitation_expired', 'wrong_role', 'grant_refused', 'not_found']
+const NOT_ADMITTED: readonly string[] = [...FINAL_ACCESS_FAULTS, 'grant_refused', 'not_found']
 
 type Flags = Readonly<Record<string, unknown>>
 

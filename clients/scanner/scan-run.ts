@@ -1,5 +1,5 @@
 import { Backoff } from '../../relay/wire/backoff.ts'
-import { RelayFault, toFault } from '../../relay/wire/fault.ts'
+import { FINAL_ACCESS_FAULTS, RelayFault, toFault } from '../../relay/wire/fault.ts'
 import { millis } from '../../relay/wire/units.ts'
 import { FileSettling } from './file-settling.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
@@ -79,7 +79,7 @@ export interface ScanRunOptions {
 /** The file itself, whatever node it is sent to. */
 const NO_SLIDE: ReadonlySet<FaultCode> = new Set(['bad_slide', 'unsupported_slide'])
 /** The same invitation meets these again with every other slide. */
-const NOT_ADMITTED: ReadonlySet<FaultCode> = new Set(['invitation_refused', 'invitation_expired', 'wrong_role'])
+const NOT_ADMITTED: ReadonlySet<FaultCode> = new Set(FINAL_ACCESS_FAULTS)
 /** The node's word about this slide. */
 const REFUSED: ReadonlySet<FaultCode> = new Set(['grant_refused', 'quota_exceeded', 'conflict', 'signature_refused', 'identity_refused', 'bad_message', 'unsupported_media', 'hash_mismatch', 'not_found'])
 

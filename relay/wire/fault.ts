@@ -59,6 +59,9 @@ export const FAULT_CODES = [
 /** One of {@link FAULT_CODES}. */
 export type FaultCode = (typeof FAULT_CODES)[number]
 
+/** Refusals of access that asking again with the same token does not cure. */
+export const FINAL_ACCESS_FAULTS = ['invitation_refused', 'invitation_expired', 'wrong_role', 'sign_in_required', 'token_refused', 'consent_required', 'consent_withdrawn', 'policy_refused', 'access_revoked'] as const satisfies readonly FaultCode[]
+
 /** A failure with a code. Anything else that is thrown is a bug. */
 export class RelayFault extends Error {
   override readonly name = 'RelayFault'

@@ -1,5 +1,5 @@
 import { Backoff } from '../../../relay/wire/backoff.ts'
-import { RelayFault, toFault } from '../../../relay/wire/fault.ts'
+import { FINAL_ACCESS_FAULTS, RelayFault, toFault } from '../../../relay/wire/fault.ts'
 import type { FaultCode, RelayFault as Fault } from '../../../relay/wire/fault.ts'
 import type { RequestParameters } from '../../../relay/wire/signaling-client.ts'
 import type { ReplyData, RequestType } from '../../../relay/wire/signaling.ts'
@@ -20,7 +20,7 @@ export interface ConnectionListener extends SessionListener {
 }
 
 /** Codes that no repetition cures. */
-const FINAL: ReadonlySet<FaultCode> = new Set(['invitation_refused', 'invitation_expired', 'wrong_role'])
+const FINAL: ReadonlySet<FaultCode> = new Set(FINAL_ACCESS_FAULTS)
 
 /** Between attempts to join. */
 const RETRY = { first: millis(300), cap: millis(5000) }
