@@ -27,7 +27,7 @@ const Options = z.strictObject({
 export const allCommand = (scenarios: readonly Scenario[], signal: AbortSignal): Command =>
   new Command('all')
     .description('Run every scenario, one after the other. What cannot run here is named; a failing one does not stop the rest.')
-    .option('--quick', 'measure briefly: all of it within 15 minutes')
+    .option('--quick', 'measure briefly, to see that everything runs: about a quarter of an hour')
     .option('--only <names>', 'these, separated by commas')
     .option('--limit-seconds <n>', `after which a scenario has failed (default ${FULL_LIMIT_SECONDS}; quick ${QUICK_LIMIT_SECONDS})`)
     .option('--json <file>', 'also write all reports, without raw samples, as one JSON document that compare reads')

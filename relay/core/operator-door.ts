@@ -4,8 +4,9 @@ import fastify from 'fastify'
 import { z } from 'zod'
 import { OperatorVerifier } from '../access/operator-token.ts'
 import { RegistryContents } from '../access/registry/registry.ts'
-import { RelayFault, toFault } from '../wire/fault.ts'
+import { RelayFault } from '../wire/fault.ts'
 import { REGISTRY_KEY_FILE } from './core-keys.ts'
+import { refuseByCode } from './refusals.ts'
 import { addEnrolmentRoutes } from './enrolment-routes.ts'
 import type { AddressInfo } from 'node:net'
 import type { JWK } from 'jose'
@@ -32,7 +33,8 @@ export interface OperatorDoorOptions {
   readonly log: Logger
 }
 
-const STATUS: Readonly<Record<string, number>> = { bad_message: 400, sign_in_required: 401, token_refused: 401, certificate_refused: 422, registry_refused: 422, conflict: 409, not_found: 404, not_recorded: 503 }
+/** What an operator brings and cannot be is a mistake in it, not a lack of rights. */
+const OWN_STATUS = { certificate_refused: 422, registry_refused: 422 } as const
 
 /** Where operators of the core ask and change: on loopback alone, with a token of whoever can read the core's folder. */
 export class OperatorDoor implements AsyncDisposable {
@@ -48,12 +50,7 @@ export class OperatorDoor implements AsyncDisposable {
   static async open({ port, stateDir, desk, ca, record, log }: OperatorDoorOptions): Promise<OperatorDoor> {
     const operators = await OperatorVerifier.open(JSON.parse(await readFile(join(stateDir, REGISTRY_KEY_FILE), 'utf8')) as JWK)
     const app = fastify({ logger: false, bodyLimit: 16 * 1024 * 1024, forceCloseConnections: true })
-    app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => {
-      const { code, message } = error instanceof RelayFault || error.statusCode === undefined ? toFault(error) : new RelayFault('bad_message', 'the request cannot be read')
-      const status = STATUS[code] ?? 500
-      if (status === 500) log.error({ err: error }, 'request of an operator failed')
-      return reply.code(status).header('cache-control', 'no-store').send({ code, message })
-    })
+    refuseByCode(app, log, OWN_STATUS)
     app.addHook('onRequest', async ({ headers }) => operators.verify(headers.authorization))
     app.get('/operator/registry', () => desk.registry.contents)
     app.put('/operator/registry', async request => {

@@ -21,10 +21,11 @@ import { loadAuditKey } from '../audit/audit-key.ts'
 import { FileAuditLog } from '../audit/file-audit-log.ts'
 import { replaceDurably } from '../runtime/durable-file.ts'
 import { FacilityId, NodeId } from '../wire/access.ts'
-import { RelayFault, toFault } from '../wire/fault.ts'
+import { RelayFault } from '../wire/fault.ts'
 import { Sha256 } from '../wire/ids.ts'
 import { loadRegionKey, loadRegistryKey } from './core-keys.ts'
 import { OperatorDoor } from './operator-door.ts'
+import { refuseByCode } from './refusals.ts'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ConsentTidings } from '../access/core/consent-routes.ts'
 import type { CorePeer } from '../access/core/core-routes.ts'
@@ -36,10 +37,6 @@ const HOUR_MILLIS = 3_600_000
 /** The core among facilities, and its own name there. */
 const PLATFORM = FacilityId.parse('platform')
 const CORE = NodeId.parse('core')
-const STATUS: Readonly<Record<string, number>> = {
-  bad_message: 400, certificate_refused: 403, registry_refused: 403, access_revoked: 403, policy_refused: 403, sign_in_required: 401, token_refused: 401,
-  consent_refused: 422, not_found: 404, conflict: 409, not_recorded: 503, unavailable: 503, overloaded: 503,
-}
 
 /** The platform's core, running: what everybody's rights come from. The one place where its parts are put together. */
 export class PlatformCore implements AsyncDisposable {
@@ -103,12 +100,7 @@ export class PlatformCore implements AsyncDisposable {
 
 function membersApp(log: Logger): FastifyInstance {
   const app = fastify({ logger: false, bodyLimit: 64 * 1024, forceCloseConnections: true })
-  app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => {
-    const { code, message } = error instanceof RelayFault || error.statusCode === undefined ? toFault(error) : new RelayFault('bad_message', 'the request cannot be read')
-    const status = STATUS[code] ?? 500
-    if (status >= 500) log.error({ err: error }, 'request to the core failed')
-    return reply.code(status).send({ code, message })
-  })
+  refuseByCode(app, log)
   app.setNotFoundHandler((_request, reply) => reply.code(404).send({ code: 'not_found' }))
   return app
 }

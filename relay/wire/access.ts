@@ -1,8 +1,6 @@
 /** The words of the network core: who asks, for what, why, and what stands in the way. */
 import { z } from 'zod'
-
-/** Letters, digits, `-`, `_` and `.`: safe in a path, a log line and a certificate. */
-const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'expected 1 to 64 letters, digits, ".", "_" or "-"')
+import { name } from './ids.ts'
 
 /** A hospital, university or company that joined the platform. */
 export const FacilityId = name.brand('FacilityId')

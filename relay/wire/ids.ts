@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
 /** Letters, digits, `-`, `_` and `.`: safe in a path, a log line and a file name. */
-const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'expected 1 to 64 letters, digits, ".", "_" or "-"')
+export const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'expected 1 to 64 letters, digits, ".", "_" or "-"')
 
 /** One live case: a microscope, the people who watch it. */
 export const ConsultationId = name.brand('ConsultationId')
