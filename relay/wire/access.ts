@@ -66,6 +66,11 @@ export const PURPOSES = ['intraoperative_diagnosis', 'consultation', 'teaching',
 export const Purpose = z.enum(PURPOSES)
 export type Purpose = z.infer<typeof Purpose>
 
+/** Why the glass is broken: chosen from a list, since what people write freely may name a patient. */
+export const EMERGENCY_REASONS = ['frozen_section', 'danger_to_life', 'cannot_consent'] as const
+export const EmergencyReason = z.enum(EMERGENCY_REASONS)
+export type EmergencyReason = z.infer<typeof EmergencyReason>
+
 /** Everything a decision is made from: verified facts only. */
 export const AccessFacts = z
   .strictObject({

@@ -4,7 +4,7 @@
  * `docs/AUDIT.md` explains each kind.
  */
 import { z } from 'zod'
-import { AccessAction, ConsentId, ConsentState, FacilityId, GrantId, LinkCondition, NodeId, PracticeRole, PractitionerId, Purpose, ServiceId } from './access.ts'
+import { AccessAction, ConsentId, ConsentState, EmergencyReason, FacilityId, GrantId, LinkCondition, NodeId, PracticeRole, PractitionerId, Purpose, ServiceId } from './access.ts'
 import { FAULT_CODES } from './fault.ts'
 import { ConsultationId, MAX_RENDITIONS, MemberId, PublicationId, RecordingId, RenditionId, SessionId, Sha256, SlideId, StillId } from './ids.ts'
 import { LinkName } from './link.ts'
@@ -48,6 +48,8 @@ export const DecisionEvent = z.strictObject({
   consultationId: ConsultationId.nullable(),
   purpose: Purpose,
   isEmergency: z.boolean(),
+  /** Why, where somebody said so. */
+  emergencyReason: EmergencyReason.optional(),
   isParticipant: z.boolean(),
   consentId: ConsentId.nullable(),
   /** Null when nothing was granted. */

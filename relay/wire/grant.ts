@@ -1,6 +1,6 @@
 /** Asking a node of a platform for a grant: `POST /access/grants` and `/access/grants/renew`. */
 import { z } from 'zod'
-import { AccessAction, GrantId, Purpose } from './access.ts'
+import { AccessAction, EmergencyReason, GrantId, Purpose } from './access.ts'
 import { ROLES } from './signaling/protocol.ts'
 
 /** What is asked, with a client certificate, or with a sign-in token and its proof. */
@@ -10,6 +10,8 @@ export const GrantRequest = z.strictObject({
   purpose: Purpose,
   /** The glass is broken: what the patient has not said is not waited for. */
   isEmergency: z.boolean().default(false),
+  /** Of an emergency; recorded with the decision. */
+  emergencyReason: EmergencyReason.optional(),
 })
 export type GrantRequest = z.infer<typeof GrantRequest>
 
@@ -22,6 +24,8 @@ export const GrantAnswer = z.strictObject({
   actions: z.array(AccessAction).max(AccessAction.options.length),
   /** Milliseconds since the epoch. */
   validUntilMillis: z.int(),
+  /** When the emergency is over, however often it is renewed, in milliseconds since the epoch; null without one. */
+  emergencyUntilMillis: z.int().nullable().default(null),
 })
 export type GrantAnswer = z.infer<typeof GrantAnswer>
 

@@ -100,11 +100,15 @@ t.test('a refusal says why, and is recorded', async t => {
 })
 
 t.test('an emergency stands in for a consent that is missing, not for one that was withdrawn, and is over in its time', async t => {
-  const { desk, world, grants, ask } = openDesk()
+  const { desk, world, events, grants, ask } = openDesk()
   world.consent = 'withdrawn'
   await t.rejects(ask({ isEmergency: true }), { code: 'consent_withdrawn' })
   world.consent = 'none'
-  const { token } = await ask({ isEmergency: true })
+  const { token, emergencyUntilMillis } = await ask({ isEmergency: true, emergencyReason: 'frozen_section' })
+  t.match(events.at(-1), { isEmergency: true, emergencyReason: 'frozen_section', outcome: 'ok' })
+  t.equal(emergencyUntilMillis, world.nowMillis + EMERGENCY_MILLIS)
+  world.nowMillis += 60_000
+  t.equal((await desk.renew(token, possession)).emergencyUntilMillis, emergencyUntilMillis, 'renewing makes it no longer')
   world.nowMillis += EMERGENCY_MILLIS
   await t.rejects(desk.renew(token, possession), { code: 'access_revoked' })
   t.equal(grants.size, 0)

@@ -58,11 +58,11 @@ export class AccessDesk {
    * @throws {RelayFault} `core_unreachable`, `invitation_refused`, `invitation_expired`, `access_revoked`, `overloaded`,
    *   `not_recorded`; `consent_withdrawn`, `consent_required`, `admission_refused` or `policy_refused` by decision.
    */
-  async grant(asker: Asker, { invitation, purpose, isEmergency }: GrantRequest): Promise<GrantAnswer> {
+  async grant(asker: Asker, { invitation, purpose, isEmergency, emergencyReason }: GrantRequest): Promise<GrantAnswer> {
     const { grants, sources, now } = this.#options
     this.#requireCore()
     const { consultationId, memberId, role } = await this.#read(invitation)
-    const subject: GrantSubject = { ...asker, consultationId, memberId, role, purpose, isEmergency }
+    const subject: GrantSubject = { ...asker, consultationId, memberId, role, purpose, isEmergency, emergencyReason }
     requireStanding(sources.registry, subject)
     this.#requireRoom(subject)
     const decision = decideGrant(sources, subject, now())
@@ -149,7 +149,9 @@ export class AccessDesk {
     grant.ended.throwIfAborted()
     const token = await this.#options.tokens.issue(grant)
     grant.ended.throwIfAborted()
-    return { token, grantId: grant.id, role: grant.subject.role, actions: [...grant.actions], validUntilMillis: grant.validUntilMillis }
+    const began = this.#emergencies.get(grant)
+    const emergencyUntilMillis = began === undefined ? null : began + EMERGENCY_MILLIS
+    return { token, grantId: grant.id, role: grant.subject.role, actions: [...grant.actions], validUntilMillis: grant.validUntilMillis, emergencyUntilMillis }
   }
 
   async #record(event: AuditEventInput, isEmergency: boolean): Promise<void> {

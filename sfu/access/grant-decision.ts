@@ -112,12 +112,13 @@ function faultOf({ verdicts }: GrantDecision, actions: readonly AccessAction[]):
 
 /** What is recorded of a decision. */
 export function decisionEvent(decision: GrantDecision, subject: GrantSubject, { grantId, outcome, atMillis }: { readonly grantId: GrantId | null; readonly outcome: FaultCode | 'ok'; readonly atMillis: number }): AuditEventInput {
-  const { memberId, role: seat, practiceRole: role, facilityId, practitionerId, nodeId, consultationId, purpose, isEmergency } = subject
+  const { memberId, role: seat, practiceRole: role, facilityId, practitionerId, nodeId, consultationId, purpose, isEmergency, emergencyReason } = subject
   const { scope, verdicts, isParticipant, way, policySha256, registryVersion } = decision
   const [consentId = null]: readonly (ConsentId | null)[] = [...scope.consentIds]
   return {
     kind: 'decision', atMillis, consultationId, purpose, isEmergency, isParticipant, consentId, grantId, outcome, policySha256, registryVersion,
     actor: { memberId, seat, role, facilityId, ...(practitionerId === null ? {} : { practitionerId }), ...(nodeId === null ? {} : { nodeId }) },
+    ...(isEmergency && emergencyReason !== undefined ? { emergencyReason } : {}),
     validUntilMillis: outcome === 'ok' ? scope.validUntilMillis : null,
     verdicts: verdicts.map(({ action, isAllowed, consent }) => ({ action, isAllowed, consent: consent satisfies ConsentState })),
     links: way.link === null ? [] : [{ link: way.link, condition: way.condition, headRoomBitsPerSecond: way.headRoomBitsPerSecond, reservedBitsPerSecond: 0 }],

@@ -1,7 +1,7 @@
 import { GrantId } from '../../wire/access.ts'
 import { RelayFault } from '../../wire/fault.ts'
 import { Deadline, mintAdmission } from '../invitation.ts'
-import type { AccessAction, ConsentId, FacilityId, NodeId, PracticeRole, PractitionerId, Purpose } from '../../wire/access.ts'
+import type { AccessAction, ConsentId, EmergencyReason, FacilityId, NodeId, PracticeRole, PractitionerId, Purpose } from '../../wire/access.ts'
 import type { ConsultationId, MemberId } from '../../wire/ids.ts'
 import type { Role } from '../../wire/signaling.ts'
 import type { Admission } from '../invitation.ts'
@@ -24,6 +24,7 @@ export interface GrantSubject {
   readonly nodeId: NodeId | null
   readonly purpose: Purpose
   readonly isEmergency: boolean
+  readonly emergencyReason?: EmergencyReason | undefined
   /** Whom its tokens are bound to. */
   readonly bound: Confirmation
 }
