@@ -7,6 +7,7 @@ import { inviteCommand, nodeCommand } from '../sfu/main.ts'
 import { linkCommand } from '../clients/capture/link-command.ts'
 import { preflightCommand } from '../clients/capture/preflight-command.ts'
 import { facilityCommand } from '../relay/core/facility-command.ts'
+import { consentCommand, consultationCommand } from '../relay/core/desk-command.ts'
 import { auditCommand } from '../relay/audit/audit-command.ts'
 import { captureCommand } from '../clients/capture/main.ts'
 import { scanCommand } from '../clients/scanner/main.ts'
@@ -15,6 +16,8 @@ const kenkyo = new Command('kenkyo')
   .description('Live 8K microscope video and whole-slide images between hospitals.')
   .addCommand(coreCommand())
   .addCommand(facilityCommand())
+  .addCommand(consultationCommand())
+  .addCommand(consentCommand())
   .addCommand(nodeCommand())
   .addCommand(inviteCommand())
   .addCommand(captureCommand())

@@ -17,12 +17,15 @@ t.test('a consent that was withdrawn counts as that, whatever it was for', async
   t.equal(consentState([withdrawn], { ...query, action: 'view_slide' }).state, 'withdrawn', 'another scope')
   t.equal(consentState([withdrawn], { ...query, purpose: 'teaching' }).state, 'withdrawn', 'another purpose')
   t.equal(consentState([withdrawn], { ...query, nowMillis: 3000 }).state, 'withdrawn', 'after its time')
+  t.equal(consentState([withdrawn], { ...query, facilityId: FacilityId.parse('clinic') }).state, 'withdrawn', 'for somebody else')
+  t.equal(consentState([statement({ withdrawnAtMillis: 500, validFromMillis: 1500 })], query).state, 'withdrawn', 'before its time')
   t.equal(consentState([withdrawn, statement({ scopes: ['slide'] })], query).state, 'withdrawn', 'beside one for something else')
 })
 
 t.test('one that was given beside a withdrawn one counts, for what it says', async t => {
   const given = statement()
   t.match(consentState([statement({ withdrawnAtMillis: 500 }), given], query), { state: 'valid', consentId: given.consentId, validUntilMillis: 2000 })
+  t.equal(consentState([statement({ withdrawnAtMillis: 500, recipients: [FacilityId.parse('clinic')] }), given], query).state, 'valid', 'one for somebody else')
 })
 
 t.test('what nobody withdrew is for another purpose, has expired, or is none', async t => {

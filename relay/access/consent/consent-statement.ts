@@ -73,9 +73,9 @@ const WORST_FIRST = ['none', 'other_purpose', 'expired', 'withdrawn', 'valid'] a
 
 function standingOf({ purposes, scopes, recipients, validFromMillis, validUntilMillis, withdrawnAtMillis }: ConsentStatement, { purpose, action, facilityId, nowMillis }: ConsentQuery): ConsentState {
   const scope = SCOPE_OF_ACTION[action]
-  if (!recipients.includes(facilityId) || validFromMillis > nowMillis) return 'none'
-  // Whoever withdrew is not asked whether it was for this: an emergency stands in for what was never said, not for a no.
+  // Whoever withdrew is not asked whether it was for this, or for them: an emergency stands in for what was never said, not for a no.
   if (withdrawnAtMillis !== null) return 'withdrawn'
+  if (!recipients.includes(facilityId) || validFromMillis > nowMillis) return 'none'
   if (!purposes.includes(purpose) || (scope !== null && !scopes.includes(scope))) return 'other_purpose'
   return validUntilMillis <= nowMillis ? 'expired' : 'valid'
 }

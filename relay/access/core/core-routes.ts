@@ -37,6 +37,14 @@ export class CoreRoutes {
       this.#requireNode(authenticate(request))
       stream(desk, reply)
     })
+    app.get('/core/consultations', request => {
+      const { facilityId } = authenticate(request)
+      return { consultations: desk.store.consultations().filter(({ hostFacilityId, participants }) => hostFacilityId === facilityId || participants.includes(facilityId)) }
+    })
+    app.get('/core/consents', request => {
+      const { facilityId } = authenticate(request)
+      return { consents: desk.store.consents().filter(({ consultationId }) => desk.store.consultation(consultationId)?.hostFacilityId === facilityId) }
+    })
     app.put<{ Params: { consultationId: string } }>('/core/consultations/:consultationId', (request, reply) => {
       const peer = authenticate(request)
       const entry = ConsultationEntry.safeParse(request.body)

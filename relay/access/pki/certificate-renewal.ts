@@ -10,7 +10,7 @@ import { RelayFault } from '../../wire/fault.ts'
 import { CertificateChecker } from './certificate-checker.ts'
 import { readRequest } from './certificate-request.ts'
 import { readCertificate, thumbprintOf } from './certificate.ts'
-import { dersIn, MEMBER_FILES } from './enrolment-folder.ts'
+import { dersIn, MEMBER_FILES, readMember } from './enrolment-folder.ts'
 import { EnrolmentRequest } from './enrolment.ts'
 import type { IncomingMessage } from 'node:http'
 import type { IssuedChain, PlatformCa } from './platform-ca.ts'
@@ -45,11 +45,10 @@ export async function renewCertificate(ca: PlatformCa, presented: Uint8Array, re
  * @throws {RelayFault} `unavailable` when the core does not answer or refuses; `certificate_refused` for an answer that is not good. The old one then stays.
  */
 export async function renewInFolder(folder: string, coreUrl: string, nowMillis: number): Promise<{ isNew: boolean; notAfterMillis: number }> {
-  const read = (name: keyof typeof MEMBER_FILES): Promise<string> => readFile(join(folder, MEMBER_FILES[name]), 'utf8')
-  const [cert, key, ca, request] = await Promise.all([read('certificate'), read('key'), read('trust'), read('request')]).catch((cause: unknown) => {
-    throw new RelayFault('bad_config', 'the folder holds no machine that has joined', { cause })
+  const { cert, key, ca, reading: { notAfterMillis, dnsNames, member } } = await readMember(folder)
+  const request = await readFile(join(folder, MEMBER_FILES.request), 'utf8').catch((cause: unknown) => {
+    throw new RelayFault('bad_config', 'the folder holds no request', { cause })
   })
-  const { notAfterMillis, dnsNames, member } = readCertificate(dersIn(cert)[0] ?? Buffer.of())
   if (notAfterMillis - nowMillis > RENEW_BEFORE_MILLIS) return { isNew: false, notAfterMillis }
   const { requestPem } = EnrolmentRequest.parse(JSON.parse(request))
   const chainPem = await ask(new URL('/core/renewal', coreUrl), { cert, key, ca }, JSON.stringify({ requestPem }))

@@ -5,9 +5,11 @@ import { replaceDurably } from '../../runtime/durable-file.ts'
 import { RelayFault } from '../../wire/fault.ts'
 import { CertificateChecker } from './certificate-checker.ts'
 import { createRequest, readRequest } from './certificate-request.ts'
-import { thumbprintOf } from './certificate.ts'
+import { readCertificate, thumbprintOf } from './certificate.ts'
 import { EnrolmentAnswer, EnrolmentRequest } from './enrolment.ts'
 import type { Sha256 } from '../../wire/ids.ts'
+import type { CertificateReading } from './certificate.ts'
+import type { MemberName } from './member-name.ts'
 
 /** Files of a machine that joins. The first never leaves it. */
 export const MEMBER_FILES = { key: 'node-key.pem', request: 'request.json', certificate: 'node.pem', trust: 'platform-ca.pem', crl: 'platform-crl.pem' } as const
@@ -50,6 +52,18 @@ export async function acceptAnswer(folder: string, answerPath: string, rootThumb
   await replaceDurably(join(folder, MEMBER_FILES.crl), crlPem)
   await replaceDurably(join(folder, MEMBER_FILES.certificate), chainPem)
   return answer.data
+}
+
+/** What a machine of the folder shows the core, PEM, and who it is by its certificate. @throws {RelayFault} `bad_config` for a folder of no machine that has joined. */
+export async function readMember(folder: string): Promise<{ readonly cert: string; readonly key: string; readonly ca: string; readonly reading: CertificateReading & { readonly member: MemberName } }> {
+  try {
+    const [cert, key, ca] = await Promise.all((['certificate', 'key', 'trust'] as const).map(name => readFile(join(folder, MEMBER_FILES[name]), 'utf8')))
+    const reading = readCertificate(dersIn(cert ?? '')[0] ?? Buffer.of())
+    if (cert === undefined || key === undefined || ca === undefined || reading.member === undefined) throw new TypeError('no member')
+    return { cert, key, ca, reading: { ...reading, member: reading.member } }
+  } catch (cause) {
+    throw new RelayFault('bad_config', 'the folder holds no machine that has joined', { cause })
+  }
 }
 
 async function readJson(path: string): Promise<unknown> {
