@@ -78,6 +78,8 @@ export const NodeConfig = z
     registryKeyFile: z.string().min(1).optional(),
     /** Port of the door for nodes and agents; 0 takes any free one. */
     membersListenPort: port.default(7681),
+    /** What the node shows to services in common, a JSON file. */
+    serviceCredentialsFile: z.string().min(1).optional(),
     maxConsultations: numeric(z.int().min(1).max(1000)).default(64),
     maxViewersPerConsultation: numeric(z.int().min(1).max(1000)).default(64),
     /** How often media statistics are read from the workers, in seconds. */

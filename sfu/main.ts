@@ -67,6 +67,7 @@ export function nodeCommand(): Command {
     .option('--registry-key-file <file>', 'public key that the registry is signed with, JWK')
     .option('--members-listen-port <port>', 'port of the door for nodes and agents; 0 takes any free one')
     .option('--policies-dir <path>', 'folder of Cedar policies (default: those that come with the program)')
+    .option('--service-credentials-file <file>', 'what the node shows to services in common, JSON')
     .option('--max-consultations <n>', 'consultations at once (default 64)')
     .option('--max-viewers-per-consultation <n>', 'viewers in one consultation (default 64)')
     .option('--stats-interval-seconds <s>', 'how often media statistics are read (default 2)')

@@ -18,9 +18,14 @@ import { NodeLinks } from './links/node-links.ts'
 import { createNodeMetrics } from './node-metrics.ts'
 import { NodePreflight } from './preflight/node-preflight.ts'
 import { NodeSlides } from './slides/node-slides.ts'
+import { SlideAccess } from './slides/slide-access.ts'
 import { SlideMetrics } from './slides/slide-metrics.ts'
 import { NodeRecordings } from './recording/node-recordings.ts'
 import { RecordingMetrics } from './recording/recording-metrics.ts'
+import { NodeServices } from './services/node-services.ts'
+import { readServiceCredentials } from './services/service-credentials.ts'
+import { authoriseService } from './services/service-grants.ts'
+import { ServiceMetrics } from './services/service-metrics.ts'
 import { SignalingServer } from './signaling/server.ts'
 import { NodeStills } from './stills/node-stills.ts'
 import { ForeignDoors } from './whip/foreign-doors.ts'
@@ -37,7 +42,9 @@ import type { NodeMetrics } from './node-metrics.ts'
 import type { ConnectionHost } from './signaling/connection.ts'
 import type { Registry } from 'prom-client'
 import type { NodePlatformOptions } from './access/node-platform.ts'
+import type { NodeServicesOptions } from './services/node-services.ts'
 import type { VerifyToken } from './slides/slide-access.ts'
+import type { NodeRecordingsOptions } from './recording/node-recordings.ts'
 import type { NodeSlidesOptions } from './slides/node-slides.ts'
 
 const VIEWER_DIR = fileURLToPath(new URL('../clients/viewer/dist', import.meta.url))
@@ -83,8 +90,9 @@ export class KenkyoNode {
     const verify: VerifyToken = platform === undefined ? token => verifier.verify(token) : (token, possession) => platform.desk.verify(token, possession)
     const slideMetrics = new SlideMetrics(registry)
     const slides = config.slides ? scope.use(await openSlides(config, { verify, colourOf: (...of) => consultations.colourOf(...of), recorder, metrics: slideMetrics, clock: systemClock, log })) : undefined
-    const stills = config.stillsQuotaBytes > 0 ? scope.use(await openStills(config, verify, log)) : undefined
-    const recordings = config.recordingsQuotaBytes > 0 ? scope.use(await openRecordings(config, new RecordingMetrics(registry), verify, log)) : undefined
+    const stills = config.stillsQuotaBytes > 0 ? scope.use(await NodeStills.open({ stateDir: config.stateDir, quotaBytes: config.stillsQuotaBytes, verify, recorder, clock: systemClock, log })) : undefined
+    const recordings = config.recordingsQuotaBytes > 0 ? scope.use(await openRecordings(config, { metrics: new RecordingMetrics(registry), verify, recorder, log })) : undefined
+    const services = platform === undefined || recorder === undefined ? undefined : scope.use(openServices(config, platform, { audit: recorder.log, metrics: new ServiceMetrics(registry), access: scope.use(new SlideAccess(verify)), log }))
     const preflight = scope.use(new NodePreflight({ stateDir: config.stateDir, verify, clock: systemClock, log }))
     const consultationHost = {
       preflight,
@@ -111,9 +119,10 @@ export class KenkyoNode {
       slides,
       stills,
       recordings,
-      foreign: openForeign(verify, consultations, log),
+      foreign: openForeign(verify, consultations, recorder, log),
       preflight,
       access: new AccessRoutes({ policy, operators, log }),
+      services,
       grants: new GrantRoutes({ desk: platform?.desk, signIns: platform?.signIns, log }),
     }
     const http = scope.adopt(await openHttp(config, pages, log), it => it.close())
@@ -171,17 +180,13 @@ function openSlides(config: NodeConfig, options: Omit<NodeSlidesOptions, 'origin
   return NodeSlides.open(config, { ...options, origin })
 }
 
-function openStills({ stateDir, stillsQuotaBytes: quotaBytes }: NodeConfig, verify: VerifyToken, log: Logger): Promise<NodeStills> {
-  return NodeStills.open({ stateDir, quotaBytes, verify, clock: systemClock, log })
-}
-
-function openRecordings({ stateDir, recordingsQuotaBytes: quotaBytes }: NodeConfig, metrics: RecordingMetrics, verify: VerifyToken, log: Logger): Promise<NodeRecordings> {
-  return NodeRecordings.open({ stateDir, quotaBytes, metrics, verify, clock: systemClock, log })
+function openRecordings({ stateDir, recordingsQuotaBytes: quotaBytes }: NodeConfig, options: Pick<NodeRecordingsOptions, 'metrics' | 'verify' | 'recorder' | 'log'>): Promise<NodeRecordings> {
+  return NodeRecordings.open({ stateDir, quotaBytes, clock: systemClock, ...options })
 }
 
 function openHttp(
   config: NodeConfig,
-  pages: Pick<HttpServerOptions, 'health' | 'metrics' | 'links' | 'slides' | 'stills' | 'recordings' | 'preflight' | 'foreign' | 'access' | 'grants'>,
+  pages: Pick<HttpServerOptions, 'health' | 'metrics' | 'links' | 'slides' | 'stills' | 'recordings' | 'preflight' | 'foreign' | 'access' | 'services' | 'grants'>,
   log: Logger,
 ): Promise<HttpServer> {
   const { tlsCertFile: certFile, tlsKeyFile: keyFile } = config
@@ -190,9 +195,15 @@ function openHttp(
   return HttpServer.open(options)
 }
 
+/** Services in common, by the platform's registry. @throws {RelayFault} `bad_config`. */
+function openServices({ serviceCredentialsFile: file }: NodeConfig, { registry, facilityId, credentials: tls }: NodePlatform, { access, ...options }: Pick<NodeServicesOptions, 'audit' | 'metrics' | 'log'> & { readonly access: SlideAccess }): NodeServices {
+  const credentials = file === undefined ? undefined : readServiceCredentials(file)
+  return new NodeServices({ ...options, registry, facilityId, authorise: request => authoriseService(access, request), credentials, tls, clock: systemClock })
+}
+
 /** WHIP and WHEP. */
-function openForeign(verify: VerifyToken, consultations: ConsultationRegistry, log: Logger): ForeignRoutes {
-  const doors = new ForeignDoors({ verify, consultations, log })
+function openForeign(verify: VerifyToken, consultations: ConsultationRegistry, recorder: NodeAudit | undefined, log: Logger): ForeignRoutes {
+  const doors = new ForeignDoors({ verify, consultations, recorder, log })
   return new ForeignRoutes({ doors, clock: systemClock, log })
 }
 

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { RelayFault } from '../wire/fault.ts'
 import { ConsultationId, MemberId } from '../wire/ids.ts'
 import { ROLES } from '../wire/signaling.ts'
-import type { AccessAction, GrantId } from '../wire/access.ts'
+import type { AccessAction, FacilityId, GrantId, NodeId, PracticeRole, PractitionerId } from '../wire/access.ts'
 import type { Role } from '../wire/signaling.ts'
 import type { CryptoKey, JWK } from 'jose'
 
@@ -38,9 +38,22 @@ export interface AdmissionTerms {
   readonly role: Role
 }
 
+/** Who stands behind an admission, as far as it was proven. */
+export interface AdmissionHolder {
+  readonly practiceRole: PracticeRole
+  readonly facilityId: FacilityId
+  /** Null for a machine. */
+  readonly practitionerId: PractitionerId | null
+  /** Null for a person. */
+  readonly nodeId: NodeId | null
+  readonly isEmergency: boolean
+}
+
 /** The permission that an admission stands on, for as long as that lives. */
 export interface AdmissionBasis {
   readonly grantId: GrantId | null
+  /** Without it nobody was asked who they are. */
+  readonly holder?: AdmissionHolder
   /** May change: a grant is renewed with what is permitted by then. */
   readonly actions: ReadonlySet<AccessAction>
   /** Milliseconds since the epoch; may grow. */
@@ -78,6 +91,11 @@ export class Admission {
   /** The grant that it stands on; null for an invitation. */
   get grantId(): GrantId | null {
     return this.#basis.grantId
+  }
+
+  /** Who is behind it; null for an invitation. */
+  get holder(): AdmissionHolder | null {
+    return this.#basis.holder ?? null
   }
 
   /** Milliseconds since the epoch. Grows when the grant is renewed. */

@@ -40,18 +40,18 @@ const TYPES: Readonly<Record<string, Coding>> = {
 }
 
 const TYPE_OF: Readonly<Record<AuditEvent['kind'], keyof typeof TYPES>> = {
-  decision: 'security', access: 'accessed', reading: 'accessed', consent: 'security', withdrawal: 'security', revocation: 'security',
+  decision: 'security', access: 'accessed', reading: 'accessed', steering: 'activity', consent: 'security', withdrawal: 'security', revocation: 'security',
   configuration: 'activity', ceremony: 'security', sign_in: 'authentication', quality: 'activity', log: 'log',
 }
 
 const CREATES = new Set(['publish', 'keep_still', 'start_recording', 'send_slide'])
-const UPDATES = new Set(['annotate_slide'])
+const UPDATES = new Set(['annotate_slide', 'complete_slide'])
 
 /** @see HL7 v3 ActReason */
 const PURPOSES: Readonly<Record<string, string>> = { intraoperative_diagnosis: 'TREAT', consultation: 'TREAT', teaching: 'TRAIN', operation: 'HSYSADMIN' }
 
 function typeOf(event: AuditEvent): Coding {
-  const byAccess = event.kind !== 'access' ? undefined : event.access === 'export_slide' ? TYPES['export'] : event.access === 'send_slide' ? TYPES['import'] : undefined
+  const byAccess = event.kind !== 'access' ? undefined : event.access === 'export_slide' ? TYPES['export'] : event.access === 'send_slide' || event.access === 'complete_slide' ? TYPES['import'] : undefined
   return byAccess ?? (TYPES[TYPE_OF[event.kind]] as Coding)
 }
 
@@ -68,7 +68,7 @@ function actionOf(event: AuditEvent): FhirAuditEvent['action'] {
   if (CREATES.has(event.access)) return 'C'
   if (UPDATES.has(event.access)) return 'U'
   if (event.access.startsWith('delete_')) return 'D'
-  return event.access.startsWith('view_') || event.access === 'open_slide' || event.access === 'export_slide' ? 'R' : 'E'
+  return event.access.startsWith('view_') || event.access === 'open_slide' || event.access === 'list_slides' || event.access === 'export_slide' ? 'R' : 'E'
 }
 
 function agentsOf({ memberId, practitionerId, facilityId, nodeId, role, seat }: AuditActor): object[] {

@@ -68,10 +68,10 @@ export const DecisionEvent = z.strictObject({
 /** What somebody did with what. */
 export const ACCESSES = [
   'join', 'leave', 'publish', 'view_live', 'speak',
-  'take_stage', 'release_stage', 'move_stage',
+  'take_stage', 'release_stage', 'hand_over_stage', 'stop_stage',
   'keep_still', 'view_still', 'delete_still',
   'start_recording', 'stop_recording', 'view_recording', 'delete_recording',
-  'send_slide', 'open_slide', 'annotate_slide', 'export_slide', 'delete_slide',
+  'send_slide', 'complete_slide', 'list_slides', 'open_slide', 'annotate_slide', 'export_slide', 'delete_slide',
   'use_service', 'administer',
 ] as const
 
@@ -85,6 +85,8 @@ export const AccessEvent = z.strictObject({
   subject: z
     .strictObject({
       sessionId: SessionId.optional(),
+      /** Whom the stage was handed to. */
+      toSessionId: SessionId.optional(),
       publicationId: PublicationId.optional(),
       slideId: SlideId.optional(),
       stillId: StillId.optional(),
@@ -100,6 +102,7 @@ export const ReadingEvent = z.strictObject({
   kind: z.literal('reading'),
   ...who,
   consultationId: ConsultationId,
+  grantId: GrantId.optional(),
   slideId: SlideId,
   fromMillis: epochMillis,
   tiles: count,
@@ -107,6 +110,18 @@ export const ReadingEvent = z.strictObject({
   levels: z
     .array(z.strictObject({ level: z.int().min(0).max(63), tiles: count, area: z.strictObject({ left: count, top: count, right: count, bottom: count }) }))
     .max(64),
+})
+
+/** How one member steered the microscope's stage within a minute: one event, however many moves. */
+export const SteeringEvent = z.strictObject({
+  kind: z.literal('steering'),
+  ...who,
+  consultationId: ConsultationId,
+  grantId: GrantId.optional(),
+  fromMillis: epochMillis,
+  /** Commands that were passed on, and that were not. */
+  moves: count,
+  refused: count,
 })
 
 /** A consent was registered. */
@@ -215,7 +230,7 @@ export const LogEvent = z.strictObject({
 
 /** Everything that is recorded, by kind. */
 export const AuditEvent = z.discriminatedUnion('kind', [
-  DecisionEvent, AccessEvent, ReadingEvent, ConsentEvent, WithdrawalEvent, RevocationEvent,
+  DecisionEvent, AccessEvent, ReadingEvent, SteeringEvent, ConsentEvent, WithdrawalEvent, RevocationEvent,
   ConfigurationEvent, CeremonyEvent, SignInEvent, QualityEvent, LogEvent,
 ])
 export type AuditEvent = z.infer<typeof AuditEvent>
@@ -223,7 +238,7 @@ export type AuditEvent = z.infer<typeof AuditEvent>
 export type AuditEventInput = z.input<typeof AuditEvent>
 export type AuditKind = AuditEvent['kind']
 /** Every kind. */
-export const AUDIT_KINDS = ['decision', 'access', 'reading', 'consent', 'withdrawal', 'revocation', 'configuration', 'ceremony', 'sign_in', 'quality', 'log'] as const satisfies readonly AuditKind[]
+export const AUDIT_KINDS = ['decision', 'access', 'reading', 'steering', 'consent', 'withdrawal', 'revocation', 'configuration', 'ceremony', 'sign_in', 'quality', 'log'] as const satisfies readonly AuditKind[]
 
 /** Proof that an event is on disk: its number, counted from 0, and its leaf in the log's tree. @see RFC 9162 section 2.1.1 */
 export interface AuditReceipt {

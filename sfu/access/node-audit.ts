@@ -1,28 +1,34 @@
 import { join } from 'node:path'
+import { LRUCache } from 'lru-cache'
 import { loadAuditKey } from '../../relay/audit/audit-key.ts'
 import { FileAuditLog } from '../../relay/audit/file-audit-log.ts'
 import { toFault } from '../../relay/wire/fault.ts'
 import { AuditMetrics } from './audit-metrics.ts'
+import { byWhom } from './recorded-member.ts'
 import { SlideReadings } from './slide-readings.ts'
+import { StageSteering } from './stage-steering.ts'
 import type { Logger } from '../../relay/runtime/log.ts'
-import type { ACCESSES, AuditEventInput, AuditLog } from '../../relay/wire/audit-event.ts'
+import type { AuditEventInput, AuditLog } from '../../relay/wire/audit-event.ts'
 import type { RecordingId, SessionId, SlideId } from '../../relay/wire/ids.ts'
 import type { RequestType } from '../../relay/wire/signaling.ts'
 import type { TilePosition } from '../../relay/wire/tile-order.ts'
 import type { NodeConfig } from '../config.ts'
-import type { SlideMember } from './slide-readings.ts'
+import type { AccessRecord, RecordedAccess, RecordedMember, RecordedSubject } from './recorded-member.ts'
 import type { Registry } from 'prom-client'
 
 const MINUTE_MILLIS = 60_000
 /** With so many readings under way they are recorded before the minute is over. */
 const MAX_READINGS = 4096
+/** What is remembered to have been recorded: a slide of a member, or what comes often. What is forgotten is recorded again. */
+const MAX_REMEMBERED = 8192
 
 /** Requests that are recorded before they are answered, and as what. */
-const RECORDED_REQUESTS: Partial<Record<RequestType, (typeof ACCESSES)[number]>> = {
+const RECORDED_REQUESTS: Partial<Record<RequestType, RecordedAccess>> = {
   publish: 'publish',
   publishLink: 'publish',
   claimStage: 'take_stage',
   releaseStage: 'release_stage',
+  handOverStage: 'hand_over_stage',
   subscribe: 'view_live',
   createVoiceTransport: 'speak',
   keepStill: 'keep_still',
@@ -35,21 +41,23 @@ const RECORDED_REQUESTS: Partial<Record<RequestType, (typeof ACCESSES)[number]>>
 interface RecordedRequest {
   readonly type: RequestType
   readonly recordingId?: RecordingId
+  readonly to?: SessionId
 }
 
 /** What of a node is recorded, beside the decisions of the platform. Owns the log. */
-export class NodeAudit implements AsyncDisposable {
-  readonly log: AuditLog
-  readonly #file: FileAuditLog
+export class NodeAudit implements AccessRecord, AsyncDisposable {
+  readonly log: AuditLog & AsyncDisposable
   readonly #readings = new SlideReadings()
+  readonly #steering = new StageSteering()
+  readonly #known = new LRUCache<string, Promise<void>>({ max: MAX_REMEMBERED })
   readonly #logger: Logger
   readonly #timer: NodeJS.Timeout
 
-  private constructor(file: FileAuditLog, logger: Logger) {
-    this.log = file
-    this.#file = file
+  /** @param log - Becomes this one's. */
+  constructor(log: AuditLog & AsyncDisposable, logger: Logger) {
+    this.log = log
     this.#logger = logger
-    this.#timer = setInterval(() => void this.#recordReadings(), MINUTE_MILLIS)
+    this.#timer = setInterval(() => void this.#recordMinute(), MINUTE_MILLIS)
     this.#timer.unref()
   }
 
@@ -60,47 +68,85 @@ export class NodeAudit implements AsyncDisposable {
     return new NodeAudit(file, log)
   }
 
+  async doing(member: RecordedMember, access: RecordedAccess, subject: RecordedSubject = {}): Promise<void> {
+    const event = accessOf(member, access, subject)
+    await (member.holder?.isEmergency === true ? this.log.recordEmergency(event) : this.log.record(event))
+  }
+
+  doingOften(member: RecordedMember, access: RecordedAccess, subject: RecordedSubject = {}): Promise<void> {
+    return this.#once(member, access, subject, String(Math.floor(Date.now() / MINUTE_MILLIS)))
+  }
+
+  failed(member: RecordedMember, access: RecordedAccess, error: unknown, subject: RecordedSubject = {}): void {
+    void this.#recordAfterwards({ ...accessOf(member, access, subject), outcome: toFault(error).code })
+  }
+
   /** Somebody is about to join. @throws {RelayFault} `not_recorded`. */
-  async joining(member: SlideMember): Promise<void> {
-    await this.log.record(accessOf(member, 'join'))
+  joining(member: RecordedMember): Promise<void> {
+    return this.doing(member, 'join')
   }
 
   /** Somebody left. */
-  left(member: SlideMember, sessionId: SessionId): void {
-    void this.#recordAfterwards({ ...accessOf(member, 'leave'), subject: { sessionId } })
+  left(member: RecordedMember, sessionId: SessionId): void {
+    void this.#recordAfterwards(accessOf(member, 'leave', { sessionId }))
   }
 
   /** Somebody is about to be answered. @throws {RelayFault} `not_recorded`. */
-  async asking(member: SlideMember, sessionId: SessionId, { type, recordingId }: RecordedRequest): Promise<void> {
-    const access = RECORDED_REQUESTS[type]
-    if (access !== undefined) await this.log.record({ ...accessOf(member, access), subject: { sessionId, ...(recordingId === undefined ? {} : { recordingId }) } })
+  async asking(member: RecordedMember, sessionId: SessionId, request: RecordedRequest): Promise<void> {
+    const access = RECORDED_REQUESTS[request.type]
+    if (access !== undefined) await this.doing(member, access, subjectOf(sessionId, request))
+    if (request.type === 'moveStage') this.#steering.asked(member, sessionId, Date.now())
+    // A stage is stopped at once, whatever the disk does: nothing is safer than that it stands.
+    if (request.type === 'stopStage') void this.#recordAfterwards(accessOf(member, 'stop_stage', { sessionId }))
   }
 
   /** What was about to be done was not. */
-  failed(member: SlideMember, sessionId: SessionId, { type }: RecordedRequest, error: unknown): void {
-    const access = RECORDED_REQUESTS[type]
-    if (access !== undefined) void this.#recordAfterwards({ ...accessOf(member, access), subject: { sessionId }, outcome: toFault(error).code })
+  failedRequest(member: RecordedMember, sessionId: SessionId, request: RecordedRequest, error: unknown): void {
+    const access = RECORDED_REQUESTS[request.type]
+    if (access !== undefined) this.failed(member, access, error, subjectOf(sessionId, request))
+    if (request.type === 'moveStage') this.#steering.refused(member, sessionId, Date.now())
   }
 
   /** Somebody is about to open a slide. @throws {RelayFault} `not_recorded`. */
-  async slideOpening(member: SlideMember, slideId: SlideId): Promise<void> {
-    await this.log.record({ ...accessOf(member, 'open_slide'), subject: { slideId } })
+  async slideOpening(member: RecordedMember, slideId: SlideId): Promise<void> {
+    this.#known.delete(keyOf(member, 'open_slide', { slideId }, ''))
+    await this.#once(member, 'open_slide', { slideId }, '')
+  }
+
+  /** Somebody is about to be sent a tile: whoever did not open the slide before does by that. @throws {RelayFault} `not_recorded`. */
+  async tileAsked(member: RecordedMember, slideId: SlideId): Promise<void> {
+    await this.#once(member, 'open_slide', { slideId }, '')
   }
 
   /** Somebody was sent a tile. */
-  tileSent(member: SlideMember, slideId: SlideId, level: number, position: TilePosition): void {
+  tileSent(member: RecordedMember, slideId: SlideId, level: number, position: TilePosition): void {
     this.#readings.sent(member, slideId, level, position, Date.now())
-    if (this.#readings.size >= MAX_READINGS) void this.#recordReadings()
+    if (this.#readings.size >= MAX_READINGS) void this.#recordMinute()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer)
-    await this.#recordReadings()
-    await this.#file[Symbol.asyncDispose]()
+    await this.#recordMinute()
+    await this.log[Symbol.asyncDispose]()
   }
 
-  async #recordReadings(): Promise<void> {
-    await Promise.all(this.#readings.take(Date.now()).map(event => this.#recordAfterwards(event)))
+  async #once(member: RecordedMember, access: RecordedAccess, subject: RecordedSubject, when: string): Promise<void> {
+    const key = keyOf(member, access, subject, when)
+    const known = this.#known.get(key)
+    const recording = known ?? this.doing(member, access, subject)
+    if (known === undefined) this.#known.set(key, recording)
+    try {
+      await recording
+    } catch (error) {
+      // Whoever asks next tries again.
+      if (this.#known.get(key) === recording) this.#known.delete(key)
+      throw error
+    }
+  }
+
+  async #recordMinute(): Promise<void> {
+    const now = Date.now()
+    await Promise.all([...this.#readings.take(now), ...this.#steering.take(now)].map(event => this.#recordAfterwards(event)))
   }
 
   /** Of what has happened already: it cannot be refused any more. */
@@ -113,5 +159,11 @@ export class NodeAudit implements AsyncDisposable {
   }
 }
 
-const accessOf = ({ consultationId, memberId, role }: SlideMember, access: (typeof ACCESSES)[number]) =>
-  ({ kind: 'access', atMillis: Date.now(), actor: { memberId, seat: role }, access, consultationId, outcome: 'ok' }) as const
+const subjectOf = (sessionId: SessionId, { recordingId, to }: RecordedRequest): RecordedSubject =>
+  ({ sessionId, ...(recordingId === undefined ? {} : { recordingId }), ...(to === undefined ? {} : { toSessionId: to }) })
+
+const keyOf = ({ consultationId, memberId, grantId }: RecordedMember, access: RecordedAccess, subject: RecordedSubject, when: string): string =>
+  [consultationId, memberId, grantId ?? '', access, JSON.stringify(subject), when].join(' ')
+
+const accessOf = (member: RecordedMember, access: RecordedAccess, subject: RecordedSubject) =>
+  ({ kind: 'access', atMillis: Date.now(), ...byWhom(member), access, subject, outcome: 'ok' }) as const

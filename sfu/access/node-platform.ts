@@ -23,6 +23,7 @@ import type { Admission } from '../../relay/access/invitation.ts'
 import type { MemberName } from '../../relay/access/pki/member-name.ts'
 import type { AccessPolicy } from '../../relay/access/policy/access-policy.ts'
 import type { Logger } from '../../relay/runtime/log.ts'
+import type { FacilityId } from '../../relay/wire/access.ts'
 import type { AuditLog } from '../../relay/wire/audit-event.ts'
 import type { NodeConfig } from '../config.ts'
 
@@ -67,15 +68,18 @@ export class NodePlatform implements AsyncDisposable {
   readonly signIns: SignInTokens
   readonly registry: RegistryCache
   readonly mirror: CoreMirror
+  /** Whose the node is. */
+  readonly facilityId: FacilityId
   readonly #options: NodePlatformOptions
   readonly #scope: AsyncDisposableStack
   #closing: Promise<void> | undefined
 
-  private constructor(parts: Pick<NodePlatform, 'desk' | 'signIns' | 'registry' | 'mirror'>, options: NodePlatformOptions, scope: AsyncDisposableStack) {
+  private constructor(parts: Pick<NodePlatform, 'desk' | 'signIns' | 'registry' | 'mirror' | 'facilityId'>, options: NodePlatformOptions, scope: AsyncDisposableStack) {
     this.desk = parts.desk
     this.signIns = parts.signIns
     this.registry = parts.registry
     this.mirror = parts.mirror
+    this.facilityId = parts.facilityId
     this.#options = options
     this.#scope = scope
   }
@@ -89,7 +93,8 @@ export class NodePlatform implements AsyncDisposable {
     await mkdir(folder, { recursive: true, mode: 0o700 })
     const registry = await RegistryCache.open(folder, await SnapshotVerifier.open(await readJwk(settings.registryKeyFile)))
     const mirror = new CoreMirror(registry, () => performance.now())
-    const links = new LinkStanding(registry, new LinkLedger(), ownName(settings).facilityId)
+    const { facilityId } = ownName(settings)
+    const links = new LinkStanding(registry, new LinkLedger(), facilityId)
     links.refresh()
     const possession = new PossessionVerifier({ origin: options.origin })
     const grants = new GrantRegistry()
@@ -107,7 +112,13 @@ export class NodePlatform implements AsyncDisposable {
       options.onCoreChanged(isReachable)
     })
     scope.defer(() => clearInterval(watch))
-    return new NodePlatform({ desk, signIns, registry, mirror }, options, scope.move())
+    return new NodePlatform({ desk, signIns, registry, mirror, facilityId }, options, scope.move())
+  }
+
+  /** What the node shows to others, and knows them by: PEM. @throws {RelayFault} `bad_config`. */
+  get credentials(): { readonly cert: string; readonly key: string; readonly ca: string } {
+    const { cert, key, ca } = readCredentials(this.#options.settings)
+    return { cert: cert.toString(), key: key.toString(), ca: ca.toString() }
   }
 
   /**

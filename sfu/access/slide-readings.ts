@@ -1,14 +1,8 @@
+import { byWhom } from './recorded-member.ts'
 import type { AuditEventInput } from '../../relay/wire/audit-event.ts'
-import type { ConsultationId, MemberId, SlideId } from '../../relay/wire/ids.ts'
-import type { Role } from '../../relay/wire/signaling.ts'
+import type { SlideId } from '../../relay/wire/ids.ts'
 import type { TilePosition } from '../../relay/wire/tile-order.ts'
-
-/** Who reads. */
-export interface SlideMember {
-  readonly consultationId: ConsultationId
-  readonly memberId: MemberId
-  readonly role: Role
-}
+import type { RecordedMember } from './recorded-member.ts'
 
 interface LevelReading {
   readonly level: number
@@ -17,7 +11,7 @@ interface LevelReading {
 }
 
 interface Reading {
-  readonly member: SlideMember
+  readonly member: RecordedMember
   readonly slideId: SlideId
   readonly fromMillis: number
   readonly levels: Map<number, LevelReading>
@@ -33,8 +27,8 @@ export class SlideReadings {
   }
 
   /** One tile was sent. */
-  sent(member: SlideMember, slideId: SlideId, level: number, { column, row }: TilePosition, nowMillis: number): void {
-    const key = `${member.consultationId} ${member.memberId} ${slideId}`
+  sent(member: RecordedMember, slideId: SlideId, level: number, { column, row }: TilePosition, nowMillis: number): void {
+    const key = `${member.consultationId} ${member.memberId} ${member.grantId ?? ''} ${slideId}`
     let reading = this.#readings.get(key)
     if (reading === undefined) this.#readings.set(key, (reading = { member, slideId, fromMillis: nowMillis, levels: new Map<number, LevelReading>() }))
     const known = reading.levels.get(level)
@@ -51,10 +45,10 @@ export class SlideReadings {
   take(nowMillis: number): AuditEventInput[] {
     const readings = [...this.#readings.values()]
     this.#readings.clear()
-    return readings.map(({ member: { consultationId, memberId, role }, slideId, fromMillis, levels }) => {
+    return readings.map(({ member, slideId, fromMillis, levels }) => {
       const byLevel = [...levels.values()].sort((a, b) => a.level - b.level)
       const tiles = byLevel.reduce((sum, level) => sum + level.tiles, 0)
-      return { kind: 'reading', atMillis: nowMillis, actor: { memberId, seat: role }, consultationId, slideId, fromMillis, tiles, levels: byLevel }
+      return { kind: 'reading', atMillis: nowMillis, ...byWhom(member), slideId, fromMillis, tiles, levels: byLevel }
     })
   }
 }

@@ -9,6 +9,7 @@ import { RecordingDesk } from './recording-desk.ts'
 import { systemDisk } from './recording-disk.ts'
 import { RecordingShelf, surveyRecordings } from './recording-shelf.ts'
 import { Replay } from './replay/replay.ts'
+import type { AccessRecord } from '../access/recorded-member.ts'
 import type { VerifyToken } from '../slides/slide-access.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
 import type { Logger } from '../../relay/runtime/log.ts'
@@ -28,6 +29,8 @@ export interface NodeRecordingsOptions {
   readonly quotaBytes: number
   readonly metrics: RecordingMetrics
   readonly verify: VerifyToken
+  /** Without it nothing is recorded. */
+  readonly recorder?: AccessRecord | undefined
   readonly clock: Clock
   readonly log: Logger
   readonly disk?: RecordingDisk
@@ -120,11 +123,18 @@ export class NodeRecordings implements AsyncDisposable {
     })
 
     app.delete('/:id', async (request, reply) => {
-      const { consultationId } = await this.#access.grant(request, watching('record'))
+      const grant = await this.#access.grant(request, watching('record'))
+      const { consultationId } = grant
       const { id } = parsePart(RecordingPath, request.params)
       if (this.#isOn(id)) throw new RelayFault('wrong_state', 'this recording is on')
       if ([...this.#replays.values()].includes(id)) throw new RelayFault('conflict', 'somebody watches this recording')
-      this.#take(-(await this.#shelf(consultationId).remove(id)))
+      await this.#options.recorder?.doing(grant, 'delete_recording', { recordingId: id })
+      try {
+        this.#take(-(await this.#shelf(consultationId).remove(id)))
+      } catch (error) {
+        this.#options.recorder?.failed(grant, 'delete_recording', error, { recordingId: id })
+        throw error
+      }
       return reply.code(204).send()
     })
   }

@@ -9,6 +9,7 @@ import type { FaultCode } from '../../relay/wire/fault.ts'
 import type { ClientRequest, NodeMessage, Publication, ReplyData, RequestOf, RequestType } from '../../relay/wire/signaling.ts'
 import type { ConsultationId, SessionId } from '../../relay/wire/ids.ts'
 import type { Millis } from '../../relay/wire/units.ts'
+import type { RecordedMember } from '../access/recorded-member.ts'
 import type { Notify } from '../consultation.ts'
 import type { Session, SessionRequest } from '../session.ts'
 import type { WebSocket } from 'ws'
@@ -33,11 +34,8 @@ export interface AccessRecorder {
   left(member: RecordedMember, sessionId: SessionId): void
   /** @throws {RelayFault} `not_recorded`. */
   asking(member: RecordedMember, sessionId: SessionId, request: SessionRequest): Promise<void>
-  failed(member: RecordedMember, sessionId: SessionId, request: SessionRequest, error: unknown): void
+  failedRequest(member: RecordedMember, sessionId: SessionId, request: SessionRequest, error: unknown): void
 }
-
-/** A member of a consultation, as it is recorded. */
-type RecordedMember = Pick<Admission, 'consultationId' | 'memberId' | 'role'>
 
 /** What a connection needs of the node. */
 export interface ConnectionHost {
@@ -156,7 +154,7 @@ export class SignalingConnection {
     try {
       return await session.handle(request)
     } catch (error) {
-      recorder.failed(member, session.sessionId, request, error)
+      recorder.failedRequest(member, session.sessionId, request, error)
       throw error
     }
   }
@@ -166,13 +164,13 @@ export class SignalingConnection {
     if (request.protocol !== PROTOCOL_VERSION) {
       throw new RelayFault('bad_message', `this node speaks protocol ${PROTOCOL_VERSION}`)
     }
-    const { session, consultationId, publication } = await this.#enter(await this.#host.verify(request.invitation, { ...this.#by, proof: request.proof }))
+    const member = await this.#host.verify(request.invitation, { ...this.#by, proof: request.proof })
+    const { session, consultationId, publication } = await this.#enter(member)
     this.#session = session
     clearTimeout(this.#joinTimer)
     const { sessionId, memberId, role, colour, actions } = session
     this.#log = this.#host.log.child({ sessionId, consultationId, role })
     this.#log.info('session opened')
-    const member = { consultationId, memberId, role }
     this.#member = member
     void session.closed.then(reason => {
       this.#host.recorder?.left(member, sessionId)

@@ -7,6 +7,7 @@ import type { SlideCatalogue } from '../../relay/slides/transfer/slide-catalogue
 import type { SlideStore } from '../../relay/slides/store/slide-store.ts'
 import type { ConsultationId, MemberId, SlideId } from '../../relay/wire/ids.ts'
 import type { MemberColour } from '../../relay/wire/slide-sharing.ts'
+import type { AccessRecord } from '../access/recorded-member.ts'
 import type { SlideAccess } from './slide-access.ts'
 import type { FastifyInstance } from 'fastify'
 
@@ -17,6 +18,8 @@ export type ColourOf = (consultationId: ConsultationId, memberId: MemberId) => M
 export interface AnnotationRoutesOptions {
   readonly access: SlideAccess
   readonly catalogue: SlideCatalogue
+  /** Without it nothing is recorded. */
+  readonly recorder?: AccessRecord | undefined
   readonly colourOf: ColourOf
   readonly onStored: (consultationId: ConsultationId, slideId: SlideId, version: number) => void
 }
@@ -34,7 +37,7 @@ function read(store: SlideStore, slideId: SlideId): z.infer<typeof Stored> {
 }
 
 /** Routes of annotations, GeoJSON (RFC 7946) in slide micrometres; see `docs/SLIDES.md`. */
-export function addAnnotationRoutes(app: FastifyInstance, { access, catalogue, colourOf, onStored }: AnnotationRoutesOptions): void {
+export function addAnnotationRoutes(app: FastifyInstance, { access, catalogue, recorder, colourOf, onStored }: AnnotationRoutesOptions): void {
   /** Slides whose annotations are being stored: what was compared must still hold when it is written. */
   const storing = new Set<SlideId>()
   const { store } = catalogue
@@ -61,6 +64,7 @@ export function addAnnotationRoutes(app: FastifyInstance, { access, catalogue, c
     const annotations = parsePart(SlideAnnotations, bound)
     storing.add(slideId)
     try {
+      await recorder?.doingOften(grant, 'annotate_slide', { slideId })
       await store.putDocument(slideId, DOCUMENT, Buffer.from(JSON.stringify({ version: version + 1, annotations })))
     } finally {
       storing.delete(slideId)

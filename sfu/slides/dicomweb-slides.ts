@@ -7,11 +7,15 @@ import type { TileService } from '../../relay/slides/tiles/tile-service.ts'
 import type { SlideCatalogue } from '../../relay/slides/transfer/slide-catalogue.ts'
 import type { ConsultationId, SlideId } from '../../relay/wire/ids.ts'
 import type { TilePosition } from '../../relay/wire/tile-order.ts'
+import type { AccessRecord } from '../access/recorded-member.ts'
 import type { AllowedRoles, SlideAccess } from './slide-access.ts'
 import type { FastifyRequest } from 'fastify'
 
 /** Consultations whose slides are listed; a request's own is among them, because it was admitted just before. */
 const MAX_CONSULTATIONS = 1024
+
+/** Whole slides in a form that other programs keep leave the platform. */
+const EXPORTING: AllowedRoles = { viewer: 'export_slide', scanner: 'send_slide' }
 
 /** The complete slides of a node, as DICOMweb asks for them, and who may see which: a viewer or scanner those of its consultation. */
 export class DicomwebSlides implements DicomwebSource {
@@ -20,7 +24,11 @@ export class DicomwebSlides implements DicomwebSource {
   readonly #access: SlideAccess
   readonly #consultations = new LRUCache<ConsultationId, true>({ max: MAX_CONSULTATIONS })
 
-  constructor(catalogue: SlideCatalogue, tiles: TileService, access: SlideAccess) {
+  readonly #recorder: AccessRecord | undefined
+
+  /** @param recorder - Without it nothing is recorded. */
+  constructor(catalogue: SlideCatalogue, tiles: TileService, access: SlideAccess, recorder?: AccessRecord) {
+    this.#recorder = recorder
     this.#catalogue = catalogue
     this.#tiles = tiles
     this.#access = access
@@ -28,11 +36,17 @@ export class DicomwebSlides implements DicomwebSource {
 
   /** Who may do what. @throws {RelayFault} `invitation_refused`, `invitation_expired`, `grant_refused`. */
   async authorise(request: FastifyRequest, action: DicomwebAction): ReturnType<Authorise> {
-    // Whole slides in a form that other programs keep leave the platform.
-    const roles: AllowedRoles = action === 'store' ? { scanner: 'send_slide' } : { viewer: 'export_slide', scanner: 'send_slide' }
-    const { consultationId } = await this.#access.grant(request, roles)
+    const roles: AllowedRoles = action === 'store' ? { scanner: 'send_slide' } : EXPORTING
+    const grant = await this.#access.grant(request, roles)
+    const { consultationId } = grant
+    if (action === 'search') await this.#recorder?.doingOften(grant, 'list_slides')
     this.#consultations.set(consultationId, true)
     return ({ structure }) => this.#catalogue.store.slide(structure.slideId)?.consultationId === consultationId
+  }
+
+  /** A slide, or a part of it, is about to be sent: recorded once a minute. @throws {RelayFault} As {@link authorise}; `not_recorded`. */
+  async retrieving(request: FastifyRequest, slideId: SlideId): Promise<void> {
+    await this.#recorder?.doingOften(await this.#access.grant(request, EXPORTING), 'export_slide', { slideId })
   }
 
   *slides(): Generator<DicomwebSlide> {

@@ -11,7 +11,7 @@ import { FileSlideStore } from '../../relay/slides/store/file-slide-store.ts'
 import { TileService } from '../../relay/slides/tiles/tile-service.ts'
 import { TusRoutes } from '../../relay/slides/tus/tus-routes.ts'
 import { DicomwebSlides } from './dicomweb-slides.ts'
-import { possessionOf, SlideAccess } from './slide-access.ts'
+import { possessionOf, SlideAccess, SlideGrant } from './slide-access.ts'
 import { SlideNewsBoard } from './slide-news-board.ts'
 import { importSlide } from './slide-import.ts'
 import { slideRoutes } from './slide-routes.ts'
@@ -21,8 +21,10 @@ import type { Admission } from '../../relay/access/invitation.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
 import type { Logger } from '../../relay/runtime/log.ts'
 import type { StowedSeries } from '../../relay/slides/dicomweb/stow-folder.ts'
+import type { SlideSource, SlideStep } from '../../relay/slides/transfer/slide-receiver.ts'
 import type { SlideStore } from '../../relay/slides/store/slide-store.ts'
 import type { NodeConfig } from '../config.ts'
+import type { SlideId } from '../../relay/wire/ids.ts'
 import type { SlideNews } from '../slide-sharing.ts'
 import type { VerifyToken } from './slide-access.ts'
 import type { ColourOf } from './annotation-routes.ts'
@@ -86,7 +88,7 @@ export class NodeSlides implements AsyncDisposable {
     this.#access = new SlideAccess(options.verify)
     this.#catalogue = new SlideCatalogue(store, this.#tiles)
     this.#board = new SlideNewsBoard(this.#catalogue)
-    this.#receiver = new SlideReceiver({ catalogue: this.#catalogue, wanted: this.#wanted, clock: options.clock, onChange: id => this.#board.slidesChanged(id), onWanted: (id, arrived) => this.#board.tilesArrived(id, arrived) })
+    this.#receiver = new SlideReceiver({ beforehand: (...step) => this.#recordStep(...step), catalogue: this.#catalogue, wanted: this.#wanted, clock: options.clock, onChange: id => this.#board.slidesChanged(id), onWanted: (id, arrived) => this.#board.tilesArrived(id, arrived) })
   }
 
   /** @throws {RelayFault} `storage_full`, `conflict` when another process uses the folder. */
@@ -113,7 +115,15 @@ export class NodeSlides implements AsyncDisposable {
       directory, maxBytes: bytes(maxBytes), maxUploads: MAX_UPLOADS, expiry: UPLOAD_EXPIRY, log,
       authorise: async (token, request) => {
         const admission = await verify(token, possessionOf(request))
-        if (admission.role === 'scanner' && admission.allows('send_slide')) return admission
+        try {
+          if (admission.role === 'scanner' && admission.allows('send_slide')) {
+            await this.#options.recorder?.doingOften(admission, 'send_slide')
+            return admission
+          }
+        } catch (error) {
+          admission.release()
+          throw error
+        }
         admission.release()
         throw new RelayFault('grant_refused', 'only a scanner uploads')
       },
@@ -164,10 +174,14 @@ export class NodeSlides implements AsyncDisposable {
     })
     void app.register(routes, { prefix: '/slides' })
     this.#uploads?.addTo(app)
-    const slides = new DicomwebSlides(this.#catalogue, this.#tiles, this.#access)
+    const slides = new DicomwebSlides(this.#catalogue, this.#tiles, this.#access, this.#options.recorder)
     const folder = this.#stow?.folder
-    const sink = folder && (async (request: FastifyRequest) => folder.sinkOf(await this.#access.grant(request, { scanner: 'send_slide' })))
-    void app.register(scope => dicomwebRoutes(scope, { slides, authorise: slides.authorise.bind(slides), publicUrl: `${origin}${DICOMWEB_PATH}`, sink }), { prefix: DICOMWEB_PATH })
+    const sink = folder && (async (request: FastifyRequest) => {
+      const grant = await this.#access.grant(request, { scanner: 'send_slide' })
+      await this.#options.recorder?.doingOften(grant, 'send_slide')
+      return folder.sinkOf(grant)
+    })
+    void app.register(scope => dicomwebRoutes(scope, { slides, authorise: slides.authorise.bind(slides), onRetrieve: slides.retrieving.bind(slides), publicUrl: `${origin}${DICOMWEB_PATH}`, sink }), { prefix: DICOMWEB_PATH })
   }
 
   /** Takes the gauges for a scrape. */
@@ -184,6 +198,13 @@ export class NodeSlides implements AsyncDisposable {
     this.#access[Symbol.dispose]()
     this.#tiles[Symbol.dispose]()
     await this.store[Symbol.asyncDispose]()
+  }
+
+  /** What comes as a file or as DICOM becomes a slide after its sender has gone. */
+  async #recordStep(source: SlideSource, step: SlideStep, slideId: SlideId): Promise<void> {
+    const access = ({ announce: 'send_slide', complete: 'complete_slide', delete: 'delete_slide' } as const)[step]
+    const { consultationId, memberId } = source
+    await this.#options.recorder?.doing(source instanceof SlideGrant ? source : { consultationId, memberId, role: 'scanner' }, access, { slideId })
   }
 
   async #importSeries({ directory: path, slideId, consultationId, memberId }: StowedSeries, directory: string): Promise<void> {

@@ -3,8 +3,8 @@ import { TLSSocket } from 'node:tls'
 import { LRUCache } from 'lru-cache'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import type { Possession } from '../../relay/access/grants/proof-of-possession.ts'
-import type { Admission } from '../../relay/access/invitation.ts'
-import type { AccessAction } from '../../relay/wire/access.ts'
+import type { Admission, AdmissionHolder } from '../../relay/access/invitation.ts'
+import type { AccessAction, GrantId } from '../../relay/wire/access.ts'
 import type { ConsultationId, MemberId, SlideId } from '../../relay/wire/ids.ts'
 import type { Role } from '../../relay/wire/signaling.ts'
 import type { SlideCatalogue } from '../../relay/slides/transfer/slide-catalogue.ts'
@@ -31,15 +31,21 @@ export class SlideGrant {
   readonly ended: AbortSignal
   readonly memberId: MemberId
   readonly role: SlideRole
+  /** Null where an invitation decides. */
+  readonly grantId: GrantId | null
+  /** Who is behind it; null where an invitation decides. */
+  readonly holder: AdmissionHolder | null
 
   static {
     mint = (admission, role) => new SlideGrant(admission, role)
   }
 
-  private constructor({ consultationId, memberId, expired }: Admission, role: SlideRole) {
+  private constructor({ consultationId, memberId, grantId, holder, expired }: Admission, role: SlideRole) {
     this.#consultationId = consultationId
     this.memberId = memberId
     this.role = role
+    this.grantId = grantId
+    this.holder = holder
     this.ended = expired
   }
 

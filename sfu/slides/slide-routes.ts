@@ -22,7 +22,7 @@ export function slideRoutes(options: SlideRoutesOptions): FastifyPluginCallback 
     addParsers(app)
     addScannerRoutes(app, options)
     addViewerRoutes(app, options)
-    addAnnotationRoutes(app, { access: options.access, catalogue: options.catalogue, colourOf: options.colourOf, onStored: options.onAnnotationsStored })
+    addAnnotationRoutes(app, { access: options.access, catalogue: options.catalogue, recorder: options.recorder, colourOf: options.colourOf, onStored: options.onAnnotationsStored })
     done()
   }
 }

@@ -11,6 +11,7 @@ import type { Clock } from '../../relay/runtime/clock.ts'
 import type { SlideId } from '../../relay/wire/ids.ts'
 import type { ProofStep } from '../../relay/wire/slide.ts'
 import type { TilePosition } from '../../relay/wire/tile-order.ts'
+import type { AccessRecord } from '../access/recorded-member.ts'
 import type { SlideAccess, SlideGrant } from './slide-access.ts'
 import type { SlideMetrics } from './slide-metrics.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -21,10 +22,12 @@ export interface TileSource {
   tile(slideId: SlideId, level: number, position: TilePosition): Promise<{ readonly bytes: Buffer; readonly proof: readonly ProofStep[] }>
 }
 
-/** Where it is recorded who sees what of slides. */
-export interface SlideRecorder {
+/** Where it is recorded who sees and sends what of slides. */
+export interface SlideRecorder extends AccessRecord {
   /** Settles before the slide is opened. @throws {RelayFault} `not_recorded`. */
   slideOpening(grant: SlideGrant, slideId: SlideId): Promise<void>
+  /** Settles before a tile is sent. @throws {RelayFault} `not_recorded`. */
+  tileAsked(grant: SlideGrant, slideId: SlideId): Promise<void>
   tileSent(grant: SlideGrant, slideId: SlideId, level: number, position: TilePosition): void
 }
 
@@ -105,6 +108,7 @@ async function sendTile(request: FastifyRequest, reply: FastifyReply, { catalogu
       observe('ok')
       return await reply.code(304).send()
     }
+    await recorder?.tileAsked(grant, slideId)
     const { bytes, proof } = await tiles.tile(slideId, level, { column, row })
     observe('ok')
     recorder?.tileSent(grant, slideId, level, { column, row })

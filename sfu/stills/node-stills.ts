@@ -10,7 +10,8 @@ import { endWith, SlideAccess, watching } from '../slides/slide-access.ts'
 import { StillDesk } from './still-desk.ts'
 import { StillPngs } from './still-pngs.ts'
 import { STILL_FILES, StillShelf, summaryOf, surveyShelves } from './still-shelf.ts'
-import type { VerifyToken } from '../slides/slide-access.ts'
+import type { AccessRecord } from '../access/recorded-member.ts'
+import type { SlideGrant, VerifyToken } from '../slides/slide-access.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
 import type { Logger } from '../../relay/runtime/log.ts'
 import type { ConsultationId } from '../../relay/wire/ids.ts'
@@ -25,6 +26,8 @@ export interface NodeStillsOptions {
   /** Bytes that stills may take together, as they are reckoned. */
   readonly quotaBytes: number
   readonly verify: VerifyToken
+  /** Without it nothing is recorded. */
+  readonly recorder?: AccessRecord | undefined
   readonly clock: Clock
   readonly log: Logger
 }
@@ -95,10 +98,9 @@ export class NodeStills implements AsyncDisposable {
 
     app.get('/:id/:file', async (request, reply) => {
       const grant = await this.#access.grant(request, watching('view_live'))
-      const { consultationId } = grant
       endWith(request, reply, grant)
       const { id, file } = parsePart(FilePath, request.params)
-      return this.#send(reply, this.#shelf(consultationId), id, file)
+      return this.#send(reply, grant, id, file)
     })
 
     app.put('/:id/planes', async (request, reply) => {
@@ -120,11 +122,14 @@ export class NodeStills implements AsyncDisposable {
     if (!(request.body instanceof Object) || !(Symbol.asyncIterator in request.body)) throw new RelayFault('bad_message', 'planes are application/octet-stream')
     const body = request.body as AsyncIterable<Uint8Array>
     request.raw.setTimeout(SILENCE_MILLIS, () => request.raw.destroy())
+    await this.#options.recorder?.doing(grant, 'keep_still', { stillId: id })
     await desk.receive(id, { description, sha256, byteLength, body: whole(body) })
   }
 
-  async #send(reply: FastifyReply, shelf: StillShelf, id: StillId, file: keyof typeof STILL_FILES): Promise<FastifyReply> {
+  async #send(reply: FastifyReply, grant: SlideGrant, id: StillId, file: keyof typeof STILL_FILES): Promise<FastifyReply> {
+    const shelf = this.#shelf(grant.consultationId)
     const { image: { width, height }, planes } = await shelf.sidecar(id)
+    await this.#options.recorder?.doing(grant, 'view_still', { stillId: id })
     const path = shelf.path(id, file)
     if (file === 'png') await this.#pngs.ensure({ planesPath: shelf.path(id, 'planes'), pngPath: path, width, height })
     const { size } = await stat(path)

@@ -19,6 +19,7 @@ import type { Consultation } from '../consultation.ts'
 import type { MicroscopeSession } from '../microscope-session.ts'
 import type { PublishedMedia } from '../published-media.ts'
 import type { Test } from 'tap'
+import type { ForeignRecorder } from './foreign-doors.ts'
 
 const READER = MemberId.parse('reader')
 
@@ -29,7 +30,7 @@ const STAGE: Stage = {
 }
 
 /** A node's consultations and its doors, without HTTP. */
-async function open(t: Test) {
+async function open(t: Test, recorder?: ForeignRecorder) {
   const log = createLogger({ level: 'silent', program: 'node' })
   const pool = await WorkerPool.open(1, { ip: '127.0.0.1', basePort: await findFreePorts(1) }, log, () => undefined)
   t.teardown(() => pool.close())
@@ -42,7 +43,7 @@ async function open(t: Test) {
   const consultations = new ConsultationRegistry(host, { maxConsultations: 4, maxViewersPerConsultation: 4 }, log)
   t.teardown(() => consultations.close(new RelayFault('unavailable', 'the test is over')))
   const admit = async (role: Role) => verify(await issuer.issue({ role, consultationId: ConsultationId.parse('case-1'), memberId: MemberId.parse('member'), lifetimeSeconds: 60 }))
-  return { consultations, admit, doors: new ForeignDoors({ verify, consultations, log }) }
+  return { consultations, admit, doors: new ForeignDoors({ verify, consultations, recorder, log }) }
 }
 
 function publish(consultation: Consultation, by: MicroscopeSession): Promise<PublishedMedia> {
@@ -109,4 +110,16 @@ t.test('the stage is not handed to a WHEP client, which could neither steer nor 
     if (notification.type === 'membersChanged') t.equal(notification.members.find(({ sessionId }) => sessionId === session.member.sessionId)?.protocol, 'whep')
   })
   t.ok(told.length > 0)
+})
+
+t.test('what cannot be recorded is neither published nor shown', async t => {
+  const refuse = () => Promise.reject(new RelayFault('not_recorded', 'the disk is full'))
+  const { consultations, admit, doors } = await open(t, { doing: refuse, doingOften: refuse, failed: () => undefined, left: () => undefined })
+  await t.rejects(doors.openWhip(await admit('microscope'), ForeignSdp.offer({ direction: 'sendonly' })), { code: 'not_recorded' })
+  t.equal(consultations.size, 0)
+  const admission = await admit('microscope')
+  const consultation = consultations.open(admission)
+  await publish(consultation, consultation.admitMicroscope(admission, () => undefined))
+  await t.rejects(doors.openWhep(await admit('viewer'), ForeignSdp.offer({ direction: 'recvonly' })), { code: 'not_recorded' })
+  t.equal(consultation.viewers.size, 0)
 })

@@ -8,9 +8,10 @@ import { RENDITION_CODECS } from '../../relay/wire/pyramid.ts'
 import type { Possession } from '../../relay/access/grants/proof-of-possession.ts'
 import type { Admission } from '../../relay/access/invitation.ts'
 import type { Logger } from '../../relay/runtime/log.ts'
-import type { RenditionId } from '../../relay/wire/ids.ts'
+import type { RenditionId, SessionId } from '../../relay/wire/ids.ts'
 import type { Role } from '../../relay/wire/signaling.ts'
 import type { IceServer } from '../../relay/wire/webrtc.ts'
+import type { AccessRecord } from '../access/recorded-member.ts'
 import type { Consultation } from '../consultation.ts'
 import type { ConsultationRegistry } from '../consultation-registry.ts'
 import type { MicroscopeSession } from '../microscope-session.ts'
@@ -19,11 +20,18 @@ import type { ForeignOffer } from './foreign-offer.ts'
 import type { ForeignProtocol } from './foreign-session.ts'
 import type { WhipMedia } from './whip-publication.ts'
 
+/** Where it is recorded who comes and goes. */
+export interface ForeignRecorder extends AccessRecord {
+  left(member: Admission, sessionId: SessionId): void
+}
+
 /** What the doors need of the node. */
 export interface ForeignDoorsOptions {
   /** @throws {RelayFault} `invitation_refused` or `invitation_expired`. */
   verify(token: string, possession: Possession): Promise<Admission>
   readonly consultations: Pick<ConsultationRegistry, 'find' | 'open'>
+  /** Without it nothing is recorded. */
+  readonly recorder?: ForeignRecorder | undefined
   readonly log: Logger
 }
 
@@ -79,8 +87,9 @@ export class ForeignDoors {
    * @throws {RelayFault} `bad_message`, `unsupported_media`; `conflict` while another microscope is present; `overloaded`, `unavailable`, `invitation_expired`.
    */
   openWhip(admission: Admission, sdp: string): Promise<OpenedForeignSession> {
-    return this.#owning(admission, async () => {
+    return this.#owning(admission, 'publish', async () => {
       const offer = readForeignOffer(sdp, 'send', RENDITION_CODECS)
+      if (this.#options.recorder !== undefined) await this.#record(this.#options.recorder, admission, 'publish')
       const consultation = this.#options.consultations.open(admission)
       try {
         consultation.requireMicroscope(admission)
@@ -125,7 +134,8 @@ export class ForeignDoors {
    * @throws {RelayFault} `bad_message`, `unsupported_media`; `wrong_state` while nothing is published; `not_found` for a rendition that there is not; `overloaded`, `unavailable`, `invitation_expired`.
    */
   openWhep(admission: Admission, sdp: string, renditionId: RenditionId = OVERVIEW): Promise<OpenedForeignSession> {
-    return this.#owning(admission, async () => {
+    return this.#owning(admission, 'view_live', async () => {
+      if (this.#options.recorder !== undefined) await this.#record(this.#options.recorder, admission, 'view_live')
       const consultation = this.#options.consultations.find(admission.consultationId)
       const { offer, published } = this.#readWatching(consultation, sdp, renditionId)
       if (consultation === undefined) throw new Error('nothing is published where there is no consultation')
@@ -140,6 +150,12 @@ export class ForeignDoors {
         return { session: this.#keep({ protocol: 'whep', admission, member, offer, transport: viewing.transport }), answer: viewing.answer(offer), iceServers: consultation.iceServersFor(member) }
       })
     })
+  }
+
+  /** Before it is done. @throws {RelayFault} `not_recorded`. */
+  async #record(recorder: ForeignRecorder, admission: Admission, access: 'publish' | 'view_live'): Promise<void> {
+    await Promise.all([recorder.doing(admission, 'join'), recorder.doing(admission, access)])
+    admission.expired.throwIfAborted()
   }
 
   #readWatching(consultation: Consultation | undefined, sdp: string, renditionId: RenditionId): { readonly offer: ForeignOffer; readonly published: NonNullable<Consultation['published']> } {
@@ -157,6 +173,7 @@ export class ForeignDoors {
     log.info({ protocol }, 'foreign session opened')
     this.#sessions.set(session.id, session)
     void member.closed.then(({ code }) => {
+      this.#options.recorder?.left(parts.admission, member.sessionId)
       this.#sessions.delete(session.id)
       log.info({ protocol, code }, 'foreign session closed')
     })
@@ -164,10 +181,11 @@ export class ForeignDoors {
   }
 
   /** Releases the admission unless a member took it over. */
-  async #owning<Value>(admission: Admission, open: () => Promise<Value>): Promise<Value> {
+  async #owning<Value>(admission: Admission, access: 'publish' | 'view_live', open: () => Promise<Value>): Promise<Value> {
     try {
       return await open()
     } catch (error) {
+      this.#options.recorder?.failed(admission, access, error)
       admission.release()
       throw error
     }

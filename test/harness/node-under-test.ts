@@ -8,7 +8,9 @@ import { ConsultationId, MemberId } from '../../relay/wire/ids.ts'
 import { NodeConfig } from '../../sfu/config.ts'
 import { loadInvitationKey } from '../../sfu/invitation-key.ts'
 import { KenkyoNode } from '../../sfu/node.ts'
+import { SignedInPerson } from './signed-in-person.ts'
 import { findFreePorts } from '../../bench/free-ports.ts'
+import type { Practitioner } from '../../relay/access/registry/registry.ts'
 import type { Role } from '../../relay/wire/signaling.ts'
 
 /** A node in this process, on free ports, with a state directory of its own. */
@@ -44,6 +46,11 @@ export class NodeUnderTest implements AsyncDisposable {
   /** A token of whoever runs the node. */
   async operatorToken(): Promise<string> {
     return (await OperatorTokens.open(await loadInvitationKey(this.#stateDir))).issue()
+  }
+
+  /** Somebody who signed in here. */
+  async signIn(practitioner: Practitioner): Promise<SignedInPerson> {
+    return SignedInPerson.open(await loadInvitationKey(this.#stateDir), practitioner)
   }
 
   /** The sum over all samples of a metric whose labels match, from `/metrics`. */

@@ -87,7 +87,7 @@ export class Grant {
     const { id: grantId, ended, subject } = this
     const current = (): GrantedScope => this.#scope
     return mintAdmission(subject, {
-      grantId, ended,
+      grantId, ended, holder: subject,
       get actions() {
         return current().actions
       },

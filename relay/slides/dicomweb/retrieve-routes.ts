@@ -3,6 +3,7 @@ import { Readable } from 'node:stream'
 import { RelayFault } from '../../wire/fault.ts'
 import { dicomJson } from './dicom-encoding.ts'
 import { dataSetOf, FrameReader, writeInstance } from './dicom-writer.ts'
+import { slideIdOfStudy } from './dicom-uids.ts'
 import { chooseOffer } from './media-types.ts'
 import { writeParts } from './multipart.ts'
 import { JSON_OFFERS } from './search-routes.ts'
@@ -11,7 +12,7 @@ import type { DicomwebContext, UidParams } from './dicomweb-routes.ts'
 import type { MediaOffer } from './media-types.ts'
 import type { WrittenPart } from './multipart.ts'
 import type { WsmInstance } from './wsm-data-set.ts'
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 /** Frames of one request at most. */
 const MAX_FRAMES = 1000
@@ -21,14 +22,18 @@ type FrameParams = UidParams & { readonly frames: string }
 
 /** WADO-RS: studies, series, instances, their metadata, frames, and single frames to be shown. @see PS3.18 section 10.4 */
 export function addRetrieveRoutes(app: FastifyInstance, context: DicomwebContext): void {
+  const admitted = async (request: FastifyRequest<{ Params: Params }>): Promise<readonly WsmInstance[]> => {
+    const instances = context.catalogue.instances(request.params, await context.authorise(request, 'retrieve'))
+    const slideId = slideIdOfStudy(request.params.study)
+    if (slideId !== undefined) await context.onRetrieve(request, slideId)
+    return instances
+  }
   for (const url of ['/studies/:study', '/studies/:study/series/:series', '/studies/:study/series/:series/instances/:instance']) {
     app.get<{ Params: Params }>(url, async (request, reply) => {
-      const mayRead = await context.authorise(request, 'retrieve')
-      return sendInstances(context.catalogue.source, context.catalogue.instances(request.params, mayRead), request.headers.accept, reply)
+      return sendInstances(context.catalogue.source, await admitted(request), request.headers.accept, reply)
     })
     app.get<{ Params: Params }>(`${url}/metadata`, async (request, reply) => {
-      const mayRead = await context.authorise(request, 'retrieve')
-      const instances = context.catalogue.instances(request.params, mayRead)
+      const instances = await admitted(request)
       const offer = chooseOffer(request.headers.accept, JSON_OFFERS)
       if (offer === undefined) return reply.code(406).send()
       return reply.type(offer.type).send(Readable.from(metadata(context.catalogue.source, instances), { objectMode: false }))
@@ -36,12 +41,10 @@ export function addRetrieveRoutes(app: FastifyInstance, context: DicomwebContext
   }
   const instanceUrl = '/studies/:study/series/:series/instances/:instance'
   app.get<{ Params: FrameParams }>(`${instanceUrl}/frames/:frames`, async (request, reply) => {
-    const mayRead = await context.authorise(request, 'retrieve')
-    return sendFrames(context.catalogue, context.catalogue.instances(request.params, mayRead), request.params.frames, request.headers.accept, reply)
+    return sendFrames(context.catalogue, await admitted(request), request.params.frames, request.headers.accept, reply)
   })
   app.get<{ Params: FrameParams }>(`${instanceUrl}/frames/:frames/rendered`, async (request, reply) => {
-    const mayRead = await context.authorise(request, 'retrieve')
-    const [instance] = context.catalogue.instances(request.params, mayRead)
+    const [instance] = await admitted(request)
     const [frame, ...more] = frameNumbers(request.params.frames)
     if (instance === undefined || frame === undefined || more.length > 0) throw new RelayFault('bad_message', 'one frame is rendered at a time')
     const position = instance.frames.tileOf(frame)

@@ -37,11 +37,16 @@ export interface SlideSource {
   readonly memberId: MemberId
 }
 
+/** What a scanner does with a slide. */
+export type SlideStep = 'announce' | 'complete' | 'delete'
+
 /** What the receiver is made from. */
 export interface SlideReceiverOptions {
   readonly catalogue: SlideCatalogue
   readonly wanted: WantedRegistry
   readonly clock: Clock
+  /** Settles before a slide is announced, completed or deleted. @throws {RelayFault} when that may not be. */
+  readonly beforehand?: (source: SlideSource, step: SlideStep, slideId: SlideId) => Promise<void>
   /** A slide came, went, or got further. */
   readonly onChange?: (consultationId: ConsultationId) => void
   /** Tiles came that a viewer looks at. */
@@ -59,7 +64,8 @@ export class SlideReceiver {
   }
 
   /** @throws {RelayFault} `bad_slide` for what is no structure; `conflict` when the id is taken; `quota_exceeded` for too many slides. */
-  async announce({ consultationId, memberId: owner }: SlideSource, structureBytes: Buffer, key: unknown): Promise<SlideId> {
+  async announce(source: SlideSource, structureBytes: Buffer, key: unknown): Promise<SlideId> {
+    const { consultationId, memberId: owner } = source
     const { store } = this.#options.catalogue
     if (structureBytes.length > RECEIVER_LIMITS.structureBytes) throw new RelayFault('bad_slide', 'the structure is too long')
     const structure = parseStructure(structureBytes)
@@ -70,6 +76,7 @@ export class SlideReceiver {
     if (known === undefined && store.slidesOf(consultationId).length >= RECEIVER_LIMITS.slidesOfConsultation) {
       throw new RelayFault('quota_exceeded', 'the consultation has as many slides as it may')
     }
+    await this.#options.beforehand?.(source, 'announce', structure.slideId)
     await store.createSlide({ slideId: structure.slideId, consultationId, owner, key: parsedKey.data, structure, structureBytes })
     this.#options.onChange?.(consultationId)
     return structure.slideId
@@ -140,6 +147,7 @@ export class SlideReceiver {
     const isSigned = said.slideId === slideId && said.structure === sha256Of(structureBytes) && said.roots.length === roots.length && said.roots.every((root, level) => root === roots[level])
     if (!isSigned) throw new RelayFault('signature_refused', 'the head signs another slide')
     if (levels.some(({ names }) => catalogue.store.hasChunks(source.memberId, names).includes(false))) throw new RelayFault('wrong_state', 'chunks are missing')
+    await this.#options.beforehand?.(source, 'complete', slideId)
     await catalogue.store.completeSlide(slideId, head)
     wanted.forget(slideId)
     this.#options.onChange?.(consultationId)
@@ -149,6 +157,7 @@ export class SlideReceiver {
   async delete(source: SlideSource, slideId: SlideId): Promise<void> {
     const { catalogue, wanted } = this.#options
     const { consultationId } = this.#owned(source, slideId)
+    await this.#options.beforehand?.(source, 'delete', slideId)
     await catalogue.store.deleteSlide(slideId)
     catalogue.forget(slideId)
     wanted.forget(slideId)

@@ -43,7 +43,7 @@ const CLEANING_INTERVAL_MILLIS = 600_000
 const TUS_VERSION = '1.0.0'
 
 const STATUS: Partial<Record<FaultCode, number>> = {
-  invitation_refused: 401, invitation_expired: 401, wrong_role: 403, grant_refused: 403, not_found: 404, overloaded: 503, unavailable: 503,
+  invitation_refused: 401, invitation_expired: 401, wrong_role: 403, grant_refused: 403, not_found: 404, not_recorded: 503, overloaded: 503, unavailable: 503,
 }
 
 /**
