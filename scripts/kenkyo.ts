@@ -7,6 +7,7 @@ import { inviteCommand, nodeCommand } from '../sfu/main.ts'
 import { linkCommand } from '../clients/capture/link-command.ts'
 import { preflightCommand } from '../clients/capture/preflight-command.ts'
 import { facilityCommand } from '../relay/core/facility-command.ts'
+import { operatorCommand } from '../relay/core/operator-command.ts'
 import { consentCommand, consultationCommand } from '../relay/core/desk-command.ts'
 import { auditCommand } from '../relay/audit/audit-command.ts'
 import { captureCommand } from '../clients/capture/main.ts'
@@ -15,6 +16,7 @@ import { scanCommand } from '../clients/scanner/main.ts'
 const kenkyo = new Command('kenkyo')
   .description('Live 8K microscope video and whole-slide images between hospitals.')
   .addCommand(coreCommand())
+  .addCommand(operatorCommand())
   .addCommand(facilityCommand())
   .addCommand(consultationCommand())
   .addCommand(consentCommand())

@@ -85,7 +85,7 @@ export class KenkyoNode {
     const nodeLinks = scope.use(await openLinks(config))
     const recorder = config.audit ? scope.use(await NodeAudit.open(config, registry, log)) : undefined
     let origin = (): string => config.publicOrigin ?? ''
-    const platform = recorder === undefined ? undefined : await openPlatform({ config, key, policy, audit: recorder.log, readInvitation: token => verifier.verify(token), origin: () => origin(), onCoreChanged: isReachable => consultations.coreChanged(isReachable), log })
+    const platform = recorder === undefined ? undefined : await openPlatform({ config, key, policy, audit: recorder.log, readInvitation: token => verifier.verify(token), links: () => nodeLinks.snapshots(), origin: () => origin(), onCoreChanged: isReachable => consultations.coreChanged(isReachable), log })
     if (platform !== undefined) scope.use(platform)
     const verify: VerifyToken = platform === undefined ? token => verifier.verify(token) : (token, possession) => platform.desk.verify(token, possession)
     const slideMetrics = new SlideMetrics(registry)

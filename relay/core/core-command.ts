@@ -7,7 +7,7 @@ import { createLogger } from '../runtime/log.ts'
 import { FAULT_CODES, RelayFault } from '../wire/fault.ts'
 import { CoreConfig } from './core-config.ts'
 import { REGISTRY_KEY_FILE } from './core-keys.ts'
-import { RegistryDraftBody } from './operator-door.ts'
+import { RegistryDraftBody } from './operator-routes.ts'
 import { PlatformCore } from './platform-core.ts'
 import type { JWK } from 'jose'
 
@@ -82,6 +82,7 @@ export function coreCommand(): Command {
     .option('--listen-port <port>', 'port of the same (default 7640)')
     .option('--host-names <names>', 'host names by which nodes reach it, separated by commas (default localhost)')
     .option('--card-ca-file <file>', 'authorities whose patients\' cards are taken, PEM; without it no consent is taken')
+    .option('--policies-dir <path>', 'folder of Cedar policies in place of the built-in ones; they say who operates')
     .option('--registry-lifetime-hours <n>', 'how long a version of the registry is good for (default 24)')
     .option('--log-level <level>', 'trace, debug, info, warn, error or silent (default info)')
     .action(async (flags: Record<string, unknown>) => runCore(loadCoreConfig(flags)))

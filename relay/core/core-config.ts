@@ -18,6 +18,8 @@ export const CoreConfig = z.strictObject({
   stateDir: z.string().min(1).default(() => join(stateDirectory(), 'core')),
   /** Certificates of the authorities whose patients' cards are taken, PEM. Without it no consent is taken. */
   cardCaFile: z.string().min(1).optional(),
+  /** Folder of Cedar policies that replaces the built-in ones; they say who operates. */
+  policiesDir: z.string().min(1).optional(),
   /** How long a version of the registry is good for, in hours: so long a node may work without the core before everything is unknown to it. */
   registryLifetimeHours: numeric(z.number().min(0.1).max(24 * 31)).default(24),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),

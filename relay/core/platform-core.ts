@@ -7,24 +7,32 @@ import { Certificate } from 'pkijs'
 import { ConsentDesk } from '../access/consent/consent-desk.ts'
 import { ConsentSignatures } from '../access/consent/consent-signature.ts'
 import { ConsentRoutes } from '../access/core/consent-routes.ts'
+import { AuditQuestions } from '../access/core/audit-questions.ts'
 import { CoreDesk } from '../access/core/core-desk.ts'
 import { CoreRoutes } from '../access/core/core-routes.ts'
 import { CoreStore } from '../access/core/core-store.ts'
+import { addNodeRoutes } from '../access/core/node-routes.ts'
+import { NodeReports } from '../access/core/node-reports.ts'
 import { MembersDoor } from '../access/doors/members-door.ts'
 import { presenterOf } from '../access/doors/presenter.ts'
 import { RenewalBody, renewCertificate } from '../access/pki/certificate-renewal.ts'
 import { createRequest } from '../access/pki/certificate-request.ts'
 import { CRL_RENEWAL_MILLIS, PlatformCa } from '../access/pki/platform-ca.ts'
+import { AccessPolicy } from '../access/policy/access-policy.ts'
 import { RegistryLedger } from '../access/registry/registry-ledger.ts'
 import { SnapshotSigner } from '../access/registry/snapshot.ts'
 import { loadAuditKey } from '../audit/audit-key.ts'
 import { FileAuditLog } from '../audit/file-audit-log.ts'
+import { LogSearch } from '../audit/log-search.ts'
 import { replaceDurably } from '../runtime/durable-file.ts'
 import { FacilityId, NodeId } from '../wire/access.ts'
 import { RelayFault } from '../wire/fault.ts'
 import { Sha256 } from '../wire/ids.ts'
 import { loadRegionKey, loadRegistryKey } from './core-keys.ts'
+import { operatorOf } from './operator.ts'
 import { OperatorDoor } from './operator-door.ts'
+import { addOperatorPage } from './operator-page.ts'
+import { OperatorRoutes } from './operator-routes.ts'
 import { refuseByCode } from './refusals.ts'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ConsentTidings } from '../access/core/consent-routes.ts'
@@ -32,6 +40,7 @@ import type { CorePeer } from '../access/core/core-routes.ts'
 import type { Logger } from '../runtime/log.ts'
 import type { AuditEventInput } from '../wire/audit-event.ts'
 import type { CoreConfig } from './core-config.ts'
+import type { Operator } from './operator.ts'
 
 const HOUR_MILLIS = 3_600_000
 /** The core among facilities, and its own name there. */
@@ -68,11 +77,18 @@ export class PlatformCore implements AsyncDisposable {
     const store = scope.use(new CoreStore(stateDir))
     const desk = scope.use(new CoreDesk({ registry, store, now }))
     const consents = await openConsents(config, desk, await loadRegionKey(stateDir))
+    const recordEvent = async (event: AuditEventInput): Promise<void> => void (await audit.record(event))
+    const [reports, questions] = [new NodeReports(), new AuditQuestions()]
+    const operatorRoutes = await OperatorRoutes.open({ stateDir, desk, ca, reports, questions, logs: new LogSearch({ directory: join(stateDir, 'audit'), keyFolder: stateDir, log }), record: recordEvent, now })
+    const policy = await AccessPolicy.read(config.policiesDir)
     const record = (tidings: ConsentTidings): Promise<void> => audit.record(eventOf(tidings, now())).then(() => undefined)
 
     const app = scope.adopt(membersApp(log), it => it.close())
     new CoreRoutes({ desk, authenticate: request => peerOf(request, desk) }).addTo(app)
     if (consents !== undefined) new ConsentRoutes({ desk: consents, authenticate: request => peerOf(request, desk), record }).addTo(app)
+    addNodeRoutes(app, { reports, questions, authenticate: request => peerOf(request, desk), now })
+    addOperatorPage(app)
+    operatorRoutes.addTo(app, request => operatorAt(request, { desk, policy, record: recordEvent, now }))
     const renewal = setInterval(() => void ca.publishCrls(now()).catch((err: unknown) => log.error({ err }, 'the revocation lists cannot be made anew')), CRL_RENEWAL_MILLIS)
     scope.defer(() => clearInterval(renewal))
     app.post('/core/renewal', async request => {
@@ -88,7 +104,7 @@ export class PlatformCore implements AsyncDisposable {
     await app.ready()
     const files = await certifySelf(ca, stateDir, config.hostNames, now())
     const door = scope.adopt(await MembersDoor.open({ host, port, ...files, server: app.server, registry: revocationsOf(registry), log }), it => it.close())
-    const operators = scope.use(await OperatorDoor.open({ port: config.operatorPort, stateDir, desk, ca, record: event => audit.record({ ...event, atMillis: now(), actor: { role: 'operator' } }).then(() => undefined), log }))
+    const operators = scope.use(await OperatorDoor.open({ port: config.operatorPort, stateDir, routes: operatorRoutes, log }))
     return new PlatformCore(desk, ca, { members: door.port, operators: operators.port }, scope.move())
   }
 
@@ -113,6 +129,13 @@ function peerOf({ raw }: FastifyRequest, { registry: { contents } }: CoreDesk): 
   const isActive = contents.facilities.some(({ id, status }) => id === facilityId && status === 'active')
   if (node?.status !== 'active' || node.facilityId !== facilityId || !isActive) throw new RelayFault('registry_refused', 'this machine is not in the registry')
   return { nodeId, facilityId, kind: node.kind }
+}
+
+/** Who operates, at the members' door. What another site's page sends along with the browser's certificate is nobody's. @see W3C Fetch Metadata, section 2.3 */
+async function operatorAt({ raw, headers }: FastifyRequest, { desk, policy, record, now }: { readonly desk: CoreDesk; readonly policy: AccessPolicy; readonly record: (event: AuditEventInput) => Promise<void>; readonly now: () => number }): Promise<Operator> {
+  const site = headers['sec-fetch-site']
+  if (site !== undefined && site !== 'same-origin') throw new RelayFault('policy_refused', 'this is asked from another page')
+  return operatorOf(raw, desk.registry.contents, policy, actor => record({ kind: 'access', atMillis: now(), actor, access: 'administer', consultationId: null, outcome: 'policy_refused' }))
 }
 
 function revocationsOf(registry: RegistryLedger) {

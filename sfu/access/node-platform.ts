@@ -13,15 +13,19 @@ import { readCertificate } from '../../relay/access/pki/certificate.ts'
 import { SignInTokens } from '../../relay/access/practitioners/sign-in-tokens.ts'
 import { RegistryCache } from '../../relay/access/registry/registry-cache.ts'
 import { SnapshotVerifier } from '../../relay/access/registry/snapshot.ts'
+import { LogSearch } from '../../relay/audit/log-search.ts'
 import { systemClock } from '../../relay/runtime/clock.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { AccessDesk } from './access-desk.ts'
+import { CoreReporter } from './core-reporter.ts'
 import { LinkStanding } from './link-standing.ts'
 import type { Server } from 'node:http'
 import type { JWK } from 'jose'
+import type { CoreMessage } from '../../relay/access/core/core-stream.ts'
 import type { Admission } from '../../relay/access/invitation.ts'
 import type { MemberName } from '../../relay/access/pki/member-name.ts'
 import type { AccessPolicy } from '../../relay/access/policy/access-policy.ts'
+import type { LinkSnapshot } from '../../relay/links/measurement/link-snapshot.ts'
 import type { Logger } from '../../relay/runtime/log.ts'
 import type { FacilityId } from '../../relay/wire/access.ts'
 import type { AuditLog } from '../../relay/wire/audit-event.ts'
@@ -49,6 +53,8 @@ export interface NodePlatformOptions {
   readonly audit: AuditLog
   /** @throws {RelayFault} `invitation_refused`, `invitation_expired`. */
   readonly readInvitation: (invitation: string) => Promise<Admission>
+  /** How the node's links are at this moment. */
+  readonly links: () => readonly LinkSnapshot[]
   /** Where clients reach this node. */
   readonly origin: () => string
   /** The core can be heard again, or not any more. */
@@ -106,7 +112,10 @@ export class NodePlatform implements AsyncDisposable {
       links.refresh()
       desk.reconsider()
     }))
-    scope.use(new CoreClient({ url: settings.coreUrl, credentials: () => readCredentials(settings), take: message => mirror.take(message), clock: systemClock, log }))
+    const logs = new LogSearch({ directory: config.auditDir ?? join(config.stateDir, 'audit'), keyFolder: config.stateDir, log })
+    const reporter = scope.use(new CoreReporter({ url: settings.coreUrl, credentials: () => readCredentials(settings), isReachable: isCoreReachable, links: options.links, grants, logs, log }))
+    const take = async (message: CoreMessage): Promise<void> => (message.type === 'audit_question' ? void reporter.answer(message) : mirror.take(message))
+    scope.use(new CoreClient({ url: settings.coreUrl, credentials: () => readCredentials(settings), take, clock: systemClock, log }))
     const watch = watchCore(mirror, isReachable => {
       log.warn({ isReachable }, 'the core can be heard, or not')
       options.onCoreChanged(isReachable)

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { exportJWK, generateKeyPair } from 'jose'
 import { t } from 'tap'
-import { ConsentId, FacilityId } from '../../wire/access.ts'
+import { ConsentId, FacilityId, NodeId } from '../../wire/access.ts'
 import { ConsultationId } from '../../wire/ids.ts'
 import { RegistryLedger } from '../registry/registry-ledger.ts'
 import { SnapshotSigner } from '../registry/snapshot.ts'
@@ -43,7 +43,7 @@ async function open(t: Test) {
 function listen(desk: CoreDesk, capacity = Infinity) {
   const heard: CoreMessage[] = []
   const closed: string[] = []
-  const leave = desk.attend({ tell: message => heard.push(message) < capacity, close: ({ code }) => closed.push(code) })
+  const leave = desk.attend({ nodeId: NodeId.parse('node-1'), tell: message => heard.push(message) < capacity, close: ({ code }) => closed.push(code) })
   return { heard, closed, leave, types: () => heard.map(({ type }) => type).filter(type => type !== 'heartbeat') }
 }
 

@@ -1,6 +1,7 @@
 import { RelayFault } from '../../wire/fault.ts'
 import { HEARTBEAT_INTERVAL_MILLIS } from './core-stream.ts'
-import type { ConsentId } from '../../wire/access.ts'
+import type { ConsentId, NodeId } from '../../wire/access.ts'
+import type { AuditSearch } from '../../wire/operator.ts'
 import type { ConsentStatement } from '../consent/consent-statement.ts'
 import type { ConsultationEntry } from '../consultations/consultation-entry.ts'
 import type { RegistryLedger } from '../registry/registry-ledger.ts'
@@ -12,6 +13,7 @@ const RENEWAL_SHARE = 0.5
 
 /** A node that hears the core. */
 export interface CoreListener {
+  readonly nodeId: NodeId
   /** @returns Whether it can take more; one that cannot is let go, and hears everything when it comes again. */
   tell(message: CoreMessage): boolean
   close(reason: RelayFault): void
@@ -52,6 +54,17 @@ export class CoreDesk implements Disposable {
   /** Nodes that hear the core. */
   get listeners(): number {
     return this.#listeners.size
+  }
+
+  /** Whether a node hears the core at this moment. */
+  isListening(nodeId: NodeId): boolean {
+    return [...this.#listeners].some(listener => listener.nodeId === nodeId)
+  }
+
+  /** Asks every node that listens for what its audit log has. @returns Which they are. */
+  askLogs(questionId: string, search: AuditSearch): NodeId[] {
+    this.#tellAll({ type: 'audit_question', questionId, search })
+    return [...new Set([...this.#listeners].map(({ nodeId }) => nodeId))]
   }
 
   /** Tells a node everything, and from then on what changes. @returns Stops telling. */

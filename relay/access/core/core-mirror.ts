@@ -58,6 +58,9 @@ export class CoreMirror implements ConsentBook {
       case 'heartbeat':
         if (this.#arriving === undefined) this.#lastHeardMillis = this.#now()
         return
+      case 'audit_question':
+        // Whoever answers hears it before the mirror.
+        return
       default:
         message satisfies never
     }

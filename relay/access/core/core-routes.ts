@@ -34,8 +34,9 @@ export class CoreRoutes {
   addTo(app: FastifyInstance): void {
     const { desk, authenticate } = this.#options
     app.get('/core/stream', (request, reply) => {
-      this.#requireNode(authenticate(request))
-      stream(desk, reply)
+      const peer = authenticate(request)
+      this.#requireNode(peer)
+      stream(desk, peer.nodeId, reply)
     })
     app.get('/core/consultations', request => {
       const { facilityId } = authenticate(request)
@@ -62,7 +63,7 @@ export class CoreRoutes {
   }
 }
 
-function stream(desk: CoreDesk, reply: FastifyReply): void {
+function stream(desk: CoreDesk, nodeId: NodeId, reply: FastifyReply): void {
   reply.hijack()
   const { raw } = reply
   raw.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' })
@@ -70,6 +71,6 @@ function stream(desk: CoreDesk, reply: FastifyReply): void {
     raw.write(`${JSON.stringify(message)}\n`)
     return raw.writableLength < MAX_UNREAD_BYTES
   }
-  const leave = desk.attend({ tell, close: () => raw.destroy() })
+  const leave = desk.attend({ nodeId, tell, close: () => raw.destroy() })
   raw.once('close', leave)
 }

@@ -1,6 +1,7 @@
 /** What the core tells every node over one long answer: a line of JSON for each message. */
 import { z } from 'zod'
 import { RelayFault } from '../../wire/fault.ts'
+import { AuditSearch } from '../../wire/operator.ts'
 import { ConsentStatement } from '../consent/consent-statement.ts'
 import { ConsultationEntry } from '../consultations/consultation-entry.ts'
 
@@ -21,6 +22,8 @@ export const CoreMessage = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('consultation'), entry: ConsultationEntry }),
   z.strictObject({ type: z.literal('complete') }),
   z.strictObject({ type: z.literal('heartbeat'), atMillis: epochMillis }),
+  /** An operator looks for something in audit logs: answered by `PUT /core/answers/<questionId>`. */
+  z.strictObject({ type: z.literal('audit_question'), questionId: z.uuid(), search: AuditSearch }),
 ])
 export type CoreMessage = z.infer<typeof CoreMessage>
 

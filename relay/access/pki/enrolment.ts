@@ -6,6 +6,7 @@ import { FacilityId, NodeId } from '../../wire/access.ts'
 import { RelayFault } from '../../wire/fault.ts'
 import { readRequest } from './certificate-request.ts'
 import { isPlainHostName } from './certificate.ts'
+import type { AuditActor } from '../../wire/audit-event.ts'
 import type { RegistryDraft, RegistryLedger } from '../registry/registry-ledger.ts'
 import type { Sha256 } from '../../wire/ids.ts'
 import type { IssuedCertificate } from './ca-ledger.ts'
@@ -60,7 +61,7 @@ export interface EnrolmentOptions {
   /** Milliseconds since the epoch. */
   readonly now: () => number
   /** Returns once it is recorded. @throws {RelayFault} `not_recorded`; then nothing happens. */
-  readonly record: (tidings: CeremonyTidings) => Promise<void>
+  readonly record: (tidings: CeremonyTidings, by: AuditActor) => Promise<void>
 }
 
 /** How a machine of a facility comes to its certificate: a file in `requests/`, an operator who approves it, a file in `answers/`. */
@@ -90,15 +91,34 @@ export class Enrolment {
     return { waiting, unreadable: read.length - waiting.length }
   }
 
+  /** Puts a facility's request among those that wait. @returns SHA-256 of its key. @throws {RelayFault} `certificate_refused` for one that is not signed with its own key; `overloaded` with too many. */
+  bring(request: EnrolmentRequest): Promise<Sha256> {
+    return this.#inTurn(async () => {
+      const { keyThumbprint } = await readRequest(request.requestPem)
+      if ((await readdir(this.#requests)).length >= MAX_FILES) throw new RelayFault('overloaded', 'too many requests wait already')
+      await replaceDurably(join(this.#requests, `${keyThumbprint}.json`), JSON.stringify(request))
+      return keyThumbprint
+    })
+  }
+
+  /** What goes back to the facility whose request was approved. @throws {RelayFault} `not_found`. */
+  async answerFor(keyThumbprint: Sha256): Promise<EnrolmentAnswer> {
+    const text = await readFile(join(this.#answers, `${keyThumbprint}.json`), 'utf8').catch((cause: unknown) => {
+      throw new RelayFault('not_found', 'no request with this key was approved', { cause })
+    })
+    return EnrolmentAnswer.parse(JSON.parse(text))
+  }
+
   /**
    * Issues what was asked for, enters the machine in the registry and leaves the answer for the facility.
    *
+   * @param by - Who approves.
    * @param facilityName - What to call a facility that is new.
    * @returns Where the answer is.
    * @throws {RelayFault} `not_found` without such a request; `registry_refused` for a facility that is unknown or
    *   suspended, or a name that another machine has; `conflict` while the machine holds a certificate that is good.
    */
-  approve(keyThumbprint: Sha256, facilityName?: string): Promise<string> {
+  approve(keyThumbprint: Sha256, by: AuditActor, facilityName?: string): Promise<string> {
     return this.#inTurn(async () => {
       const { ca, registry, now, record } = this.#options
       const { request, path } = await this.#find(keyThumbprint)
@@ -106,10 +126,10 @@ export class Enrolment {
       requireRoom(request, registry, facilityName)
       const isGood = (each: IssuedCertificate): boolean => each.nodeId === nodeId && each.revokedAtMillis === null && each.notAfterMillis > now()
       if (ca.issued.some(isGood)) throw new RelayFault('conflict', 'this machine holds a good certificate: revoke that first')
-      await record({ kind: 'ceremony', step: 'approved', facilityId, nodeId })
+      await record({ kind: 'ceremony', step: 'approved', facilityId, nodeId }, by)
       await registry.edit(draft => withMachine(draft, request, facilityName))
       const { entry, chainPem } = await ca.issue(requestPem, { facilityId, nodeId, kind, dnsNames: hostNames }, now())
-      await record({ kind: 'ceremony', step: 'issued', facilityId, nodeId, certificate: entry.thumbprint })
+      await record({ kind: 'ceremony', step: 'issued', facilityId, nodeId, certificate: entry.thumbprint }, by)
       const answer = join(this.#answers, `${keyThumbprint}.json`)
       await replaceDurably(answer, JSON.stringify({ facilityId, nodeId, chainPem, rootPem: ca.rootPem, crlPem: await ca.publishCrls(now()) } satisfies EnrolmentAnswer))
       await rm(path)
@@ -118,10 +138,10 @@ export class Enrolment {
   }
 
   /** @throws {RelayFault} `not_found`. */
-  reject(keyThumbprint: Sha256): Promise<void> {
+  reject(keyThumbprint: Sha256, by: AuditActor): Promise<void> {
     return this.#inTurn(async () => {
       const { request: { facilityId, nodeId }, path } = await this.#find(keyThumbprint)
-      await this.#options.record({ kind: 'ceremony', step: 'refused', facilityId, nodeId })
+      await this.#options.record({ kind: 'ceremony', step: 'refused', facilityId, nodeId }, by)
       await rm(path)
     })
   }
@@ -132,14 +152,14 @@ export class Enrolment {
    * @returns How many certificates were revoked.
    * @throws {RelayFault} `not_found` for a machine that is not in the registry.
    */
-  revoke(nodeId: NodeId): Promise<number> {
+  revoke(nodeId: NodeId, by: AuditActor): Promise<number> {
     return this.#inTurn(async () => {
       const { ca, registry, now, record } = this.#options
       const machine = registry.contents.nodes.find(({ id }) => id === nodeId)
       if (machine === undefined) throw new RelayFault('not_found', 'no machine of this name is in the registry')
       const good = ca.issued.filter(each => each.nodeId === nodeId && each.revokedAtMillis === null && each.notAfterMillis > now())
-      for (const { thumbprint } of good) await record({ kind: 'revocation', revoked: { what: 'certificate', certificate: thumbprint }, endedGrants: [] })
-      await record({ kind: 'ceremony', step: 'left', facilityId: machine.facilityId, nodeId })
+      for (const { thumbprint } of good) await record({ kind: 'revocation', revoked: { what: 'certificate', certificate: thumbprint }, endedGrants: [] }, by)
+      await record({ kind: 'ceremony', step: 'left', facilityId: machine.facilityId, nodeId }, by)
       // The registry first: it reaches every node at once, a revocation list when it is fetched.
       await registry.edit(draft => ({
         ...draft,

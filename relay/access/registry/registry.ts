@@ -46,7 +46,15 @@ export const RegisteredService = z.strictObject({
 export type RegisteredService = z.infer<typeof RegisteredService>
 
 /** A person who acts for a facility. */
-export const Practitioner = z.strictObject({ id: PractitionerId, facilityId: FacilityId, role: PracticeRole, displayName, status })
+export const Practitioner = z.strictObject({
+  id: PractitionerId,
+  facilityId: FacilityId,
+  role: PracticeRole,
+  displayName,
+  status,
+  /** SHA-256 of certificates (DER) that this person, and nobody else, signs in with. */
+  certificates: z.array(Sha256).max(16).optional(),
+})
 export type Practitioner = z.infer<typeof Practitioner>
 
 const list = <Entry extends z.ZodType>(entry: Entry) => z.array(entry).max(MAX_ENTRIES)
