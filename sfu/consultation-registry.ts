@@ -6,6 +6,7 @@ import type { ConsultationId, MemberId } from '../relay/wire/ids.ts'
 import type { Role } from '../relay/wire/signaling.ts'
 import type { MemberColour } from '../relay/wire/slide-sharing.ts'
 import type { ConsultationHost, Notify } from './consultation.ts'
+import type { Session } from './session.ts'
 import type { Seat } from './signaling/connection.ts'
 
 /** How much a node takes on. */
@@ -20,6 +21,7 @@ export class ConsultationRegistry {
   readonly #host: ConsultationHost
   readonly #limits: RegistryLimits
   readonly #log: Logger
+  #isCoreReachable = true
 
   constructor(host: ConsultationHost, limits: RegistryLimits, log: Logger) {
     this.#host = host
@@ -67,6 +69,7 @@ export class ConsultationRegistry {
     const consultation = this.open(admission)
     try {
       const session = consultation.admit(admission, notify)
+      if (!this.#isCoreReachable) this.#tellAccess(session)
       return { session, consultationId: consultation.id, publication: consultation.publication }
     } finally {
       // Refused, it leaves none behind.
@@ -93,13 +96,18 @@ export class ConsultationRegistry {
     return existing ?? this.#create(consultationId)
   }
 
-  /** Tells every member whether the platform's core can be heard, and until when what the member was granted holds. */
+  /** Tells every member whether the platform's core can be heard, and until when what the member was granted holds; whoever comes while it cannot hears so as well. */
   coreChanged(isCoreReachable: boolean): void {
+    this.#isCoreReachable = isCoreReachable
     for (const { viewers, scanners, microscope } of this.all()) {
       for (const session of [...viewers, ...scanners, ...(microscope === undefined ? [] : [microscope])]) {
-        session.notify({ type: 'accessChanged', isCoreReachable, validUntilMillis: session.validUntilMillis })
+        this.#tellAccess(session)
       }
     }
+  }
+
+  #tellAccess({ notify, validUntilMillis }: Session): void {
+    notify({ type: 'accessChanged', isCoreReachable: this.#isCoreReachable, validUntilMillis })
   }
 
   /** Ends everything. */

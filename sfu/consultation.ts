@@ -173,10 +173,10 @@ export class Consultation {
     void this.stills?.welcome(session)
     this.voice.welcome(session)
     this.recordings?.welcome(session)
-    void session.closed.then(() => {
+    void session.closed.then(reason => {
       this.#viewers.delete(session)
       this.#readers.delete(session)
-      this.recordings?.left()
+      this.recordings?.left(reason)
       this.#members.left(session)
       this.stage.left(session)
       this.pointing.left(session)
@@ -220,7 +220,7 @@ export class Consultation {
       this.#members.left(session)
       if (this.#microscope !== session) return
       this.#microscope = undefined
-      this.recordings?.left()
+      this.recordings?.left(reason)
       this.stills?.microscopeLeft()
       this.#published?.close(reason)
       this.closeIfEmpty()

@@ -4,6 +4,7 @@ import fastifyHelmet from '@fastify/helmet'
 import fastifyStatic from '@fastify/static'
 import fastify from 'fastify'
 import { Registry } from 'prom-client'
+import { watchConnections } from '../relay/runtime/connection-reset.ts'
 import { RelayFault, toFault } from '../relay/wire/fault.ts'
 import type { Logger } from '../relay/runtime/log.ts'
 import type { FaultCode } from '../relay/wire/fault.ts'
@@ -117,6 +118,7 @@ export class HttpServer {
       void reply.header('permissions-policy', 'camera=(), geolocation=(), microphone=(self)')
       done()
     })
+    watchConnections(app.server)
     addRoutes(app, options)
     try {
       await app.listen({ host: options.host, port: options.port })

@@ -31,25 +31,31 @@ export abstract class Session {
   readonly protocol: MemberProtocol
   readonly #closed = Promise.withResolvers<RelayFault>()
   readonly #admission: Admission
+  readonly #expire: () => void
   #isClosed = false
 
+  /** @throws {RelayFault} why the admission ended, when it has: its end would not be heard of any more. */
   constructor(admission: Admission, notify: Notify, protocol: MemberProtocol = 'signaling') {
+    admission.expired.throwIfAborted()
     this.memberId = admission.memberId
     this.role = admission.role
     this.notify = notify
     this.protocol = protocol
     this.#admission = admission
     const { expired } = admission
-    expired.addEventListener('abort', () => this.close(expired.reason as RelayFault), { once: true })
+    this.#expire = () => this.close(expired.reason as RelayFault)
+    expired.addEventListener('abort', this.#expire, { once: true })
   }
 
   /**
    * Answers one request; the caller sends one after the other.
    *
    * @returns The data of the reply.
-   * @throws {RelayFault} `wrong_role` when it is not this role's to ask, `policy_refused` when it was not granted, and each request's own codes.
+   * @throws {RelayFault} `wrong_state` once it is closed, `wrong_role` when it is not this role's to ask, `policy_refused` when it was not granted, and each request's own codes.
    */
   async handle(request: SessionRequest): Promise<object> {
+    // What it opened after its end nobody would close.
+    if (this.#isClosed) throw new RelayFault('wrong_state', 'the session is closed')
     const askedBy: readonly Role[] = REQUESTS[request.type].askedBy
     const handler = (this.handlers as Partial<Record<string, (request: SessionRequest) => object | Promise<object>>>)[request.type]
     if (!askedBy.includes(this.role) || handler === undefined) throw new RelayFault('wrong_role', `a ${this.role} may not ask for ${request.type}`)
@@ -92,6 +98,8 @@ export abstract class Session {
   close(reason: RelayFault): void {
     if (this.#isClosed) return
     this.#isClosed = true
+    // A grant outlives many sessions.
+    this.#admission.expired.removeEventListener('abort', this.#expire)
     this.#admission.release()
     this.release()
     this.#closed.resolve(reason)

@@ -25,7 +25,7 @@ const possession = { method: 'POST', path: '/access/grants/renew' }
 
 /** A desk in a world that can be told to change. */
 function openDesk() {
-  const world = { nowMillis: Date.now(), consent: 'valid' as ConsentState, link: 'best_effort' as LinkCondition, isReachable: true, isRecorded: true, isKnown: true, revoked: '', role: 'viewer' as Role, whileRecording: (): void => undefined }
+  const world = { nowMillis: Date.now(), consent: 'valid' as ConsentState, consentToRecord: undefined as ConsentState | undefined, link: 'best_effort' as LinkCondition, isReachable: true, isRecorded: true, isKnown: true, revoked: '', role: 'viewer' as Role, whileRecording: (): void => undefined }
   const events: AuditEventInput[] = []
   const grants = new GrantRegistry()
   const byToken = new Map<string, Grant>()
@@ -47,7 +47,10 @@ function openDesk() {
         isRevoked: thumbprint => thumbprint === world.revoked,
       },
       consents: {
-        stateOf: () => (world.consent === 'valid' ? { state: 'valid', consentId, validUntilMillis: world.nowMillis + 600_000 } : { state: world.consent, consentId: null, validUntilMillis: null }),
+        stateOf: ({ action }) => {
+          const state = action === 'record' ? (world.consentToRecord ?? world.consent) : world.consent
+          return state === 'valid' ? { state, consentId, validUntilMillis: world.nowMillis + 600_000 } : { state, consentId: null, validUntilMillis: null }
+        },
         consultation: () => ({ consultationId, hostFacilityId: university, participants: [], purpose: 'consultation', validUntilMillis: world.nowMillis + 3_600_000 }),
       },
       links: { to: () => ({ link: null, condition: world.link, headRoomBitsPerSecond: 1e9 }) },
@@ -165,6 +168,31 @@ t.test('a renewal makes a grant last longer', async t => {
   world.nowMillis += 60_000
   t.equal((await desk.renew(token, possession)).validUntilMillis, validUntilMillis + 60_000)
   t.equal(events.length, 2)
+})
+
+t.test('a renewal gives nothing that was withdrawn while it was being recorded', async t => {
+  const { desk, world, ask, grants } = openDesk()
+  world.consentToRecord = 'none'
+  const { token, actions } = await ask()
+  t.notOk(actions.includes('record'))
+  world.consentToRecord = 'valid'
+  world.whileRecording = () => {
+    world.whileRecording = () => undefined
+    world.consentToRecord = 'withdrawn'
+    // The grant has nothing of it yet that it could lose.
+    desk.reconsider(consultationId)
+  }
+  await t.rejects(desk.renew(token, possession), { code: 'consent_withdrawn' })
+  t.equal(grants.size, 0)
+})
+
+t.test('no renewal makes an emergency last longer than it may', async t => {
+  const { desk, world, ask } = openDesk()
+  world.consent = 'none'
+  const began = world.nowMillis
+  const { token } = await ask({ isEmergency: true })
+  world.nowMillis += EMERGENCY_MILLIS - 60_000
+  t.equal((await desk.renew(token, possession)).validUntilMillis, began + EMERGENCY_MILLIS)
 })
 
 t.test('one client holds so many grants and no more', async t => {

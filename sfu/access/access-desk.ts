@@ -1,6 +1,6 @@
 import { RelayFault, toFault } from '../../relay/wire/fault.ts'
 import { decideGrant, decisionEvent, lossOf, refusalOf, requireStanding } from './grant-decision.ts'
-import type { Grant, GrantRegistry, GrantSubject } from '../../relay/access/grants/grant-registry.ts'
+import type { Grant, GrantedScope, GrantRegistry, GrantSubject } from '../../relay/access/grants/grant-registry.ts'
 import type { GrantTokens } from '../../relay/access/grants/grant-tokens.ts'
 import type { Possession } from '../../relay/access/grants/proof-of-possession.ts'
 import type { Admission } from '../../relay/access/invitation.ts'
@@ -72,8 +72,9 @@ export class AccessDesk {
       throw refusal
     }
     // Whatever changes while it is being recorded ends it like any other. Nobody can name it before it is.
-    const grant = grants.mint(subject, decision.scope)
-    if (isEmergency) this.#emergencies.set(grant, now())
+    const began = now()
+    const grant = grants.mint(subject, isEmergency ? within(decision.scope, began) : decision.scope)
+    if (isEmergency) this.#emergencies.set(grant, began)
     try {
       await this.#record(decisionEvent(decision, subject, { grantId: grant.id, outcome: 'ok', atMillis: now() }), isEmergency)
     } catch (error) {
@@ -101,7 +102,14 @@ export class AccessDesk {
     const decision = decideGrant(sources, subject, now())
     await this.#record(decisionEvent(decision, subject, { grantId: grant.id, outcome: 'ok', atMillis: now() }), subject.isEmergency)
     grant.ended.throwIfAborted()
-    grants.renew(grant.id, decision.scope)
+    // What changed while it was recorded was compared with what the grant had, not with what it gets.
+    const lost = lossOf(decideGrant(sources, subject, now()), decision.scope.actions)
+    if (lost !== undefined) {
+      this.#end(grant, lost)
+      throw lost
+    }
+    const began = this.#emergencies.get(grant)
+    grants.renew(grant.id, began === undefined ? decision.scope : within(decision.scope, began))
     return this.#answer(grant)
   }
 
@@ -169,3 +177,6 @@ export class AccessDesk {
     if (held >= MAX_GRANTS_OF_CLIENT) throw new RelayFault('overloaded', 'this client holds as many grants as it may')
   }
 }
+
+/** No longer than an emergency may last that began then. */
+const within = (scope: GrantedScope, beganMillis: number): GrantedScope => ({ ...scope, validUntilMillis: Math.min(scope.validUntilMillis, beganMillis + EMERGENCY_MILLIS) })

@@ -31,7 +31,7 @@ import type { FacilityId } from '../../relay/wire/access.ts'
 import type { AuditLog } from '../../relay/wire/audit-event.ts'
 import type { NodeConfig } from '../config.ts'
 
-/** How often it is looked whether the core can still be heard, and whether emergencies are over. */
+/** How often it is looked whether the core can still be heard. */
 const LOOK_MILLIS = 1000
 
 /** The settings that make a node part of a platform. */

@@ -7,6 +7,8 @@ import { ActiveRecording } from './active-recording.ts'
 import { PublicationTap } from './publication-tap.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
 import type { Logger } from '../../relay/runtime/log.ts'
+import type { AccessAction } from '../../relay/wire/access.ts'
+import type { FaultCode } from '../../relay/wire/fault.ts'
 import type { ConsultationId, MemberId, RenditionId } from '../../relay/wire/ids.ts'
 import type { RecordingStatus, RecordingSummary } from '../../relay/wire/recording.ts'
 import type { Notification, Role } from '../../relay/wire/signaling.ts'
@@ -18,12 +20,17 @@ import type { RecordingEvent } from './recording-files.ts'
 import type { RecordingMetrics } from './recording-metrics.ts'
 import type { RecordingShelf } from './recording-shelf.ts'
 
-/** With nobody watching a recording goes on for so long, in milliseconds: somebody whose line broke comes back. */
+/** With nobody there who may record, a recording goes on for so long, in milliseconds: somebody whose line broke comes back. */
 const UNWATCHED_MILLIS = 60_000
+
+/** What takes permission away for good. What merely runs out, or a line that breaks, does not. */
+const TAKEN_AWAY: ReadonlySet<FaultCode> = new Set(['consent_withdrawn', 'consent_required', 'access_revoked', 'policy_refused', 'admission_refused'])
 
 /** Somebody who is present. */
 export interface RecordedMember {
   readonly memberId: MemberId
+  /** At this moment. */
+  readonly actions: ReadonlySet<AccessAction>
   readonly role: Role
   readonly notify: (notification: Notification) => void
 }
@@ -81,17 +88,18 @@ export class RecordingDesk {
 
   /** Tells somebody who came whether this is recorded. */
   welcome(member: RecordedMember): void {
-    clearTimeout(this.#unwatchedTimer)
+    if (member.actions.has('record')) clearTimeout(this.#unwatchedTimer)
     if (this.#status.recordingId !== null) member.notify({ type: 'recordingChanged', ...this.#status })
     this.membersChanged()
   }
 
-  /** Somebody left. */
-  left(): void {
+  /** Somebody left, for that reason. A recording goes on while somebody is there who may record. */
+  left({ code }: RelayFault): void {
     this.membersChanged()
-    if (this.#active === undefined || [...this.#options.scene.viewers].length > 0) return
+    if (this.#active === undefined || [...this.#options.scene.viewers].some(({ actions }) => actions.has('record'))) return
     clearTimeout(this.#unwatchedTimer)
-    this.#unwatchedTimer = setTimeout(() => void this.#active?.end(null), UNWATCHED_MILLIS)
+    if (TAKEN_AWAY.has(code)) void this.#active.end(null)
+    else this.#unwatchedTimer = setTimeout(() => void this.#active?.end(null), UNWATCHED_MILLIS)
   }
 
   /** Writes down who is there. */

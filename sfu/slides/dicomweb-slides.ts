@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import { ordinalOf } from '../../relay/wire/tile-order.ts'
+import { endWith } from './slide-access.ts'
 import type { DicomwebSlide, DicomwebSource, LevelLengths } from '../../relay/slides/dicomweb/dicomweb-source.ts'
 import type { Authorise, DicomwebAction } from '../../relay/slides/dicomweb/dicomweb-routes.ts'
 import type { SlideRecord } from '../../relay/slides/store/slide-store.ts'
@@ -9,7 +10,7 @@ import type { ConsultationId, SlideId } from '../../relay/wire/ids.ts'
 import type { TilePosition } from '../../relay/wire/tile-order.ts'
 import type { AccessRecord } from '../access/recorded-member.ts'
 import type { AllowedRoles, SlideAccess } from './slide-access.ts'
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 
 /** Consultations whose slides are listed; a request's own is among them, because it was admitted just before. */
 const MAX_CONSULTATIONS = 1024
@@ -35,10 +36,12 @@ export class DicomwebSlides implements DicomwebSource {
   }
 
   /** Who may do what. @throws {RelayFault} `invitation_refused`, `invitation_expired`, `grant_refused`. */
-  async authorise(request: FastifyRequest, action: DicomwebAction): ReturnType<Authorise> {
+  async authorise(request: FastifyRequest, reply: FastifyReply, action: DicomwebAction): ReturnType<Authorise> {
     const roles: AllowedRoles = action === 'store' ? { scanner: 'send_slide' } : EXPORTING
     const grant = await this.#access.grant(request, roles)
     const { consultationId } = grant
+    // An answer may be a whole slide, and a body a whole study.
+    endWith(request, reply, grant)
     if (action === 'search') await this.#recorder?.doingOften(grant, 'list_slides')
     this.#consultations.set(consultationId, true)
     return ({ structure }) => this.#catalogue.store.slide(structure.slideId)?.consultationId === consultationId

@@ -148,11 +148,13 @@ export class NodeSlides implements AsyncDisposable {
   }
 
   /** Where chunks go that come by the link of an admitted scanner. */
-  chunkSink({ consultationId, memberId }: Admission): ChunkSink {
+  chunkSink(admission: Admission): ChunkSink {
+    const { consultationId, memberId } = admission
     const { metrics } = this.#options
     return {
       putChunk: async (slideId, sha256, body) => {
         try {
+          admission.require('send_slide')
           const outcome = await this.#receiver.putChunk({ consultationId, memberId }, slideId, sha256, body)
           metrics.chunks.inc({ outcome })
           if (outcome === 'stored') metrics.arrivedBytes.inc(body.length)

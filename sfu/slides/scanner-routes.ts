@@ -74,7 +74,9 @@ export function addScannerRoutes(app: FastifyInstance, { access, receiver, metri
     const { after } = parsePart(WantedQuery, request.query)
     const gone = new AbortController()
     reply.raw.once('close', () => gone.abort(new RelayFault('unavailable', 'the scanner is gone')))
-    return reply.header('cache-control', 'no-store').send(await receiver.wanted(await scanner(request), id, after, gone.signal))
+    const grant = await scanner(request)
+    endWith(request, reply, grant)
+    return reply.header('cache-control', 'no-store').send(await receiver.wanted(grant, id, after, gone.signal))
   })
 
   app.put('/:id/head', { ...admitted, bodyLimit: 8 * 1024 }, async (request, reply) => {

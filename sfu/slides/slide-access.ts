@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { TLSSocket } from 'node:tls'
 import { LRUCache } from 'lru-cache'
+import { resetConnection } from '../../relay/runtime/connection-reset.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import type { Possession } from '../../relay/access/grants/proof-of-possession.ts'
 import type { Admission, AdmissionHolder } from '../../relay/access/invitation.ts'
@@ -137,10 +138,14 @@ export class SlideAccess implements Disposable {
 
 /**
  * Ends an answer, or a body that is still coming, when what it was asked by ends: the connection is cut, since nothing
- * else tells a client in the middle of a body.
+ * else tells a client in the middle of a body. To be called before the first wait that follows the admission, wherever
+ * an answer may take longer than a moment.
+ *
+ * @throws {RelayFault} why it ended, when it has.
  */
-export function endWith(request: Pick<FastifyRequest, 'raw'>, reply: Pick<FastifyReply, 'raw'>, { ended }: SlideGrant): void {
-  const cut = (): void => void request.raw.destroy()
+export function endWith(request: Pick<FastifyRequest, 'raw'>, reply: Pick<FastifyReply, 'raw'>, { ended }: Pick<SlideGrant, 'ended'>): void {
+  const cut = (): void => resetConnection(request.raw.socket)
+  ended.throwIfAborted()
   ended.addEventListener('abort', cut, { once: true })
   reply.raw.once('close', () => ended.removeEventListener('abort', cut))
 }

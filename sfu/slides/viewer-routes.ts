@@ -62,8 +62,9 @@ export function addViewerRoutes(app: FastifyInstance, options: ViewerRoutesOptio
     return { slides: catalogue.store.slidesOf(consultationId).map(record => catalogue.summary(record)) }
   })
 
-  app.get('/:id', async request => {
+  app.get('/:id', async (request, reply) => {
     const grant = await reader(request)
+    endWith(request, reply, grant)
     const { slideId, structureBytes, key, state } = grant.slide(catalogue, parsePart(SlidePath, request.params).id)
     await options.recorder?.slideOpening(grant, slideId)
     const levels = catalogue.store.levels(slideId).map(level => {

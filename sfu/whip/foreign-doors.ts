@@ -35,9 +35,9 @@ export interface ForeignDoorsOptions {
   readonly log: Logger
 }
 
-/** Who may come by which door. */
-/** What is asked for by each. */
+/** What is asked for by each door. */
 const ACTIONS = { whip: 'publish_live', whep: 'view_live' } as const
+/** Who may come by which. */
 const ROLES: Readonly<Record<ForeignProtocol, Role>> = { whip: 'microscope', whep: 'viewer' }
 
 /** A session that was opened, and what its client is told. */
@@ -60,11 +60,11 @@ export class ForeignDoors {
   /**
    * Who asks. What it gives is to be released, or handed to {@link openWhip} or {@link openWhep}.
    *
-   * @param authorization - The header's value. @see RFC 6750 section 2.1
+   * @param authorization - The header's value. @see RFC 6750 section 2.1, RFC 9449 section 7.1
    * @throws {RelayFault} `invitation_refused`, `invitation_expired`, `token_refused`; `wrong_role`; `policy_refused`.
    */
   async admit(authorization: string | undefined, protocol: ForeignProtocol, possession: Possession): Promise<Admission> {
-    const token = /^Bearer ([\w.-]{1,4096})$/i.exec(authorization ?? '')?.[1]
+    const token = /^(?:Bearer|DPoP) ([\w.-]{1,4096})$/i.exec(authorization ?? '')?.[1]
     if (token === undefined) throw new RelayFault('invitation_refused', 'an invitation is needed')
     const admission = await this.#options.verify(token, possession)
     if (admission.role === ROLES[protocol] && admission.allows(ACTIONS[protocol])) return admission

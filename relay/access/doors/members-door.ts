@@ -5,6 +5,7 @@ import { createServer } from 'node:tls'
 import { CertificateChecker } from '../pki/certificate-checker.ts'
 import { CertificateFault } from '../pki/certificate-fault.ts'
 import { readTrust } from '../pki/trust-files.ts'
+import { resetConnection, watchConnections } from '../../runtime/connection-reset.ts'
 import { RelayFault, toFault } from '../../wire/fault.ts'
 import { notePresenter } from './presenter.ts'
 import type { CertificateRefusal } from '../pki/certificate-fault.ts'
@@ -83,6 +84,7 @@ export class MembersDoor {
   static async open(options: MembersDoorOptions): Promise<MembersDoor> {
     const { host, port, log } = options
     const server = await listenerOf(options)
+    watchConnections(server)
     server.maxConnections = MAX_CONNECTIONS
     server.on('tlsClientError', err => log.debug({ err }, 'a member handshake failed'))
     try {
@@ -144,7 +146,9 @@ export class MembersDoor {
     const thumbprint = certificate?.fingerprint256.replaceAll(':', '').toLowerCase()
     this.#options.log.warn({ code: toFault(error).code, reason, thumbprint }, 'a member certificate was refused')
     this.#options.onRefused?.(reason, thumbprint)
-    socket.destroy()
+    // What was handed to an accepted one may be megabytes of slides.
+    if (this.#open.has(socket)) resetConnection(socket)
+    else socket.destroy()
   }
 
   /** What the registry revoked goes at once; lists, validity and CAs are looked at by {@link #recheck}. */

@@ -91,6 +91,9 @@ t.test('proofs are remembered for as long as they are good, and no more than the
   t.throws(() => guard.take('c', 5, 15), { code: 'overloaded' })
   guard.take('c', 10, 30)
   t.equal(guard.size, 2)
+  guard.take('d', 20, 25)
+  guard.take('e', 26, 40)
+  t.equal(guard.size, 2, 'what is over makes room, though something longer stands before it')
 })
 
 t.test('what is bound to a certificate is good over its connection only', async t => {

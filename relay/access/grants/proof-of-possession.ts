@@ -56,6 +56,8 @@ export class ReplayGuard {
       if (until > nowMillis) break
       this.#seen.delete(old)
     }
+    // One from the future may stand before others that are over.
+    if (this.#seen.size >= this.#capacity) for (const [old, until] of this.#seen) if (until <= nowMillis) this.#seen.delete(old)
     // To forget an earlier one would let it in again.
     if (this.#seen.size >= this.#capacity) throw new RelayFault('overloaded', 'too many proofs at once')
     this.#seen.set(id, untilMillis)

@@ -9,13 +9,13 @@ import type { DicomwebSource } from './dicomweb-source.ts'
 import type { MayRead } from './slide-catalogue.ts'
 import type { StowSink } from './store-routes.ts'
 import type { PartLimits } from './multipart.ts'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 /** What a request wants to do. */
 export type DicomwebAction = 'search' | 'retrieve' | 'store'
 
-/** Says which slides whoever sent a request may see. @throws {RelayFault} `grant_refused` (403) or `invitation_refused` (401). */
-export type Authorise = (request: FastifyRequest, action: DicomwebAction) => Promise<MayRead>
+/** Says which slides whoever sent a request may see; cuts the reply when that right ends. @throws {RelayFault} `grant_refused` (403) or `invitation_refused` (401). */
+export type Authorise = (request: FastifyRequest, reply: FastifyReply, action: DicomwebAction) => Promise<MayRead>
 
 /** Told of what is about to be sent. @throws {RelayFault} when it may not be. */
 export type OnRetrieve = (request: FastifyRequest, slideId: SlideId) => Promise<void>

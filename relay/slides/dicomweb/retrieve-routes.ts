@@ -22,18 +22,18 @@ type FrameParams = UidParams & { readonly frames: string }
 
 /** WADO-RS: studies, series, instances, their metadata, frames, and single frames to be shown. @see PS3.18 section 10.4 */
 export function addRetrieveRoutes(app: FastifyInstance, context: DicomwebContext): void {
-  const admitted = async (request: FastifyRequest<{ Params: Params }>): Promise<readonly WsmInstance[]> => {
-    const instances = context.catalogue.instances(request.params, await context.authorise(request, 'retrieve'))
+  const admitted = async (request: FastifyRequest<{ Params: Params }>, reply: FastifyReply): Promise<readonly WsmInstance[]> => {
+    const instances = context.catalogue.instances(request.params, await context.authorise(request, reply, 'retrieve'))
     const slideId = slideIdOfStudy(request.params.study)
     if (slideId !== undefined) await context.onRetrieve(request, slideId)
     return instances
   }
   for (const url of ['/studies/:study', '/studies/:study/series/:series', '/studies/:study/series/:series/instances/:instance']) {
     app.get<{ Params: Params }>(url, async (request, reply) => {
-      return sendInstances(context.catalogue.source, await admitted(request), request.headers.accept, reply)
+      return sendInstances(context.catalogue.source, await admitted(request, reply), request.headers.accept, reply)
     })
     app.get<{ Params: Params }>(`${url}/metadata`, async (request, reply) => {
-      const instances = await admitted(request)
+      const instances = await admitted(request, reply)
       const offer = chooseOffer(request.headers.accept, JSON_OFFERS)
       if (offer === undefined) return reply.code(406).send()
       return reply.type(offer.type).send(Readable.from(metadata(context.catalogue.source, instances), { objectMode: false }))
@@ -41,10 +41,10 @@ export function addRetrieveRoutes(app: FastifyInstance, context: DicomwebContext
   }
   const instanceUrl = '/studies/:study/series/:series/instances/:instance'
   app.get<{ Params: FrameParams }>(`${instanceUrl}/frames/:frames`, async (request, reply) => {
-    return sendFrames(context.catalogue, await admitted(request), request.params.frames, request.headers.accept, reply)
+    return sendFrames(context.catalogue, await admitted(request, reply), request.params.frames, request.headers.accept, reply)
   })
   app.get<{ Params: FrameParams }>(`${instanceUrl}/frames/:frames/rendered`, async (request, reply) => {
-    const [instance] = await admitted(request)
+    const [instance] = await admitted(request, reply)
     const [frame, ...more] = frameNumbers(request.params.frames)
     if (instance === undefined || frame === undefined || more.length > 0) throw new RelayFault('bad_message', 'one frame is rendered at a time')
     const position = instance.frames.tileOf(frame)

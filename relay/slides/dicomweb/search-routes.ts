@@ -34,7 +34,7 @@ export function addSearchRoutes(app: FastifyInstance, context: DicomwebContext):
 }
 
 async function search(context: DicomwebContext, level: SearchLevel, request: FastifyRequest<{ Params: Partial<UidParams> }>, reply: FastifyReply): Promise<FastifyReply> {
-  const mayRead = await context.authorise(request, 'search')
+  const mayRead = await context.authorise(request, reply, 'search')
   const offer = chooseOffer(request.headers.accept, JSON_OFFERS)
   if (offer === undefined) return reply.code(406).send()
   const query = parseQuery(new URL(request.url, 'http://localhost').searchParams, level)

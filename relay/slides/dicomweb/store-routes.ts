@@ -39,7 +39,7 @@ export function addStoreRoutes(app: FastifyInstance, context: DicomwebContext, s
   app.addContentTypeParser('multipart/related', (_request, payload, done) => done(null, payload))
   for (const url of ['/studies', '/studies/:study']) {
     app.post<{ Params: { study?: string } }>(url, { bodyLimit: Number.MAX_SAFE_INTEGER }, async (request, reply) => {
-      await context.authorise(request, 'store')
+      await context.authorise(request, reply, 'store')
       return store(request, reply, await sinkOf(request), limits)
     })
   }

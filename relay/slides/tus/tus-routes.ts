@@ -2,6 +2,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FileStore } from '@tus/file-store'
 import { Server } from '@tus/server'
+import { resetConnection } from '../../runtime/connection-reset.ts'
 import { RelayFault, toFault } from '../../wire/fault.ts'
 import { TusImports, UPLOAD_ID, UploadOwner } from './tus-imports.ts'
 import type { IncomingMessage } from 'node:http'
@@ -137,7 +138,8 @@ export class TusRoutes implements AsyncDisposable {
         if (request.method === 'GET') return await reply.header('cache-control', 'no-store').send({ state: 'receiving' })
       }
       this.#uploaders.set(request.raw, uploader)
-      const stop = (): void => void request.raw.destroy()
+      uploader.expired.throwIfAborted()
+      const stop = (): void => resetConnection(request.raw.socket)
       uploader.expired.addEventListener('abort', stop, { once: true })
       scope.defer(() => uploader.expired.removeEventListener('abort', stop))
       return await this.#passOn(request, reply)
