@@ -106,5 +106,5 @@ export async function openChunkStore(path: string, send: (message: Buffer) => bo
       waiting.push({ body, done, failed })
       if (!isCommitting) void commit()
     })
-  return new LinkReceiver({ putChunk }, send, error => process.stderr.write(`${String(error)}\n`))
+  return new LinkReceiver({ putChunk, putSquare: () => Promise.reject(new RelayFault('not_found', 'no slide is here')) }, send, error => process.stderr.write(`${String(error)}\n`))
 }

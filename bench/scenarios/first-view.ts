@@ -52,7 +52,7 @@ interface FirstSight {
 function awaitFirstSight(viewer: BrowserViewer): Promise<FirstSight | null> {
   return viewer.page.evaluate(async patience => {
     const { kenkyo } = globalThis as ViewerGlobal
-    const sharp = ['exact', 'recompressed', 'unverified']
+    const sharp = ['exact', 'early', 'recompressed', 'unverified']
     const deadline = performance.now() + 1000 * patience
     const rest = (): Promise<void> => new Promise(resolve => {
       setTimeout(resolve, 10)
@@ -87,7 +87,7 @@ function jump(viewer: BrowserViewer, at: { readonly x: number; readonly y: numbe
     while (performance.now() - from < 1000 * patience) {
       await rest()
       const { slide } = kenkyo.inspect()
-      if (slide?.truth.level === 0 && ['exact', 'recompressed', 'unverified'].includes(slide.truth.kind)) return { seconds: (performance.now() - from) / 1000, share: before.arrivedShare }
+      if (slide?.truth.level === 0 && ['exact', 'early', 'recompressed', 'unverified'].includes(slide.truth.kind)) return { seconds: (performance.now() - from) / 1000, share: before.arrivedShare }
     }
     return null
   }, { to: at, patience: PATIENCE_SECONDS })

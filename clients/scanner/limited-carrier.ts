@@ -35,6 +35,11 @@ export class LimitedCarrier implements ChunkCarrier {
     return this.#carrier.put(slideId, sha256, body, signal, isUrgent)
   }
 
+  async putSquare(slideId: SlideId, message: Buffer, signal: AbortSignal): Promise<void> {
+    await this.#takeTurn(bytes(message.length), signal)
+    await this.#carrier.putSquare(slideId, message, signal)
+  }
+
   /** One after the other: who gives up while it waits has taken nothing of the rate. */
   async #takeTurn(size: Bytes, signal: AbortSignal): Promise<void> {
     const before = this.#turn

@@ -26,6 +26,10 @@ class FakeCarrier implements ChunkCarrier {
     return this.fault === undefined ? Promise.resolve('stored') : Promise.reject(this.fault)
   }
 
+  async putSquare(): Promise<void> {
+    await this.put()
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     this.isDisposed = true
     return Promise.resolve()

@@ -44,10 +44,18 @@ export class LinkOrHttps implements ChunkCarrier {
     this.#choose(this.#stop.signal).catch(() => undefined)
   }
 
-  async put(slideId: SlideId, sha256: Sha256, body: Buffer, signal: AbortSignal, isUrgent = false): Promise<'stored' | 'known'> {
+  put(slideId: SlideId, sha256: Sha256, body: Buffer, signal: AbortSignal, isUrgent = false): Promise<'stored' | 'known'> {
+    return this.#carry(carrier => carrier.put(slideId, sha256, body, signal, isUrgent), signal)
+  }
+
+  putSquare(slideId: SlideId, message: Buffer, signal: AbortSignal): Promise<void> {
+    return this.#carry(carrier => carrier.putSquare(slideId, message, signal), signal)
+  }
+
+  async #carry<Outcome>(put: (carrier: ChunkCarrier) => Promise<Outcome>, signal: AbortSignal): Promise<Outcome> {
     const carrier = await this.#choose(signal)
     try {
-      return await carrier.put(slideId, sha256, body, signal, isUrgent)
+      return await put(carrier)
     } catch (error) {
       // A chunk that got no answer says nothing of the others; a link that is gone fails all of them.
       if (carrier === this.#link && toFault(error).code === 'unavailable') {

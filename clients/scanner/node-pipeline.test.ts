@@ -11,7 +11,7 @@ import { SlideId } from '../../relay/wire/ids.ts'
 import { NodePipeline } from './node-pipeline.ts'
 import { PreparedFiles } from './prepared-files.ts'
 import { loadScannerKey } from './scanner-key.ts'
-import type { ChunkCarrier, PreparedLevel, SlideDoor } from '../../relay/slides/transfer/transfer.ts'
+import type { ChunkCarrier, PreparedLevel, SlideDoor, WantedChunks } from '../../relay/slides/transfer/transfer.ts'
 import type { ScanJob, SlideProgress } from './scan-job.ts'
 
 const NAME = 'YAMADA TARO 1957'
@@ -30,6 +30,8 @@ class FakeNode implements SlideDoor, ChunkCarrier {
   readonly levels = new Map<number, PreparedLevel>()
   structure: Buffer | undefined
   heads: string[] = []
+  wantedSquares: WantedChunks['squares'] = []
+  readonly squares: Buffer[] = []
   puts = 0
   onPut = (): void => undefined
 
@@ -52,7 +54,8 @@ class FakeNode implements SlideDoor, ChunkCarrier {
     return bitmap
   }
 
-  wanted(_slideId: SlideId, _after: number, aborted: AbortSignal): Promise<never> {
+  wanted(_slideId: SlideId, after: number, aborted: AbortSignal): Promise<WantedChunks> {
+    if (after === 0) return Promise.resolve({ serial: 1, chunks: [], squares: this.wantedSquares })
     return new Promise((_, reject) => aborted.addEventListener('abort', () => reject(aborted.reason as Error)))
   }
 
@@ -62,6 +65,10 @@ class FakeNode implements SlideDoor, ChunkCarrier {
     this.puts++
     this.chunks.set(sha256, body)
     return 'stored'
+  }
+
+  async putSquare(_slideId: SlideId, message: Buffer): Promise<void> {
+    this.squares.push(message)
   }
 
   async complete(_slideId: SlideId, head: string): Promise<void> {
@@ -100,12 +107,14 @@ async function openPipeline(stateDir: string) {
 
 t.test('a slide arrives whole, with progress, and no name leaves or is kept', async t => {
   const { node, pipeline, stateDir } = await openPipeline(t.testdir())
+  node.wantedSquares = [{ level: 0, square: 0 }]
   const seen: SlideProgress[] = []
   await pipeline.send(job, { ...on, progress: progress => seen.push(progress) }, signal)
   t.equal(node.heads.length, 1)
   t.match(seen.at(-1), { stage: 'sending', sent: { chunksDone: node.chunks.size } })
   t.equal(seen.at(-1)?.tilesDone, seen.at(-1)?.tiles)
-  const left = Buffer.concat([node.structure!, ...node.chunks.values(), ...[...node.levels.values()].map(({ indexBytes }) => indexBytes)])
+  t.equal(node.squares.length, 1, 'what somebody looks at goes ahead of its level')
+  const left = Buffer.concat([node.structure!, ...node.squares, ...node.chunks.values(), ...[...node.levels.values()].map(({ indexBytes }) => indexBytes)])
   t.ok(readFileSync(path).includes(NAME), 'the file has it')
   for (const word of NAME.split(' ')) t.notOk(left.includes(word), word)
   for (const file of readdirSync(join(stateDir, 'prepared', slideId))) t.notOk(readFileSync(join(stateDir, 'prepared', slideId, file)).includes('YAMADA'), file)

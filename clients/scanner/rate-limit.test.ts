@@ -20,7 +20,7 @@ t.test('chunks pass in turn at the rate, and one that is aborted while it waits 
   let now = 0
   const left: [number, number][] = []
   const carrier = new LimitedCarrier(
-    { kind: 'https', window: 4, put: async (_slide, _sha256, body) => (left.push([body[0]!, now]), 'stored'), [Symbol.asyncDispose]: async () => undefined },
+    { kind: 'https', window: 4, put: async (_slide, _sha256, body) => (left.push([body[0]!, now]), 'stored'), putSquare: async () => undefined, [Symbol.asyncDispose]: async () => undefined },
     bitsPerSecond(8_000_000),
     {
       now: () => millis(now),

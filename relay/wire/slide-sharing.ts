@@ -45,5 +45,7 @@ export const ArrivedTiles = z.strictObject({
   /** Ordinal of the first, and how many they are. */
   firstTile: z.int().min(0).max(SLIDE_LIMITS.tiles - 1),
   tiles: z.int().min(1).max(SLIDE_LIMITS.tiles),
+  /** What proves them: the head of their level, or of their square while the level is still being read. `none`: what came by a square is withdrawn, its level has other tiles. */
+  signedBy: z.enum(['level', 'square', 'none']),
 })
 export type ArrivedTiles = z.infer<typeof ArrivedTiles>

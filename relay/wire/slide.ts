@@ -24,6 +24,9 @@ export const SLIDE_LIMITS = {
 /** A chunk is a run of whole tiles; it ends with the first tile that brings it to `least`, or before the one that would bring it over `most`. A tile longer than that is a chunk of its own. In bytes. */
 export const CHUNK_BYTES = { least: 256 * 1024, most: 1024 * 1024 } as const
 
+/** A square of tiles that goes ahead of its level is not longer: its message with head and lengths. In bytes. */
+export const SQUARE_BYTES = 4 * 1024 * 1024
+
 /** Tiles of a level are ordered by squares of so many tiles a side, rows of squares from the top; in a square row by row. A viewport then needs few chunks. */
 export const TILE_SQUARE = 8
 
@@ -109,8 +112,21 @@ export const SlideHead = z.strictObject({
 })
 export type SlideHead = z.infer<typeof SlideHead>
 
-/** JWS `typ` of the two heads. */
-export const HEAD_TYPES = { level: 'kenkyo-level-head', slide: 'kenkyo-slide-head' } as const
+/** Says that these are the tiles of one square of a level, before the whole level was read. `typ` `kenkyo-square-head`. */
+export const SquareHead = z.strictObject({
+  slideId: SlideId,
+  level: z.int().min(0).max(SLIDE_LIMITS.levels - 1),
+  /** Squares are counted in the order of the level. */
+  square: z.int().min(0).max(SLIDE_LIMITS.tiles - 1),
+  /** Merkle root over its tiles. */
+  root: Sha256,
+  /** Of the structure as it is sent. */
+  structure: Sha256,
+})
+export type SquareHead = z.infer<typeof SquareHead>
+
+/** JWS `typ` of the heads. */
+export const HEAD_TYPES = { level: 'kenkyo-level-head', slide: 'kenkyo-slide-head', square: 'kenkyo-square-head' } as const
 
 /** Ed25519 public key of a scanner, as JWK. @see RFC 8037 section 2 */
 export const ScannerKey = z.strictObject({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: z.string().regex(/^[A-Za-z0-9_-]{43}$/) })
@@ -153,5 +169,8 @@ export type SlideViewport = z.infer<typeof SlideViewport>
 /** Tiles in a row and in a column of a level. */
 export const columnsOf = ({ width, tileWidth }: SlideLevel): number => Math.ceil(width / tileWidth)
 export const rowsOf = ({ height, tileHeight }: SlideLevel): number => Math.ceil(height / tileHeight)
+/** Squares in a row of them, and in a level. */
+export const squaresAcross = (level: SlideLevel): number => Math.ceil(columnsOf(level) / TILE_SQUARE)
+export const squaresOf = (level: SlideLevel): number => squaresAcross(level) * Math.ceil(rowsOf(level) / TILE_SQUARE)
 /** Tiles of a level. */
 export const tilesOf = (level: SlideLevel): number => columnsOf(level) * rowsOf(level)

@@ -1,4 +1,4 @@
-import { columnsOf, rowsOf, TILE_SQUARE, tilesOf } from './slide.ts'
+import { columnsOf, rowsOf, squaresAcross, TILE_SQUARE, tilesOf } from './slide.ts'
 import type { SlideLevel } from './slide.ts'
 
 /** Where a tile stands in its level, counted from the top left corner. */
@@ -27,6 +27,16 @@ export function tileAt(level: SlideLevel, ordinal: number): TilePosition {
   const width = Math.min(TILE_SQUARE, columns - left)
   const inSquare = inBand - left * height
   return { column: left + (inSquare % width), row: top + Math.floor(inSquare / width) }
+}
+
+/** The square of a tile, counted in the order of the level. The position must be in the level. */
+export const squareOf = (level: SlideLevel, { column, row }: TilePosition): number => Math.floor(row / TILE_SQUARE) * squaresAcross(level) + Math.floor(column / TILE_SQUARE)
+
+/** The tiles of a square, a run in the order of the level. The square must be in the level. */
+export function tilesOfSquare(level: SlideLevel, square: number): { readonly firstTile: number; readonly tiles: number } {
+  const across = squaresAcross(level)
+  const [column, row] = [(square % across) * TILE_SQUARE, Math.floor(square / across) * TILE_SQUARE]
+  return { firstTile: ordinalOf(level, { column, row }), tiles: Math.min(TILE_SQUARE, columnsOf(level) - column) * Math.min(TILE_SQUARE, rowsOf(level) - row) }
 }
 
 /** Whether a level has a tile there. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { t } from 'tap'
 import { encodeChunkPart, decodeAnswers, PART_BYTES } from '../../relay/slides/transfer/chunk-message.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
@@ -13,10 +13,11 @@ const sha256Of = (body: Buffer): Sha256 => Sha256.parse(createHash('sha256').upd
 function open(putChunk: (body: Buffer) => Promise<'stored' | 'known'>, takes: () => boolean = () => true) {
   const answers: ChunkAnswer[] = []
   const internal: unknown[] = []
+  const squares: Buffer[] = []
   const messages = { count: 0 }
   let heard = Promise.withResolvers<undefined>()
   const receiver = new LinkReceiver(
-    { putChunk: (_slideId, _sha256, body) => putChunk(body) },
+    { putChunk: (_slideId, _sha256, body) => putChunk(body), putSquare: async (_slideId, message) => (squares.push(message), 'stored') },
     message => {
       if (!takes()) return false
       messages.count++
@@ -27,7 +28,7 @@ function open(putChunk: (body: Buffer) => Promise<'stored' | 'known'>, takes: ()
     error => internal.push(error),
   )
   return {
-    receiver, internal, messages,
+    receiver, internal, messages, squares,
     put: (ticket: number, chunk: Buffer, offset = 0) => receiver.take(encodeChunkPart({ ticket, slideId, sha256: sha256Of(chunk), chunk, offset })),
     /** Answers so far, once there are as many. */
     answers: async (count: number): Promise<ChunkAnswer[]> => {
@@ -113,4 +114,12 @@ t.test('answers wait while the link takes none', async t => {
   const { put, answers } = open(async () => 'stored', () => refusals-- <= 0)
   put(1, Buffer.from('a'))
   t.same(await answers(1), [{ ticket: 1, outcome: 'stored' }])
+})
+
+t.test('squares are handed on as such, and answered like chunks', async t => {
+  const { receiver, squares, answers } = open(() => Promise.reject(new Error('no chunk came')))
+  const square = randomBytes(PART_BYTES + 5)
+  for (const offset of [PART_BYTES, 0]) receiver.take(encodeChunkPart({ ticket: 7, kind: 'square', slideId, sha256: sha256Of(square), chunk: square, offset }))
+  t.same(await answers(1), [{ ticket: 7, outcome: 'stored' }])
+  t.ok(squares.length === 1 && squares[0]?.equals(square))
 })

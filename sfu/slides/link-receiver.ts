@@ -15,6 +15,8 @@ const ANSWER_AGAIN_MILLIS = 50
 export interface ChunkSink {
   /** Resolves when the chunk is durable. @throws {RelayFault} why it is refused. */
   putChunk(slideId: SlideId, sha256: Sha256, body: Buffer): Promise<'stored' | 'known'>
+  /** Resolves when the square is held. @throws {RelayFault} why it is refused. */
+  putSquare(slideId: SlideId, message: Buffer): Promise<'stored' | 'known'>
 }
 
 interface Assembly {
@@ -109,7 +111,7 @@ export class LinkReceiver {
   }
 
   /** @param held - Bytes of it that are counted already. */
-  async #store({ ticket, slideId, sha256 }: ChunkPart, chunk: Buffer, held: number): Promise<void> {
+  async #store({ ticket, kind, slideId, sha256 }: ChunkPart, chunk: Buffer, held: number): Promise<void> {
     if (this.#heldBytes - held + chunk.length > MAX_HELD_BYTES) {
       this.#heldBytes -= held
       this.#answer(ticket, 'overloaded')
@@ -117,7 +119,7 @@ export class LinkReceiver {
     }
     this.#heldBytes += chunk.length - held
     try {
-      this.#answer(ticket, await this.#sink.putChunk(slideId, sha256, chunk))
+      this.#answer(ticket, await (kind === 'chunk' ? this.#sink.putChunk(slideId, sha256, chunk) : this.#sink.putSquare(slideId, chunk)))
     } catch (error) {
       const { code } = toFault(error)
       if (code === 'internal') this.#onInternal(error)
@@ -161,4 +163,4 @@ export class LinkReceiver {
   }
 }
 
-const isSame = (a: ChunkPart, b: ChunkPart): boolean => a.sha256 === b.sha256 && a.slideId === b.slideId && a.total === b.total
+const isSame = (a: ChunkPart, b: ChunkPart): boolean => a.kind === b.kind && a.sha256 === b.sha256 && a.slideId === b.slideId && a.total === b.total

@@ -8,6 +8,7 @@ import { SlideCatalogue } from '../../relay/slides/transfer/slide-catalogue.ts'
 import { SlideReceiver } from '../../relay/slides/transfer/slide-receiver.ts'
 import { WantedRegistry } from '../../relay/slides/transfer/wanted-registry.ts'
 import { FileSlideStore } from '../../relay/slides/store/file-slide-store.ts'
+import { SquareShelf } from '../../relay/slides/tiles/square-shelf.ts'
 import { TileService } from '../../relay/slides/tiles/tile-service.ts'
 import { TusRoutes } from '../../relay/slides/tus/tus-routes.ts'
 import { DicomwebSlides } from './dicomweb-slides.ts'
@@ -72,6 +73,7 @@ export class NodeSlides implements AsyncDisposable {
   readonly #access: SlideAccess
   readonly #board: SlideNewsBoard
   readonly #wanted = new WantedRegistry(Date.now())
+  readonly #squares = new SquareShelf()
   readonly #catalogue: SlideCatalogue
   readonly #receiver: SlideReceiver
   readonly #closing = new AbortController()
@@ -88,7 +90,15 @@ export class NodeSlides implements AsyncDisposable {
     this.#access = new SlideAccess(options.verify)
     this.#catalogue = new SlideCatalogue(store, this.#tiles)
     this.#board = new SlideNewsBoard(this.#catalogue)
-    this.#receiver = new SlideReceiver({ beforehand: (...step) => this.#recordStep(...step), catalogue: this.#catalogue, wanted: this.#wanted, clock: options.clock, onChange: id => this.#board.slidesChanged(id), onWanted: (id, arrived) => this.#board.tilesArrived(id, arrived) })
+    this.#receiver = new SlideReceiver({
+      beforehand: (...step) => this.#recordStep(...step), catalogue: this.#catalogue, wanted: this.#wanted, squares: this.#squares, clock: options.clock,
+      onChange: id => this.#board.slidesChanged(id),
+      onWanted: (id, arrived) => this.#board.tilesArrived(id, arrived),
+      onContradiction: (slideId, level, squares) => {
+        options.metrics.squares.inc({ outcome: 'contradicted' }, squares)
+        options.log.error({ slideId, level, squares }, 'a scanner signed tiles of a square, and other ones in their level')
+      },
+    })
   }
 
   /** @throws {RelayFault} `storage_full`, `conflict` when another process uses the folder. */
@@ -164,6 +174,7 @@ export class NodeSlides implements AsyncDisposable {
           throw error
         }
       },
+      putSquare: async (slideId, message) => metrics.countSquare(() => this.#receiver.putSquare({ consultationId, memberId }, slideId, message)),
     }
   }
 
@@ -171,7 +182,7 @@ export class NodeSlides implements AsyncDisposable {
   addTo(app: FastifyInstance): void {
     const { metrics, clock, log, origin, colourOf = () => undefined } = this.#options
     const routes = slideRoutes({
-      access: this.#access, catalogue: this.#catalogue, receiver: this.#receiver, tiles: this.#tiles, wanted: this.#wanted, recorder: this.#options.recorder, metrics, clock, log, colourOf,
+      access: this.#access, catalogue: this.#catalogue, receiver: this.#receiver, tiles: this.#tiles, squares: this.#squares, wanted: this.#wanted, recorder: this.#options.recorder, metrics, clock, log, colourOf,
       onAnnotationsStored: (consultationId, slideId, version) => this.#board.annotationsChanged(consultationId, slideId, version),
     })
     void app.register(routes, { prefix: '/slides' })

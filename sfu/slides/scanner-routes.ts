@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { RECEIVER_LIMITS } from '../../relay/slides/transfer/slide-receiver.ts'
 import { RelayFault, toFault } from '../../relay/wire/fault.ts'
-import { ScannerKey, SLIDE_LIMITS } from '../../relay/wire/slide.ts'
+import { ScannerKey, SLIDE_LIMITS, SQUARE_BYTES } from '../../relay/wire/slide.ts'
 import { endWith } from './slide-access.ts'
 import { parsePart, PathPart } from './slide-replies.ts'
 import type { SlideReceiver } from '../../relay/slides/transfer/slide-receiver.ts'
@@ -21,6 +21,7 @@ export interface ScannerRoutesOptions {
 const Announcement = z.strictObject({ structure: z.base64().max(Math.ceil((RECEIVER_LIMITS.structureBytes * 4) / 3) + 4), key: ScannerKey })
 const Completion = z.strictObject({ head: z.string().max(RECEIVER_LIMITS.headCharacters) })
 const LevelHeadHeader = z.string().min(1).max(RECEIVER_LIMITS.headCharacters)
+const SquareLength = z.string().regex(/^\d{1,8}$/).transform(Number)
 const SlidePath = z.object({ id: PathPart.slideId })
 const LevelPath = z.object({ id: PathPart.slideId, level: PathPart.level })
 const ChunkPath = z.object({ id: PathPart.slideId, sha256: PathPart.sha256 })
@@ -77,6 +78,19 @@ export function addScannerRoutes(app: FastifyInstance, { access, receiver, metri
     const grant = await scanner(request)
     endWith(request, reply, grant)
     return reply.header('cache-control', 'no-store').send(await receiver.wanted(grant, id, after, gone.signal))
+  })
+
+  /** Has memory set aside before a byte of the body is read. */
+  const expectSquare = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    endWith(request, reply, await scanner(request))
+    const length = parsePart(SquareLength, request.headers['content-length'])
+    const [release, stopWatching] = [receiver.memory.take(length), watchSilence(request.raw.socket)]
+    reply.raw.once('close', release).once('close', stopWatching)
+  }
+  app.put('/:id/squares', { onRequest: expectSquare, bodyLimit: SQUARE_BYTES }, async (request, reply) => {
+    const { id } = parsePart(SlidePath, request.params)
+    const grant = await scanner(request)
+    return reply.send({ outcome: await metrics.countSquare(() => receiver.putSquare(grant, id, bodyOf(request))) })
   })
 
   app.put('/:id/head', { ...admitted, bodyLimit: 8 * 1024 }, async (request, reply) => {

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram } from 'prom-client'
+import { toFault } from '../../relay/wire/fault.ts'
 import type { CommittedBatch } from '../../relay/slides/store/chunk-committer.ts'
 import type { SlideStore } from '../../relay/slides/store/slide-store.ts'
 import type { Registry } from 'prom-client'
@@ -6,6 +7,7 @@ import type { Registry } from 'prom-client'
 /** The metrics of a node's slides. `docs/METRICS.md` lists them; a test compares the two. */
 export class SlideMetrics {
   readonly chunks
+  readonly squares
   readonly arrivedBytes
   readonly tiles
   readonly #commitChunks
@@ -20,6 +22,9 @@ export class SlideMetrics {
     const registers = [registry]
     this.chunks = new Counter({
       name: 'kenkyo_slide_chunks_total', help: 'Chunks of slides that scanners sent by HTTP, by stored, known, or the fault code they were refused with.', labelNames: ['outcome'] as const, registers,
+    })
+    this.squares = new Counter({
+      name: 'kenkyo_slide_squares_total', help: 'Squares of tiles that came ahead of their levels, by stored, known, contradicted, or the fault code they were refused with.', labelNames: ['outcome'] as const, registers,
     })
     this.arrivedBytes = new Counter({ name: 'kenkyo_slide_arrived_bytes_total', help: 'Bytes of chunks that were stored, from whatever carrier.', registers })
     this.tiles = new Histogram({
@@ -37,6 +42,18 @@ export class SlideMetrics {
     this.#storedBytes = new Gauge({ name: 'kenkyo_slide_bytes', help: 'Bytes of chunks in the store.', registers })
     this.#storedChunks = new Gauge({ name: 'kenkyo_slide_chunks', help: 'Distinct chunks in the store.', registers })
     this.#quotaBytes = new Gauge({ name: 'kenkyo_slide_quota_bytes', help: 'Bytes that the store may hold.', registers })
+  }
+
+  /** Counts what becomes of a square. @throws What `put` throws. */
+  async countSquare(put: () => Promise<'stored' | 'known'>): Promise<'stored' | 'known'> {
+    try {
+      const outcome = await put()
+      this.squares.inc({ outcome })
+      return outcome
+    } catch (error) {
+      this.squares.inc({ outcome: toFault(error).code })
+      throw error
+    }
   }
 
   /** Takes a group commit of the store. */

@@ -5,11 +5,13 @@ import { RelayFault, toFault } from '../../relay/wire/fault.ts'
 import { SlideViewport } from '../../relay/wire/slide.ts'
 import { endWith } from './slide-access.ts'
 import { parsePart, PathPart } from './slide-replies.ts'
+import type { EarlyTile, SquareShelf } from '../../relay/slides/tiles/square-shelf.ts'
+import type { ProvenTile } from '../../relay/slides/tiles/tile-service.ts'
 import type { SlideCatalogue } from '../../relay/slides/transfer/slide-catalogue.ts'
 import type { WantedRegistry } from '../../relay/slides/transfer/wanted-registry.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
 import type { SlideId } from '../../relay/wire/ids.ts'
-import type { ProofStep } from '../../relay/wire/slide.ts'
+import type { SlideLevel } from '../../relay/wire/slide.ts'
 import type { TilePosition } from '../../relay/wire/tile-order.ts'
 import type { AccessRecord } from '../access/recorded-member.ts'
 import type { SlideAccess, SlideGrant } from './slide-access.ts'
@@ -19,7 +21,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 /** Where tiles come from. */
 export interface TileSource {
   /** @throws {RelayFault} `not_found` for a tile that is not here. */
-  tile(slideId: SlideId, level: number, position: TilePosition): Promise<{ readonly bytes: Buffer; readonly proof: readonly ProofStep[] }>
+  tile(slideId: SlideId, level: number, position: TilePosition): Promise<ProvenTile>
 }
 
 /** Where it is recorded who sees and sends what of slides. */
@@ -36,6 +38,8 @@ export interface ViewerRoutesOptions {
   readonly access: SlideAccess
   readonly catalogue: SlideCatalogue
   readonly tiles: TileSource
+  /** Tiles of levels that are not known yet. */
+  readonly squares: Pick<SquareShelf, 'held' | 'tile'>
   readonly wanted: WantedRegistry
   /** Without it nothing is recorded. */
   readonly recorder?: SlideRecorder | undefined
@@ -48,7 +52,7 @@ const TilePath = z.object({ id: PathPart.slideId, level: PathPart.level, column:
 
 /** Routes by which a viewer sees slides; see `docs/SLIDES.md`. */
 export function addViewerRoutes(app: FastifyInstance, options: ViewerRoutesOptions): void {
-  const { access, catalogue, wanted, clock } = options
+  const { access, catalogue, squares, wanted, clock } = options
   const viewer = (request: FastifyRequest): Promise<SlideGrant> => access.grant(request, { viewer: 'view_slide', scanner: 'send_slide' })
   // A virtual microscope shows the slide that it is told of: it may read one, not look around.
   const reader = (request: FastifyRequest): Promise<SlideGrant> => access.grant(request, { viewer: 'view_slide', scanner: 'send_slide', microscope: 'publish_live' })
@@ -77,7 +81,7 @@ export function addViewerRoutes(app: FastifyInstance, options: ViewerRoutesOptio
   app.get('/:id/arrived', async request => {
     const record = (await viewer(request)).slide(catalogue, parsePart(SlidePath, request.params).id)
     const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')
-    return { state: record.state, levels: catalogue.arrived(record.slideId).map(level => ({ ...level, here: base64(level.here), heat: base64(level.heat) })) }
+    return { state: record.state, squares: squares.held(record.slideId), levels: catalogue.arrived(record.slideId).map(level => ({ ...level, here: base64(level.here), heat: base64(level.heat) })) }
   })
 
   app.post('/:id/viewport', { bodyLimit: 1024, onRequest: admitted }, async (request, reply) => {
@@ -92,31 +96,48 @@ export function addViewerRoutes(app: FastifyInstance, options: ViewerRoutesOptio
   app.get('/:id/tiles/:level/:column/:row', (request, reply) => sendTile(request, reply, options, reader))
 }
 
-async function sendTile(request: FastifyRequest, reply: FastifyReply, { catalogue, tiles, recorder, metrics, clock }: ViewerRoutesOptions, reader: (request: FastifyRequest) => Promise<SlideGrant>): Promise<FastifyReply> {
+async function sendTile(request: FastifyRequest, reply: FastifyReply, options: ViewerRoutesOptions, reader: (request: FastifyRequest) => Promise<SlideGrant>): Promise<FastifyReply> {
+  const { catalogue, recorder, metrics, clock } = options
   const began = clock.now()
   const observe = (outcome: string): void => metrics.tiles.observe({ outcome }, (clock.now() - began) / 1000)
   try {
     const grant = await reader(request)
     endWith(request, reply, grant)
     const { id, level, column, row } = parsePart(TilePath, request.params)
-    const { slideId } = grant.slide(catalogue, id)
-    const { shape, root } = catalogue.level(slideId, level)
-    if (!hasTile(shape, { column, row })) throw new RelayFault('not_found', 'the level has no such tile')
+    const { slideId, structure } = grant.slide(catalogue, id)
+    const shape = structure.levels[level]
+    if (shape === undefined || !hasTile(shape, { column, row })) throw new RelayFault('not_found', 'the level has no such tile')
+    const known = catalogue.find(slideId, level)
     // The root stands for all tiles of the level, each in its place.
-    const etag = `"${root.slice(0, 32)}-${ordinalOf(shape, { column, row })}"`
-    void reply.header('etag', etag).header('cache-control', 'private, max-age=31536000, immutable')
-    if (request.headers['if-none-match'] === etag) {
+    const etag = known === undefined ? undefined : `"${known.root.slice(0, 32)}-${ordinalOf(shape, { column, row })}"`
+    if (etag !== undefined && request.headers['if-none-match'] === etag) {
       observe('ok')
-      return await reply.code(304).send()
+      return await reply.headers({ etag, ...KEPT }).code(304).send()
     }
     await recorder?.tileAsked(grant, slideId)
-    const { bytes, proof } = await tiles.tile(slideId, level, { column, row })
+    const found = await findTile(slideId, level, { column, row }, { shape, isKnown: known !== undefined, ...options })
     observe('ok')
     recorder?.tileSent(grant, slideId, level, { column, row })
-    return await reply.header('kenkyo-proof', encodeProof(proof)).header('kenkyo-root', root).type('application/octet-stream').send(bytes)
+    const { bytes, proof } = found
+    if ('head' in found) void reply.headers({ 'kenkyo-head': found.head, 'kenkyo-root': found.root })
+    else if (etag !== undefined) void reply.headers({ etag, ...KEPT, 'kenkyo-root': known?.root })
+    return await reply.header('kenkyo-proof', encodeProof(proof)).type('application/octet-stream').send(bytes)
   } catch (error) {
     observe(toFault(error).code)
-    void reply.removeHeader('etag')
     throw error
   }
+}
+
+const KEPT = { 'cache-control': 'private, max-age=31536000, immutable' }
+
+/** A tile as its level proves it, or else as its square does. @throws {RelayFault} `not_found`. */
+async function findTile(slideId: SlideId, level: number, position: TilePosition, { tiles, squares, shape, isKnown }: Pick<ViewerRoutesOptions, 'tiles' | 'squares'> & { readonly shape: SlideLevel; readonly isKnown: boolean }): Promise<ProvenTile | EarlyTile> {
+  try {
+    if (isKnown) return await tiles.tile(slideId, level, position)
+  } catch (error) {
+    if (toFault(error).code !== 'not_found') throw error
+  }
+  const early = squares.tile(slideId, level, shape, position)
+  if (early === undefined) throw new RelayFault('not_found', 'the tile is not here')
+  return early
 }

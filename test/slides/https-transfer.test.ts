@@ -7,7 +7,7 @@ import { generateInvitationKey, InvitationIssuer, InvitationVerifier } from '../
 import { systemClock } from '../../relay/runtime/clock.ts'
 import { createLogger } from '../../relay/runtime/log.ts'
 import { createRegistry } from '../../relay/runtime/metrics.ts'
-import { openSigningKey, verifyLevelHead, verifySlideHead } from '../../relay/slides/manifest/heads.ts'
+import { openSigningKey, verifyLevelHead, verifySlideHead, verifySquareHead } from '../../relay/slides/manifest/heads.ts'
 import { SlidePreparation } from '../../relay/slides/manifest/slide-preparation.ts'
 import { HttpDoor } from '../../relay/slides/transfer/http-door.ts'
 import { HttpsCarrier } from '../../relay/slides/transfer/https-carrier.ts'
@@ -152,7 +152,7 @@ t.test('what a viewer looks at comes before the rest', async t => {
   const sent: string[] = []
   const held = Promise.withResolvers<undefined>()
   const carrier: ChunkCarrier = {
-    kind: 'https', window: 1, [Symbol.asyncDispose]: () => Promise.resolve(),
+    kind: 'https', window: 1, putSquare: transfer.carrier.putSquare.bind(transfer.carrier), [Symbol.asyncDispose]: () => Promise.resolve(),
     put: async (id, sha256, body, aborted) => {
       // Holds the line from the first chunk of the finest level on, until the viewer's wish was heard.
       if (sent.length === 12) await held.promise
@@ -198,7 +198,7 @@ t.test('after an abort another sender goes on where the first was', async t => {
   await t.rejects(first.run(stop.signal), { code: 'unavailable' })
   const transfer = openTransfer(t, origin, token)
   let puts = 0
-  const carrier: ChunkCarrier = { kind: 'https', window: 4, [Symbol.asyncDispose]: () => Promise.resolve(), put: (id, sha256, body, aborted) => {
+  const carrier: ChunkCarrier = { kind: 'https', window: 4, putSquare: transfer.carrier.putSquare.bind(transfer.carrier), [Symbol.asyncDispose]: () => Promise.resolve(), put: (id, sha256, body, aborted) => {
     puts++
     return transfer.carrier.put(id, sha256, body, aborted)
   } }
@@ -306,4 +306,40 @@ t.test('bytes that are not those of the chunk are refused before and after they 
   await app.close()
   await closed.catch(() => undefined)
   await t.rejects(door.missing(structure.slideId, 0, signal), { code: 'unavailable' }, 'a node that is gone')
+})
+
+t.test('what a viewer looks at is seen and proven before its level is known, and by its level from then on', async t => {
+  const { origin, invite, get } = await openNode(t)
+  const { structure, tile, prepare } = generatedSlide({ isSmall: true })
+  const transfer = openTransfer(t, origin, await invite('scanner'))
+  const viewer = await invite('viewer')
+  const base = `/slides/${structure.slideId}`
+  const slide = prepare()
+  await transfer.door.announce(slide, signal)
+  const look = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ level: 0, x: 2100, y: 100, width: 150, height: 150 }) }
+  t.equal((await get(`${base}/viewport`, viewer, look)).status, 204)
+  const { squares } = await transfer.door.wanted(structure.slideId, 0, signal)
+  t.same(squares, [{ level: 0, square: 1 }])
+  t.equal((await get(`${base}/tiles/0/8/0`, viewer)).status, 404)
+  await transfer.carrier.putSquare(structure.slideId, (await slide.readSquare(0, 1))!, signal)
+  const early = await get(`${base}/tiles/0/8/0`, viewer)
+  t.equal(early.status, 200)
+  t.equal(early.headers.get('cache-control'), 'no-store', 'its level may have another one')
+  t.equal(early.headers.get('etag'), null)
+  const bytes = Buffer.from(await early.arrayBuffer())
+  t.ok(bytes.equals(tile(0, 8, 0)))
+  const head = await verifySquareHead(early.headers.get('kenkyo-head')!, slide.key)
+  t.match(head, { slideId: structure.slideId, level: 0, square: 1 })
+  t.ok(await isTileProven({ level: 0, position: { column: 8, row: 0 }, bytes }, decodeProof(early.headers.get('kenkyo-proof')!), head.root))
+  t.equal((await get(`${base}/tiles/0/0/0`, viewer)).status, 404, 'of another square')
+  t.match(await (await get(`${base}/arrived`, viewer)).json(), { levels: [], squares: [{ level: 0, square: 1 }] })
+  await t.rejects(new HttpsCarrier({ origin, token: viewer }, { clock: systemClock }).putSquare(structure.slideId, (await slide.readSquare(0, 1))!, signal), { code: 'grant_refused' })
+  await t.rejects(transfer.carrier.putSquare(structure.slideId, Buffer.from('KSQ1'), signal), { code: 'bad_slide' })
+
+  await new SlideSender({ ...transfer, slide: prepare() }).run(signal)
+  const late = await get(`${base}/tiles/0/8/0`, viewer)
+  t.equal(late.headers.get('kenkyo-head'), null)
+  t.match(late.headers.get('cache-control'), /immutable/)
+  t.ok(Buffer.from(await late.arrayBuffer()).equals(bytes))
+  t.match(await (await get(`${base}/arrived`, viewer)).json(), { squares: [] })
 })

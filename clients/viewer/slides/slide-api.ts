@@ -12,6 +12,8 @@ import type { TileAddress } from './slide-levels.ts'
 
 /** Header of a tile's answer: its Merkle proof. */
 const PROOF_HEADER = 'kenkyo-proof'
+/** And the head of its square, where its level is not known yet. */
+const HEAD_HEADER = 'kenkyo-head'
 
 const Refusal = z.object({ code: z.enum(FAULT_CODES) })
 const level = z.int().min(0).max(SLIDE_LIMITS.levels - 1)
@@ -27,6 +29,7 @@ const Description = z.object({
 
 const Arrived = z.object({
   state: SlideState,
+  squares: z.array(z.object({ level, square: z.int().min(0) })),
   levels: z.array(z.object({ level, chunks: z.int().min(0), chunksHere: z.int().min(0) })).max(SLIDE_LIMITS.levels),
 })
 
@@ -42,6 +45,8 @@ export interface DescribedSlide {
 export interface FetchedTile {
   readonly bytes: Uint8Array<ArrayBuffer>
   readonly proof: string | null
+  /** The signed head of its square, while its level has none. */
+  readonly squareHead: string | null
 }
 
 /** Annotations, and the entity tag of the version. */
@@ -93,13 +98,13 @@ export class SlideApi {
   /** @throws {RelayFault} `not_found` for a tile that has not arrived. */
   async tile({ level: number, column, row }: TileAddress, signal: AbortSignal): Promise<FetchedTile> {
     const response = await this.#fetch(`/tiles/${number}/${column}/${row}`, { signal })
-    return { bytes: new Uint8Array(await response.arrayBuffer()), proof: response.headers.get(PROOF_HEADER) }
+    return { bytes: new Uint8Array(await response.arrayBuffer()), proof: response.headers.get(PROOF_HEADER), squareHead: response.headers.get(HEAD_HEADER) }
   }
 
-  /** How far the slide is, by level. */
-  async arrived(): Promise<{ readonly state: SlideState; readonly levels: readonly LevelProgress[] }> {
-    const { state, levels } = await this.#json('/arrived', Arrived)
-    return { state, levels: levels.map(({ level: number, chunks, chunksHere }) => ({ level: number, chunks, here: chunksHere })) }
+  /** How far the slide is, by level, and which squares of tiles are there ahead of theirs. */
+  async arrived(): Promise<{ readonly state: SlideState; readonly squares: readonly { readonly level: number; readonly square: number }[]; readonly levels: readonly LevelProgress[] }> {
+    const { state, squares, levels } = await this.#json('/arrived', Arrived)
+    return { state, squares, levels: levels.map(({ level: number, chunks, chunksHere }) => ({ level: number, chunks, here: chunksHere })) }
   }
 
   /** Says what is looked at, so that it comes first. */

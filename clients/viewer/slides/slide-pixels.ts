@@ -106,6 +106,12 @@ export class SlidePixels {
     this.#image?.update(true)
   }
 
+  /** Forgets every picture and asks for all again. */
+  redraw(): void {
+    this.#image?.reset()
+    this.#image?.update(true)
+  }
+
   /** Tiles that the last drawing has. */
   drawnTiles(): TileAddress[] {
     return (this.#image?.getTilesToDraw() ?? []).filter(({ tile }) => tile.loaded).map(({ tile }) => this.#addressOf(tile))

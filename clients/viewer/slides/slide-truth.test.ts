@@ -12,6 +12,13 @@ t.test('is bit-exact only where every visible tile is proven and was written by 
   t.equal(kind(['unproven'], true), 'unverified')
 })
 
+t.test('what its level has to bear out yet is provisional, however well its square is signed', async t => {
+  t.equal(kind(['proven', 'early']), 'early')
+  t.equal(kind(['early'], true), 'early')
+  t.equal(kind(['early', 'unproven']), 'unverified')
+  t.equal(kind(['early', 'loading']), 'loading')
+})
+
 t.test('the worst tile decides', async t => {
   t.equal(kind(['proven', 'loading']), 'loading')
   t.equal(kind(['proven', 'loading', 'missing']), 'missing')
@@ -28,11 +35,11 @@ t.test('a slide whose own head is refused is forged, whatever its tiles prove', 
 })
 
 t.test('counts tiles, and speaks of stand-ins only while something is not there', async t => {
-  t.same(tellSlideTruth(facts(['proven', 'missing', 'missing'])).tiles, { proven: 1, unproven: 0, refused: 0, missing: 2, loading: 0 })
+  t.same(tellSlideTruth(facts(['proven', 'missing', 'missing'])).tiles, { proven: 1, early: 0, unproven: 0, refused: 0, missing: 2, loading: 0 })
   t.equal(tellSlideTruth(facts(['proven', 'missing'])).standInZoom, 3)
   t.equal(tellSlideTruth(facts(['proven', 'refused'])).standInZoom, null)
 })
 
 t.test('is sharp when nothing is awaited and nothing refused', async t => {
-  t.same((['exact', 'recompressed', 'unverified', 'missing', 'loading', 'refused', 'forged', 'none'] as const).map(kind => isSharp({ ...tellSlideTruth(facts([])), kind })), [true, true, true, false, false, false, false, false])
+  t.same((['exact', 'recompressed', 'early', 'unverified', 'missing', 'loading', 'refused', 'forged', 'none'] as const).map(kind => isSharp({ ...tellSlideTruth(facts([])), kind })), [true, true, true, true, false, false, false, false, false])
 })

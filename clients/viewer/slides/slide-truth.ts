@@ -4,6 +4,8 @@ import type { SlideHeadVerdict } from './slide-head-check.ts'
 export type TileState =
   /** Drawn; its proof leads to the signed root of its level. */
   | 'proven'
+  /** Drawn; its proof leads to the signed head of its square, and its level is still being read. */
+  | 'early'
   /** Drawn; this browser cannot check signatures. */
   | 'unproven'
   /** Its proof failed: not drawn. */
@@ -14,7 +16,7 @@ export type TileState =
   | 'loading'
 
 /** What the badge of a slide says, from the worst to the best; the worst tile decides. `forged`: the slide's own head is not its scanner's, whatever its tiles prove. */
-export type SlideTruthKind = 'none' | 'forged' | 'refused' | 'missing' | 'loading' | 'unverified' | 'recompressed' | 'exact'
+export type SlideTruthKind = 'none' | 'forged' | 'refused' | 'missing' | 'loading' | 'unverified' | 'early' | 'recompressed' | 'exact'
 
 /** What is true of the visible part of a slide. */
 export interface SlideTruth {
@@ -49,16 +51,17 @@ function kindOf({ states, isRecompressed, head }: SlideFacts): SlideTruthKind {
   if (states.includes('missing')) return 'missing'
   if (states.includes('loading') || head === 'checking') return 'loading'
   if (states.includes('unproven')) return 'unverified'
+  if (states.includes('early')) return 'early'
   return isRecompressed ? 'recompressed' : 'exact'
 }
 
 /** Decides what the badge says. */
 export function tellSlideTruth(facts: SlideFacts): SlideTruth {
-  const tiles = { proven: 0, unproven: 0, refused: 0, missing: 0, loading: 0 }
+  const tiles = { proven: 0, early: 0, unproven: 0, refused: 0, missing: 0, loading: 0 }
   for (const state of facts.states) tiles[state]++
   const isWhole = tiles.missing + tiles.loading === 0
   return { kind: kindOf(facts), level: facts.level, zoom: facts.zoom, standInZoom: isWhole ? null : facts.standInZoom, tiles }
 }
 
 /** All that should be seen is on the screen, as fine as it should be. */
-export const isSharp = ({ kind }: SlideTruth): boolean => kind === 'exact' || kind === 'recompressed' || kind === 'unverified'
+export const isSharp = ({ kind }: SlideTruth): boolean => kind === 'exact' || kind === 'recompressed' || kind === 'early' || kind === 'unverified'

@@ -4,7 +4,7 @@ import type { RelayFault } from '../../../relay/wire/fault.ts'
 import type { ArrivedTiles, SlideArea, SlidePoint } from '../../../relay/wire/slide-sharing.ts'
 import { tilesOf } from '../../../relay/wire/slide.ts'
 import type { SlideState, SlideStructure, SlideViewport } from '../../../relay/wire/slide.ts'
-import { ordinalOf } from '../../../relay/wire/tile-order.ts'
+import { ordinalOf, squareOf, tileAt } from '../../../relay/wire/tile-order.ts'
 import { millis } from '../../../relay/wire/units.ts'
 import type { GestureStage, GestureTarget } from '../view/gestures.ts'
 import { fit, fitScale, imageOrigin, imagePoint, pan, scaleAt, settle, visibleRect, zoomAt } from '../view/viewport.ts'
@@ -69,6 +69,8 @@ export class SlideView implements GestureTarget {
   readonly #loader: TileLoader
   /** Levels that the node knows. */
   readonly #known = new Set<number>()
+  /** Squares of tiles that the node has ahead of their levels. */
+  readonly #squares = new Set<string>()
   readonly #pixels: SlidePixels
   readonly #look: ThrottledSender<SlideViewport>
   readonly #readArrival: ThrottledSender<null>
@@ -95,7 +97,7 @@ export class SlideView implements GestureTarget {
     this.#pixels = new SlidePixels(element, this.structure, {
       load: async tile => {
         // There is none: asking would only keep connections from those that are there.
-        if (!this.#known.has(tile.level)) {
+        if (!this.#known.has(tile.level) && !this.#squares.has(this.#squareKey(tile))) {
           this.#ledger.note(tile, 'missing')
           this.#judgeSoon()
           return undefined
@@ -119,6 +121,7 @@ export class SlideView implements GestureTarget {
     }
     this.#retry = setInterval(() => {
       this.#askAgain()
+      this.#checkEarly(() => true)
       if (!isSharp(this.truth.value)) this.arrived()
     }, RETRY_MS)
   }
@@ -145,11 +148,20 @@ export class SlideView implements GestureTarget {
   }
 
   /** Tiles can be had that somebody looks at. */
-  tilesArrived({ level, firstTile, tiles }: ArrivedTiles): void {
+  tilesArrived({ level, firstTile, tiles, signedBy }: ArrivedTiles): void {
     const shape = shapeOf(this.structure, level)
     this.#arrivals++
-    this.#learn([{ level }])
-    this.#askAgain(tile => tile.level === level && ordinalOf(shape, tile) >= firstTile && ordinalOf(shape, tile) < firstTile + tiles)
+    const square = this.#squareKey({ level, ...tileAt(shape, firstTile) })
+    if (signedBy === 'level') this.#learn([{ level }])
+    else if (signedBy === 'square') this.#squares.add(square)
+    else {
+      this.#squares.delete(square)
+      this.#pixels.redraw()
+      return
+    }
+    const isThere = (tile: TileAddress): boolean => tile.level === level && ordinalOf(shape, tile) >= firstTile && ordinalOf(shape, tile) < firstTile + tiles
+    this.#askAgain(isThere)
+    if (signedBy === 'level') this.#checkEarly(isThere)
   }
 
   resize(canvas: Size, devicePixelRatio: number): void {
@@ -225,6 +237,21 @@ export class SlideView implements GestureTarget {
       if (this.#known.has(level)) continue
       this.#known.add(level)
       this.#proofs.expect(level)
+    }
+  }
+
+  #squareKey(tile: TileAddress): string {
+    return `${tile.level}/${squareOf(shapeOf(this.structure, tile.level), tile)}`
+  }
+
+  /** Tiles that are seen and came ahead of their level: those that it does not bear out are taken away. */
+  #checkEarly(isThere: (tile: TileAddress) => boolean): void {
+    const early = this.#wanted.filter(tile => isThere(tile) && this.#known.has(tile.level) && this.#ledger.stateOf(tile, true) === 'early')
+    for (const tile of early) {
+      void this.#loader.checkEarly(tile).then(isSame => {
+        if (!isSame) this.#pixels.redraw()
+        this.#judgeSoon()
+      })
     }
   }
 
@@ -307,8 +334,11 @@ export class SlideView implements GestureTarget {
   }
 
   async #arrival(): Promise<void> {
-    const { state, levels } = await this.#api.arrived()
+    const { state, squares, levels } = await this.#api.arrived()
     this.#learn(levels)
+    const came = squares.map(({ level, square }) => `${level}/${square}`).filter(key => !this.#squares.has(key))
+    for (const key of came) this.#squares.add(key)
+    if (came.length > 0) this.#askAgain(tile => came.includes(this.#squareKey(tile)))
     const here = new Map(this.progress.value.map(level => [level.level, level.here]))
     const grown = new Set(levels.filter(level => level.here > (here.get(level.level) ?? 0)).map(({ level }) => level))
     // Of the level that is shown the node tells each tile as it comes, unless it had it before the level was announced.

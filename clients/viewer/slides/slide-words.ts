@@ -11,6 +11,7 @@ const en = {
   slide: 'Slide',
   // Badge.
   exact: 'Bit-exact',
+  early: 'Provisional: signed by the scanner, level still being read',
   recompressed: 'Recompressed',
   unverified: 'Not verified: this browser cannot',
   missing: 'Not yet here',
@@ -67,6 +68,7 @@ const ja: Record<SlideTextKey, string> = {
   failed: '転送失敗',
   slide: 'スライド',
   exact: 'ビット完全一致',
+  early: '暫定：スキャナー署名済み、この解像度は読み取り中',
   recompressed: '再圧縮画像',
   unverified: '未検証（このブラウザーでは検証できません）',
   missing: '未受信',

@@ -24,7 +24,7 @@ export class TileLedger {
    */
   stateOf(tile: TileAddress, isDrawn: boolean): TileState {
     const state = this.#states.get(tileKey(tile)) ?? 'loading'
-    const isPicture = state === 'proven' || state === 'unproven'
+    const isPicture = state === 'proven' || state === 'early' || state === 'unproven'
     return isPicture && !isDrawn ? 'loading' : state
   }
 

@@ -1,5 +1,6 @@
 import { RelayFault, toFault } from '../../../relay/wire/fault.ts'
 import type { SlideStructure } from '../../../relay/wire/slide.ts'
+import { sha256, toHex } from '../../../relay/wire/tile-proof.ts'
 import type { LevelProofs } from './level-proofs.ts'
 import type { FetchedTile } from './slide-api.ts'
 import { shapeOf, tileKey } from './slide-levels.ts'
@@ -13,13 +14,16 @@ export interface TileSupply {
   tile(tile: TileAddress, signal: AbortSignal): Promise<FetchedTile>
 }
 
-/** Fetches tiles, checks each against the signed head of its level, and only then completes and decodes it. */
+/** Fetches tiles, checks each against the signed head of its level, or of its square while the level is still being read, and only then completes and decodes it. */
 export class TileLoader {
   readonly #structure: SlideStructure
   readonly #supply: TileSupply
   readonly #proofs: LevelProofs
   readonly #ledger: TileLedger
+  readonly #closing = new AbortController()
   readonly #decoder = new TileDecoder()
+  /** SHA-256 of tiles that came ahead of their level, by tile, until it bears them out. */
+  readonly #early = new Map<string, string>()
   readonly #running = new Map<string, { readonly tile: TileAddress; readonly abort: AbortController }>()
 
   constructor(structure: SlideStructure, supply: TileSupply, proofs: LevelProofs, ledger: TileLedger) {
@@ -47,6 +51,28 @@ export class TileLoader {
     }
   }
 
+  /**
+   * Looks again at a tile that came ahead of its level: whether its level has the same one.
+   *
+   * @returns False when it has another: what is drawn must go. True also while that cannot be told.
+   */
+  async checkEarly(tile: TileAddress): Promise<boolean> {
+    const drawn = this.#early.get(tileKey(tile))
+    if (drawn === undefined) return true
+    try {
+      const { bytes, proof, squareHead } = await this.#supply.tile(tile, this.#closing.signal)
+      if (squareHead !== null) return true
+      const verdict = await this.#proofs.check(tile, bytes, proof)
+      const isSame = verdict === 'proven' && toHex(await sha256(bytes)) === drawn
+      this.#early.delete(tileKey(tile))
+      this.#ledger.note(tile, isSame ? 'proven' : 'refused')
+      return isSame
+    } catch {
+      // Not here, or the node is away: it stays what it is.
+      return true
+    }
+  }
+
   /** Gives up what is under way and not wanted any more. */
   keep(isWanted: (tile: TileAddress) => boolean): void {
     for (const { tile, abort } of this.#running.values()) if (!isWanted(tile)) abort.abort()
@@ -55,13 +81,14 @@ export class TileLoader {
   /** Gives up everything. */
   close(): void {
     this.keep(() => false)
+    this.#closing.abort()
     this.#decoder.close()
   }
 
   async #load(tile: TileAddress, signal: AbortSignal): Promise<CanvasRenderingContext2D> {
     const shape = shapeOf(this.#structure, tile.level)
-    const { bytes, proof } = await this.#supply.tile(tile, signal)
-    const verdict = await this.#proofs.check(tile, bytes, proof)
+    const { bytes, proof, squareHead } = await this.#supply.tile(tile, signal)
+    const verdict = await this.#proofs.check(tile, bytes, proof, squareHead)
     if (verdict === 'refused') {
       this.#ledger.note(tile, 'refused')
       return refusedTile(shape)
@@ -75,6 +102,8 @@ export class TileLoader {
       this.#ledger.note(tile, 'refused')
       return refusedTile(shape)
     }
+    if (verdict === 'early') this.#early.set(tileKey(tile), toHex(await sha256(bytes)))
+    else this.#early.delete(tileKey(tile))
     this.#ledger.note(tile, verdict)
     return picture
   }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { CompactSign, compactVerify, importJWK } from 'jose'
 import { RelayFault } from '../../wire/fault.ts'
-import { HEAD_TYPES, LevelHead, ScannerKey, SlideHead } from '../../wire/slide.ts'
+import { HEAD_TYPES, LevelHead, ScannerKey, SlideHead, SquareHead } from '../../wire/slide.ts'
 import type { Sha256 } from '../../wire/ids.ts'
 import type { JWK } from 'jose'
 import type { z } from 'zod'
@@ -17,6 +17,7 @@ export interface SigningKey {
   /** @returns JWS in compact serialisation (RFC 7515). */
   signLevel(head: LevelHead): Promise<string>
   signSlide(head: SlideHead): Promise<string>
+  signSquare(head: SquareHead): Promise<string>
 }
 
 /** @param jwk - Private, Ed25519. @throws {RelayFault} `bad_config` for any other. */
@@ -29,6 +30,7 @@ export async function openSigningKey(jwk: JWK): Promise<SigningKey> {
     publicKey: publicKey.data,
     signLevel: head => sign(HEAD_TYPES.level, head),
     signSlide: head => sign(HEAD_TYPES.slide, head),
+    signSquare: head => sign(HEAD_TYPES.square, head),
   }
 }
 
@@ -47,3 +49,6 @@ export const verifyLevelHead = (jws: string, key: ScannerKey): Promise<LevelHead
 
 /** @throws {RelayFault} `signature_refused`. */
 export const verifySlideHead = (jws: string, key: ScannerKey): Promise<SlideHead> => verify(jws, key, HEAD_TYPES.slide, SlideHead)
+
+/** @throws {RelayFault} `signature_refused`. */
+export const verifySquareHead = (jws: string, key: ScannerKey): Promise<SquareHead> => verify(jws, key, HEAD_TYPES.square, SquareHead)

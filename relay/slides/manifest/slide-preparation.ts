@@ -1,8 +1,12 @@
 import { RelayFault } from '../../wire/fault.ts'
-import { tilesOf } from '../../wire/slide.ts'
+import { squaresOf, tilesOf } from '../../wire/slide.ts'
+import { tilesOfSquare } from '../../wire/tile-order.ts'
+import { leavesOf } from '../tiles/square-shelf.ts'
 import { sha256Of } from './heads.ts'
 import { buildLevel, readTilesFrom } from './build-level.ts'
 import { LevelIndex } from './level-index.ts'
+import { rootOf } from './merkle-tree.ts'
+import { encodeSquare } from './square-message.ts'
 import type { Sha256 } from '../../wire/ids.ts'
 import type { ScannerKey, SlideStructure } from '../../wire/slide.ts'
 import type { PreparedLevel, PreparedSlide } from '../transfer/transfer.ts'
@@ -81,12 +85,19 @@ export class SlidePreparation implements PreparedSlide {
 
   async readChunk({ level, index }: PreparedLevel, chunk: number): Promise<Buffer> {
     const { firstTile, tiles, sha256 } = index.chunk(chunk)
-    const shape = this.#shape(level)
-    const parts: Buffer[] = []
-    while (parts.length < tiles) parts.push(...(await readTilesFrom(this.#options.tiles, level, shape, firstTile + parts.length, tiles - parts.length)))
-    const body = Buffer.concat(parts)
+    const body = Buffer.concat(await this.#readTiles(level, { firstTile, tiles }))
     if (sha256Of(body) !== sha256) throw new RelayFault('bad_slide', 'the file has changed since it was read first')
     return body
+  }
+
+  async readSquare(level: number, square: number): Promise<Buffer | undefined> {
+    const shape = this.#shape(level)
+    if (square >= squaresOf(shape)) throw new RelayFault('out_of_range', 'no such square')
+    if (shape.isMade) return undefined
+    const tiles = await this.#readTiles(level, tilesOfSquare(shape, square))
+    const root = Buffer.from(rootOf(leavesOf(shape, { level, square, tiles }))).toString('hex') as Sha256
+    const head = await this.#options.key.signSquare({ slideId: this.structure.slideId, level, square, root, structure: this.#structureSha })
+    return encodeSquare({ level, square, head, tiles })
   }
 
   head(): Promise<string> {
@@ -98,6 +109,13 @@ export class SlidePreparation implements PreparedSlide {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#keeping.catch(() => undefined)
     await this.#options.tiles[Symbol.asyncDispose]()
+  }
+
+  async #readTiles(level: number, { firstTile, tiles }: { readonly firstTile: number; readonly tiles: number }): Promise<Buffer[]> {
+    const shape = this.#shape(level)
+    const read: Buffer[] = []
+    while (read.length < tiles) read.push(...(await readTilesFrom(this.#options.tiles, level, shape, firstTile + read.length, tiles - read.length)))
+    return read
   }
 
   #shape(level: number) {

@@ -11,6 +11,7 @@ import type { Sha256 } from '../../wire/ids.ts'
 const VERSION = 1
 const CHUNK_TYPE = 1
 const ANSWERS_TYPE = 2
+const SQUARE_TYPE = 3
 
 /** A chunk longer than this travels in parts of it, of which only the last is shorter. In bytes. */
 export const PART_BYTES = 1024 * 1024
@@ -23,8 +24,10 @@ const ANSWER_BYTES = 4 + 1
 /** Answers in one message at most. */
 export const MAX_ANSWERS = 1024
 
-/** One chunk, or a part of one, on its way. */
+/** One chunk or square, or a part of one, on its way. */
 export interface ChunkPart {
+  /** A square goes ahead of its level; its SHA-256 is that of its message. */
+  readonly kind: 'chunk' | 'square'
   /** Chosen by the sender, and repeated in the answer. Of all chunks that wait for an answer no two have one. */
   readonly ticket: number
   readonly slideId: SlideId
@@ -40,6 +43,7 @@ export interface ChunkPart {
 export const CHUNK_OUTCOMES = [
   'stored', 'known',
   'bad_message', 'overloaded', 'wrong_role', 'wrong_state', 'conflict', 'not_found', 'unavailable', 'hash_mismatch', 'grant_refused', 'quota_exceeded', 'storage_full', 'internal',
+  'bad_slide', 'signature_refused',
 ] as const satisfies readonly ('stored' | 'known' | FaultCode)[]
 export type ChunkOutcome = (typeof CHUNK_OUTCOMES)[number]
 
@@ -56,11 +60,11 @@ export const outcomeOf = (code: FaultCode): ChunkOutcome => CHUNK_OUTCOMES.find(
 export const partLength = (total: number, offset: number): number => Math.min(PART_BYTES, total - offset)
 
 /** The part of a chunk that begins at `offset`. */
-export function encodeChunkPart({ ticket, slideId, sha256, chunk, offset }: Pick<ChunkPart, 'ticket' | 'slideId' | 'sha256' | 'offset'> & { readonly chunk: Buffer }): Buffer {
+export function encodeChunkPart({ ticket, kind = 'chunk', slideId, sha256, chunk, offset }: Partial<Pick<ChunkPart, 'kind'>> & Pick<ChunkPart, 'ticket' | 'slideId' | 'sha256' | 'offset'> & { readonly chunk: Buffer }): Buffer {
   const length = partLength(chunk.length, offset)
   const message = Buffer.allocUnsafe(CHUNK_HEADER_BYTES + length)
   message.writeUInt8(VERSION, 0)
-  message.writeUInt8(CHUNK_TYPE, 1)
+  message.writeUInt8(kind === 'chunk' ? CHUNK_TYPE : SQUARE_TYPE, 1)
   message.writeUInt32BE(ticket, AT.ticket)
   message.write(slideId.replaceAll('-', ''), AT.slideId, 'hex')
   message.write(sha256, AT.sha256, 'hex')
@@ -73,7 +77,7 @@ export function encodeChunkPart({ ticket, slideId, sha256, chunk, offset }: Pick
 /** @returns The part; its body is a view of the message. @throws {RelayFault} `bad_message`. */
 export function decodeChunkPart(message: Buffer): ChunkPart {
   if (message.length <= CHUNK_HEADER_BYTES) throw new RelayFault('bad_message', 'a chunk is shorter than its header')
-  if (message.readUInt8(0) !== VERSION || message.readUInt8(1) !== CHUNK_TYPE) throw new RelayFault('bad_message', 'not a chunk')
+  if (!isPart(message)) throw new RelayFault('bad_message', 'not a chunk')
   const slideId = SlideId.safeParse(uuidText(message.toString('hex', AT.slideId, AT.sha256)))
   if (!slideId.success) throw new RelayFault('bad_message', 'a chunk of no slide')
   const total = message.readUInt32BE(AT.total)
@@ -83,12 +87,13 @@ export function decodeChunkPart(message: Buffer): ChunkPart {
   const body = message.subarray(CHUNK_HEADER_BYTES)
   if (body.length !== partLength(total, offset)) throw new RelayFault('bad_message', 'a part of a chunk has the wrong length')
   const sha256 = message.toString('hex', AT.sha256, AT.total) as Sha256
-  return { ticket: message.readUInt32BE(AT.ticket), slideId: slideId.data, sha256, total, offset, body }
+  const kind = message.readUInt8(1) === CHUNK_TYPE ? 'chunk' : 'square'
+  return { ticket: message.readUInt32BE(AT.ticket), kind, slideId: slideId.data, sha256, total, offset, body }
 }
 
 /** The ticket of a message that is no chunk, so that its sender can be told; undefined when it has none. */
 export const salvageTicket = (message: Buffer): number | undefined =>
-  message.length >= AT.slideId && message.readUInt8(0) === VERSION && message.readUInt8(1) === CHUNK_TYPE ? message.readUInt32BE(AT.ticket) : undefined
+  message.length >= AT.slideId && isPart(message) ? message.readUInt32BE(AT.ticket) : undefined
 
 /** @param answers - From 1 to {@link MAX_ANSWERS}. */
 export function encodeAnswers(answers: readonly ChunkAnswer[]): Buffer {
@@ -120,5 +125,7 @@ export function decodeAnswers(message: Buffer): ChunkAnswer[] {
     return { ticket: message.readUInt32BE(at), outcome }
   })
 }
+
+const isPart = (message: Buffer): boolean => message.readUInt8(0) === VERSION && [CHUNK_TYPE, SQUARE_TYPE].includes(message.readUInt8(1))
 
 const uuidText = (hex: string): string => `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`

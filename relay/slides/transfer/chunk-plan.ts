@@ -85,7 +85,7 @@ export class ChunkPlan {
   readonly #byName = new Map<Sha256, Entry>()
   readonly #underWay = new Set<Entry>()
   readonly #waiting = new Set<Entry>()
-  #wanted: WantedChunks = { serial: 0, chunks: [] }
+  #wanted: Omit<WantedChunks, 'squares'> = { serial: 0, chunks: [] }
   #isPaused = false
   #failures = 0
   #probeAt = millis(0)
@@ -119,7 +119,7 @@ export class ChunkPlan {
   }
 
   /** Takes what viewers wait for; of two, that with the greater serial counts. */
-  want(wanted: WantedChunks): void {
+  want(wanted: Omit<WantedChunks, 'squares'>): void {
     if (wanted.serial > this.#wanted.serial) this.#wanted = wanted
   }
 

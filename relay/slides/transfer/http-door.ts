@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { RelayFault } from '../../wire/fault.ts'
 import { SLIDE_LIMITS } from '../../wire/slide.ts'
 import { millis } from '../../wire/units.ts'
+import { SQUARES_AT_ONCE } from '../tiles/square-shelf.ts'
 import { SlideHttp } from './slide-http.ts'
 import { WANTED_LIMITS } from './wanted-registry.ts'
 import type { SlideId } from '../../wire/ids.ts'
@@ -14,6 +15,8 @@ const SILENCE = millis(60_000)
 const Wanted = z.looseObject({
   serial: z.int().min(0),
   chunks: z.array(z.strictObject({ level: z.int().min(0).max(SLIDE_LIMITS.levels - 1), chunk: z.int().min(0).max(SLIDE_LIMITS.tiles) })).max(WANTED_LIMITS.chunks),
+  // Of a node that does not know of them, none are wanted.
+  squares: z.array(z.strictObject({ level: z.int().min(0).max(SLIDE_LIMITS.levels - 1), square: z.int().min(0).max(SLIDE_LIMITS.tiles - 1) })).max(SQUARES_AT_ONCE).default([]),
 })
 
 const JSON_BODY = { 'content-type': 'application/json' }

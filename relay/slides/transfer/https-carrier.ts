@@ -67,6 +67,12 @@ export class HttpsCarrier implements ChunkCarrier {
     }
   }
 
+  /** By a connection besides the others: it waits for none of them. */
+  async putSquare(slideId: SlideId, message: Buffer, signal: AbortSignal): Promise<void> {
+    const request = { method: 'PUT', path: `/slides/${slideId}/squares`, headers: { 'content-type': 'application/octet-stream' }, body: message, silence: this.#silence } as const
+    await this.#http.send(request, signal)
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     this.#http[Symbol.dispose]()
     return Promise.resolve()

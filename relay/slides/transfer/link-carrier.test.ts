@@ -131,7 +131,7 @@ function simulate({ rate, roundTrip, loss, liveBits }: { readonly rate: number; 
   const lines = [symmetricLine({ roundTripMillis: roundTrip, rateBitsPerSecond: rate, lossRatio: loss, queueMillis: roundTrip })]
   const simulation = new LinkSimulation({ contract, lines, random: seededRandom(5), initial: bitsPerSecond(rate) })
   const { initiator, responder } = simulation
-  const receiver = new LinkReceiver({ putChunk: async (_slideId, _sha256, body) => ((result.storedBytes += body.length), 'stored') }, message => responder.endpoint.sendMessage('control', message, responder.now) !== undefined, error => t.fail(String(error)))
+  const receiver = new LinkReceiver({ putSquare: async () => 'stored', putChunk: async (_slideId, _sha256, body) => ((result.storedBytes += body.length), 'stored') }, message => responder.endpoint.sendMessage('control', message, responder.now) !== undefined, error => t.fail(String(error)))
   const result = { storedBytes: 0, delays: [] as { readonly at: number; readonly delay: number }[], liveSent: 0 }
   const link: ChunkLink = {
     get rate() {

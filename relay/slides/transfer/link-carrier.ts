@@ -1,10 +1,11 @@
 import { RelayFault } from '../../wire/fault.ts'
+import { sha256Of } from '../manifest/heads.ts'
 import { decodeAnswers, encodeChunkPart, isAnswers, partLength } from './chunk-message.ts'
 import { UnansweredChunks } from './unanswered-chunks.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Sha256, SlideId } from '../../wire/ids.ts'
 import type { BitsPerSecond } from '../../wire/units.ts'
-import type { ChunkAnswer } from './chunk-message.ts'
+import type { ChunkAnswer, ChunkPart } from './chunk-message.ts'
 import type { ChunkCarrier } from './transfer.ts'
 
 /** How often the link is asked for room, and chunks without an answer are looked at. A link takes 4 MiB ahead: that lasts as long at 1.6 Gbit/s. In milliseconds. */
@@ -25,6 +26,7 @@ export interface ChunkLink {
 
 interface Put {
   readonly ticket: number
+  readonly kind: ChunkPart['kind']
   readonly slideId: SlideId
   readonly sha256: Sha256
   readonly body: Buffer
@@ -73,11 +75,20 @@ export class LinkCarrier implements ChunkCarrier {
     return this.#unanswered.bytes
   }
 
-  async put(slideId: SlideId, sha256: Sha256, body: Buffer, signal: AbortSignal, isUrgent = false): Promise<'stored' | 'known'> {
+  put(slideId: SlideId, sha256: Sha256, body: Buffer, signal: AbortSignal, isUrgent = false): Promise<'stored' | 'known'> {
+    return this.#put({ kind: 'chunk', slideId, sha256, body, isUrgent }, signal)
+  }
+
+  async putSquare(slideId: SlideId, message: Buffer, signal: AbortSignal): Promise<void> {
+    await this.#put({ kind: 'square', slideId, sha256: sha256Of(message), body: message, isUrgent: true }, signal)
+  }
+
+  async #put(what: Pick<Put, 'kind' | 'slideId' | 'sha256' | 'body' | 'isUrgent'>, signal: AbortSignal): Promise<'stored' | 'known'> {
+    const { body } = what
     signal.throwIfAborted()
     if (this.#closed !== undefined) throw this.#closed
     if (body.length === 0) throw new RelayFault('bad_slide', 'a chunk is empty')
-    const put: Put = { ticket: this.#takeTicket(), slideId, sha256, body, isUrgent, outcome: Promise.withResolvers(), offset: 0, parts: 0 }
+    const put: Put = { ...what, ticket: this.#takeTicket(), outcome: Promise.withResolvers(), offset: 0, parts: 0 }
     const abort = (): void => this.#settle(put, () => put.outcome.reject(signal.reason as Error))
     signal.addEventListener('abort', abort, { once: true })
     this.#puts.set(put.ticket, put)
@@ -105,8 +116,8 @@ export class LinkCarrier implements ChunkCarrier {
   /** Hands over what the link has room for. */
   #pump(): void {
     for (let put = this.#waiting[0]; put !== undefined; put = this.#waiting[0]) {
-      const { ticket, slideId, sha256, body, isUrgent, offset } = put
-      const message = this.#link.send(encodeChunkPart({ ticket, slideId, sha256, chunk: body, offset }), isUrgent)
+      const { ticket, kind, slideId, sha256, body, isUrgent, offset } = put
+      const message = this.#link.send(encodeChunkPart({ ticket, kind, slideId, sha256, chunk: body, offset }), isUrgent)
       if (message === undefined) return
       this.#messages.set(message, put)
       put.parts++

@@ -42,6 +42,10 @@ export class LocalTransfer implements SlideDoor, ChunkCarrier {
     return this.#receiver.putChunk(this.#source, slideId, sha256, body)
   }
 
+  async putSquare(slideId: SlideId, message: Buffer): Promise<void> {
+    await this.#receiver.putSquare(this.#source, slideId, message)
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return Promise.resolve()
   }

@@ -11,6 +11,8 @@ import { openSigningKey, sha256Of } from '../manifest/heads.ts'
 import { LevelIndex } from '../manifest/level-index.ts'
 import { leafHash, rootOf } from '../manifest/merkle-tree.ts'
 import { SlidePreparation } from '../manifest/slide-preparation.ts'
+import { encodeSquare } from '../manifest/square-message.ts'
+import { leavesOf, SQUARES_AT_ONCE, SquareShelf } from '../tiles/square-shelf.ts'
 import { TileService } from '../tiles/tile-service.ts'
 import { SlideCatalogue } from './slide-catalogue.ts'
 import { RECEIVER_LIMITS, SlideReceiver } from './slide-receiver.ts'
@@ -19,7 +21,7 @@ import type { Test } from 'tap'
 import type { FaultCode } from '../../wire/fault.ts'
 import type { Sha256 } from '../../wire/ids.ts'
 import type { ArrivedTiles } from '../../wire/slide-sharing.ts'
-import type { LevelHead, SlideLevel, SlideStructure } from '../../wire/slide.ts'
+import type { LevelHead, SlideLevel, SlideStructure, SquareHead } from '../../wire/slide.ts'
 import type { PreparedLevel } from './transfer.ts'
 
 const source = { consultationId: ConsultationId.parse('case-1'), memberId: MemberId.parse('scanner') }
@@ -43,7 +45,8 @@ async function setUp(quotaBytes = 2 ** 40) {
   const changes: string[] = []
   const seen: ArrivedTiles[] = []
   const catalogue = new SlideCatalogue(store, tiles)
-  const receiver = new SlideReceiver({ catalogue, wanted, clock: systemClock, onChange: id => changes.push(id), onWanted: (_id, arrived) => seen.push(arrived) })
+  const squares = new SquareShelf()
+  const receiver = new SlideReceiver({ catalogue, wanted, squares, clock: systemClock, onChange: id => changes.push(id), onWanted: (_id, arrived) => seen.push(arrived) })
   const announce = () => receiver.announce(source, slide.structureBytes, slide.key)
   const putLevels = async (): Promise<void> => {
     for (const { level, indexBytes, head } of levels) await receiver.putLevel(source, structure.slideId, level, indexBytes, head)
@@ -51,7 +54,7 @@ async function setUp(quotaBytes = 2 ** 40) {
   const putChunks = async (): Promise<void> => {
     for (const level of levels) for (let chunk = 0; chunk < level.index.chunks; chunk++) await receiver.putChunk(source, structure.slideId, level.index.chunk(chunk).sha256, await slide.readChunk(level, chunk))
   }
-  return { structure, slideId: structure.slideId, slide, levels, store, wanted, receiver, catalogue, changes, seen, announce, putLevels, putChunks }
+  return { structure, slideId: structure.slideId, slide, levels, store, wanted, squares, receiver, catalogue, changes, seen, announce, putLevels, putChunks }
 }
 
 const rejects = (t: Test, promise: Promise<unknown>, code: FaultCode, message: string = code) => t.rejects(promise, { name: 'RelayFault', code }, message)
@@ -78,7 +81,7 @@ t.test('tells of the tiles that come where somebody looks, and of no others', as
   await put(finest.index.chunks - 1)
   t.same(seen, [])
   await put(0)
-  t.same(seen, [{ slideId, level: 0, firstTile: 0, tiles: finest.index.chunk(0).tiles }])
+  t.same(seen, [{ slideId, level: 0, firstTile: 0, tiles: finest.index.chunk(0).tiles, signedBy: 'level' }])
   await put(0)
   t.equal(seen.length, 1, 'nor twice of what is sent twice')
   wanted.look(slideId, 'reader', { level: 0, x: 0, y: 0, width: 4000, height: 3000 }, systemClock.now())
@@ -268,4 +271,80 @@ t.test('heat shows which squares have arrived, however chunks and squares lie', 
     t.ok(heatOf(0).reduce((sum, value) => sum + value, 0) > before)
   }
   t.same(heatOf(0), [255, 255, 255, 255])
+})
+
+/** The message of a square with these tiles, signed; `change` lies in its head. */
+async function squareOf(slide: SlidePreparation, { level, square, tiles }: { readonly level: number; readonly square: number; readonly tiles: readonly Buffer[] }, change: Partial<SquareHead> = {}, by = key): Promise<Buffer> {
+  const root = Buffer.from(rootOf(leavesOf(slide.structure.levels[level]!, { level, square, tiles }))).toString('hex') as Sha256
+  const head = await by.signSquare({ slideId: slide.structure.slideId, level, square, root, structure: sha256Of(slide.structureBytes), ...change })
+  return encodeSquare({ level, square, head, tiles })!
+}
+
+t.test('asks for squares of levels that it does not know, the middle of the view first, and for none that it has', async t => {
+  const { receiver, slideId, slide, levels, wanted, seen, announce } = await setUp()
+  await announce()
+  const asked = async () => (await receiver.wanted(source, slideId, 0, signal)).squares
+  wanted.look(slideId, 'reader', { level: 0, x: 2100, y: 100, width: 500, height: 300 }, systemClock.now())
+  t.same(await asked(), [{ level: 0, square: 1 }])
+  wanted.look(slideId, 'reader', { level: 0, x: 1800, y: 100, width: 900, height: 300 }, systemClock.now())
+  t.same(await asked(), [{ level: 0, square: 1 }, { level: 0, square: 0 }])
+  t.equal(await receiver.putSquare(source, slideId, (await slide.readSquare(0, 1))!), 'stored')
+  t.same(await asked(), [{ level: 0, square: 0 }])
+  t.same(seen, [{ slideId, level: 0, firstTile: 64, tiles: 64, signedBy: 'square' }])
+  const { indexBytes, head } = levels.find(({ level }) => level === 0)!
+  await receiver.putLevel(source, slideId, 0, indexBytes, head)
+  t.same(await asked(), [])
+  t.equal(await receiver.putSquare(source, slideId, (await slide.readSquare(0, 0))!), 'known')
+})
+
+t.test('a viewport over everything asks for no more squares than are held, however many are there', async t => {
+  const { receiver, slideId, slide, structure, wanted, squares } = await setUp()
+  const wide = { ...structure, levels: [shape(40_000, 30_000)] }
+  await receiver.announce(source, Buffer.from(JSON.stringify(wide)), slide.key)
+  wanted.look(slideId, 'reader', { level: 0, x: 0, y: 0, width: 40_000, height: 30_000 }, systemClock.now())
+  const first = (await receiver.wanted(source, slideId, 0, signal)).squares
+  t.equal(first.length, SQUARES_AT_ONCE)
+  const content = { ...first[0]!, head: '', tiles: Array.from({ length: 64 }, () => Buffer.of(1)) }
+  squares.put(slideId, wide.levels[0]!, content, leavesOf(wide.levels[0]!, content))
+  t.same((await receiver.wanted(source, slideId, 0, signal)).squares, first.slice(1))
+})
+
+t.test('a square is believed only if its head is signed by the key of its slide and signs exactly that', async t => {
+  const { receiver, slideId, slide, squares, announce } = await setUp()
+  await announce()
+  const tiles = Array.from({ length: 64 }, (_, turn) => Buffer.from(`tile ${turn}`))
+  const put = (message: Buffer) => receiver.putSquare(source, slideId, message)
+  const zeros = '0'.repeat(64) as Sha256
+  const wrong: readonly (readonly [string, Partial<SquareHead>])[] = [
+    ['another slide', { slideId: SlideId.parse(crypto.randomUUID()) }], ['another level', { level: 1 }], ['another square', { square: 1 }], ['another root', { root: zeros }], ['another structure', { structure: zeros }],
+  ]
+  for (const [what, change] of wrong) await rejects(t, put(await squareOf(slide, { level: 0, square: 0, tiles }, change)), 'signature_refused', what)
+  await rejects(t, put(await squareOf(slide, { level: 0, square: 0, tiles }, {}, otherKey)), 'signature_refused', 'another key')
+  await rejects(t, put(encodeSquare({ level: 0, square: 0, head: await slide.head(), tiles })!), 'signature_refused', 'a slide head')
+  await rejects(t, put(Buffer.alloc(100)), 'bad_slide')
+  await rejects(t, receiver.putSquare({ ...source, memberId: MemberId.parse('other') }, slideId, await squareOf(slide, { level: 0, square: 0, tiles })), 'grant_refused')
+  t.same(squares.held(slideId), [])
+})
+
+t.test('squares that their level does not bear out are withdrawn, and what said otherwise is refused, once', async t => {
+  const { receiver, slideId, slide, levels, wanted, seen, squares, announce, putLevels } = await setUp()
+  await announce()
+  wanted.look(slideId, 'reader', { level: 0, x: 0, y: 0, width: 100, height: 100 }, systemClock.now())
+  const finest = levels.find(({ level }) => level === 0)!
+  const honest = Array.from({ length: 64 }, (_, turn) => Buffer.concat([Buffer.from(`0/${turn % 8}/${Math.floor(turn / 8)}`), filler]))
+  const withdrawn = { slideId, level: 0, firstTile: 0, tiles: 64, signedBy: 'none' }
+  await receiver.putSquare(source, slideId, await squareOf(slide, { level: 0, square: 0, tiles: honest.with(9, Buffer.from('shorter')) }))
+  await rejects(t, putLevels(), 'bad_slide')
+  t.same(squares.held(slideId), [])
+  t.same(seen.at(-1), withdrawn)
+  const other = Buffer.from(honest[9]!)
+  other[500] = other[500]! ^ 1
+  await receiver.putSquare(source, slideId, await squareOf(slide, { level: 0, square: 0, tiles: honest.with(9, other) }))
+  await putLevels()
+  const chunk = finest.index.chunkOf(9)
+  const put = async () => receiver.putChunk(source, slideId, finest.index.chunk(chunk).sha256, await slide.readChunk(finest, chunk))
+  await rejects(t, put(), 'bad_slide')
+  t.same(squares.held(slideId), [])
+  t.same(seen.at(-1), withdrawn)
+  t.equal(await put(), 'stored')
 })

@@ -1,19 +1,22 @@
 import { setImmediate } from 'node:timers/promises'
 import { RelayFault } from '../../wire/fault.ts'
 import { ScannerKey, SLIDE_LIMITS, SlideStructure } from '../../wire/slide.ts'
-import { tileAt } from '../../wire/tile-order.ts'
+import { tileAt, tilesOfSquare } from '../../wire/tile-order.ts'
 import { bytes, millis } from '../../wire/units.ts'
-import { sha256Of, verifyLevelHead, verifySlideHead } from '../manifest/heads.ts'
+import { sha256Of, verifyLevelHead, verifySlideHead, verifySquareHead } from '../manifest/heads.ts'
 import { LevelIndex } from '../manifest/level-index.ts'
 import { leafHash, rootOf } from '../manifest/merkle-tree.ts'
+import { decodeSquare } from '../manifest/square-message.ts'
+import { leavesOf, SQUARES_AT_ONCE } from '../tiles/square-shelf.ts'
 import { ByteBudget } from './byte-budget.ts'
-import { chunksIn, takeTurns, WANTED_LIMITS } from './wanted-registry.ts'
+import { chunksIn, squaresIn, takeTurns, WANTED_LIMITS } from './wanted-registry.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { ConsultationId, MemberId, Sha256, SlideId } from '../../wire/ids.ts'
 import type { ArrivedTiles } from '../../wire/slide-sharing.ts'
 import type { SlideLevel, SlideViewport } from '../../wire/slide.ts'
 import type { IndexedChunk } from '../manifest/level-index.ts'
 import type { SlideRecord } from '../store/slide-store.ts'
+import type { SquareRef, SquareShelf } from '../tiles/square-shelf.ts'
 import type { SlideCatalogue } from './slide-catalogue.ts'
 import type { WantedChunks } from './transfer.ts'
 import type { WantedRegistry } from './wanted-registry.ts'
@@ -44,6 +47,7 @@ export type SlideStep = 'announce' | 'complete' | 'delete'
 export interface SlideReceiverOptions {
   readonly catalogue: SlideCatalogue
   readonly wanted: WantedRegistry
+  readonly squares: SquareShelf
   readonly clock: Clock
   /** Settles before a slide is announced, completed or deleted. @throws {RelayFault} when that may not be. */
   readonly beforehand?: (source: SlideSource, step: SlideStep, slideId: SlideId) => Promise<void>
@@ -51,6 +55,8 @@ export interface SlideReceiverOptions {
   readonly onChange?: (consultationId: ConsultationId) => void
   /** Tiles came that a viewer looks at. */
   readonly onWanted?: (consultationId: ConsultationId, arrived: ArrivedTiles) => void
+  /** A scanner signed a square of tiles, and then a level that has others in its place. The square is gone. */
+  readonly onContradiction?: (slideId: SlideId, level: number, squares: number) => void
 }
 
 /** Takes slides from scanners, by whatever carrier, and believes nothing that is not signed or does not hash to its name. */
@@ -94,6 +100,7 @@ export class SlideReceiver {
       said.slideId === slideId && said.level === level && said.tiles === index.tiles && said.index === sha256Of(indexBytes) &&
       said.structure === sha256Of(record.structureBytes) && said.root === hex(index.root)
     if (!isSigned) throw new RelayFault('signature_refused', 'the head signs another level')
+    this.#checkSquares(record, level, this.#options.squares.contradictedByLengths(slideId, level, ordinal => index.lengthOf(ordinal)))
     await catalogue.store.putLevel(slideId, { level, index: indexBytes, head }, [...index.entries()])
     wanted.touch(slideId)
     this.#options.onChange?.(record.consultationId)
@@ -125,7 +132,8 @@ export class SlideReceiver {
     if (places.length === 0) throw new RelayFault('not_found', 'the slide has no such chunk')
     if (sha256Of(body) !== sha256) throw new RelayFault('hash_mismatch', 'the bytes are not those of the chunk')
     for (const [turn, place] of places.entries()) {
-      checkTiles(place.level, place.shape, place.chunk, catalogue.level(slideId, place.level).index, body)
+      const leaves = checkTiles(place.level, place.shape, place.chunk, catalogue.level(slideId, place.level).index, body)
+      this.#checkSquares(record, place.level, this.#options.squares.contradicted(slideId, place.level, place.chunk.firstTile, leaves))
       // Equal chunks may stand at thousands of places.
       if (turn % 16 === 15) await setImmediate()
     }
@@ -134,6 +142,32 @@ export class SlideReceiver {
     // One that was here before is no news, however often it is sent.
     if (outcome === 'stored') this.#tellWanted(record, places)
     return outcome
+  }
+
+  /**
+   * Takes a square of tiles ahead of its level, to be shown meanwhile. It is held in memory, as long as there is room.
+   *
+   * @returns `known` when its level is known, whose chunks take its place.
+   * @throws {RelayFault} `bad_slide` for what is no square; `signature_refused` for a head that is not its slide's or signs something else.
+   */
+  async putSquare(source: SlideSource, slideId: SlideId, message: Buffer): Promise<'stored' | 'known'> {
+    const { catalogue, clock, onWanted, squares, wanted } = this.#options
+    const { structure, structureBytes, key, consultationId } = this.#owned(source, slideId)
+    const square = decodeSquare(message, structure)
+    const said = await verifySquareHead(square.head, key)
+    const shape = structure.levels[square.level]
+    if (shape === undefined) throw new Error('a square of no level')
+    const leaves = leavesOf(shape, square)
+    const isSigned =
+      said.slideId === slideId && said.level === square.level && said.square === square.square &&
+      said.structure === sha256Of(structureBytes) && said.root === hex(rootOf(leaves))
+    if (!isSigned) throw new RelayFault('signature_refused', 'the head signs another square')
+    if (catalogue.find(slideId, square.level) !== undefined) return 'known'
+    squares.put(slideId, shape, square, leaves)
+    const { viewports } = wanted.current(slideId, clock.now())
+    const isSeen = viewports.some(viewport => viewport.level === square.level && squaresIn(viewport, shape).some(seen => seen.square === square.square))
+    if (isSeen) onWanted?.(consultationId, { slideId, level: square.level, ...tilesOfSquare(shape, square.square), signedBy: 'square' })
+    return 'stored'
   }
 
   /** @throws {RelayFault} `wrong_state` while levels or chunks are missing; `signature_refused`. */
@@ -150,6 +184,7 @@ export class SlideReceiver {
     await this.#options.beforehand?.(source, 'complete', slideId)
     await catalogue.store.completeSlide(slideId, head)
     wanted.forget(slideId)
+    this.#options.squares.forget(slideId)
     this.#options.onChange?.(consultationId)
   }
 
@@ -161,6 +196,7 @@ export class SlideReceiver {
     await catalogue.store.deleteSlide(slideId)
     catalogue.forget(slideId)
     wanted.forget(slideId)
+    this.#options.squares.forget(slideId)
     this.#options.onChange?.(consultationId)
   }
 
@@ -176,7 +212,32 @@ export class SlideReceiver {
       signal.throwIfAborted()
     }
     const { serial, viewports } = wanted.current(slideId, clock.now())
-    return { serial, chunks: takeTurns(viewports.map(viewport => this.#missingIn(source.memberId, slideId, viewport)), WANTED_LIMITS.chunks) }
+    return {
+      serial,
+      chunks: takeTurns(viewports.map(viewport => this.#missingIn(source.memberId, slideId, viewport)), WANTED_LIMITS.chunks),
+      squares: this.#squaresMissing(slideId, viewports),
+    }
+  }
+
+  /** Of levels that are not known yet. Those that are held count as well: what is asked for at once is never more than is held. */
+  #squaresMissing(slideId: SlideId, viewports: readonly SlideViewport[]): SquareRef[] {
+    const { catalogue, squares } = this.#options
+    const { levels } = catalogue.slide(slideId).structure
+    const wishes = viewports.map(viewport => {
+      const shape = levels[viewport.level]
+      // A level that is made has no tiles before it is known.
+      return shape === undefined || shape.isMade || catalogue.find(slideId, viewport.level) !== undefined ? [] : squaresIn(viewport, shape)
+    })
+    return takeTurns(wishes, SQUARES_AT_ONCE).filter(ref => !squares.has(slideId, ref))
+  }
+
+  /** @throws {RelayFault} `bad_slide` when squares of a level were others than it says. */
+  #checkSquares({ slideId, consultationId, structure }: SlideRecord, level: number, contradicted: readonly SquareRef[]): void {
+    const shape = structure.levels[level]
+    if (contradicted.length === 0 || shape === undefined) return
+    this.#options.onContradiction?.(slideId, level, contradicted.length)
+    for (const { square } of contradicted) this.#options.onWanted?.(consultationId, { slideId, level, ...tilesOfSquare(shape, square), signedBy: 'none' })
+    throw new RelayFault('bad_slide', 'tiles of a square are others in its level')
   }
 
   #missingIn(owner: MemberId, slideId: SlideId, viewport: SlideViewport): { readonly level: number; readonly chunk: number }[] {
@@ -197,7 +258,7 @@ export class SlideReceiver {
       const { index } = catalogue.level(slideId, level)
       const here = looked.get(level) ?? new Set(viewports.filter(viewport => viewport.level === level).flatMap(viewport => chunksIn(viewport, shape, index).map(({ chunk }) => chunk)))
       looked.set(level, here)
-      if (here.has(index.chunkOf(firstTile))) onWanted?.(consultationId, { slideId, level, firstTile, tiles })
+      if (here.has(index.chunkOf(firstTile))) onWanted?.(consultationId, { slideId, level, firstTile, tiles, signedBy: 'level' })
     }
   }
 
@@ -210,8 +271,8 @@ export class SlideReceiver {
 
 const hex = (hash: Uint8Array): string => Buffer.from(hash).toString('hex')
 
-/** @throws {RelayFault} `bad_slide` when the chunk is longer or shorter than its tiles, or they have another root. */
-function checkTiles(level: number, shape: SlideLevel, { firstTile, tiles, length, root }: IndexedChunk, index: LevelIndex, body: Buffer): void {
+/** @returns The leaves of its tiles. @throws {RelayFault} `bad_slide` when the chunk is longer or shorter than its tiles, or they have another root. */
+function checkTiles(level: number, shape: SlideLevel, { firstTile, tiles, length, root }: IndexedChunk, index: LevelIndex, body: Buffer): Buffer[] {
   if (body.length !== length) throw new RelayFault('bad_slide', 'the chunk is not as long as its tiles')
   let at = 0
   const leaves = Array.from({ length: tiles }, (_, turn) => {
@@ -220,6 +281,7 @@ function checkTiles(level: number, shape: SlideLevel, { firstTile, tiles, length
     return leafHash(level, tileAt(shape, firstTile + turn), tile)
   })
   if (hex(rootOf(leaves)) !== hex(root)) throw new RelayFault('bad_slide', 'the tiles of the chunk have another root')
+  return leaves
 }
 
 function parseStructure(structureBytes: Buffer): SlideStructure {

@@ -4,8 +4,9 @@ import { systemClock } from '../../runtime/clock.ts'
 import { RelayFault } from '../../wire/fault.ts'
 import { SlideId } from '../../wire/ids.ts'
 import { millis } from '../../wire/units.ts'
-import { openSigningKey } from '../manifest/heads.ts'
+import { openSigningKey, verifySquareHead } from '../manifest/heads.ts'
 import { SlidePreparation } from '../manifest/slide-preparation.ts'
+import { decodeSquare } from '../manifest/square-message.ts'
 import { SlideSender } from './slide-sender.ts'
 import type { FaultCode } from '../../wire/fault.ts'
 import type { SlideLevel } from '../../wire/slide.ts'
@@ -26,6 +27,7 @@ function prepare(readTile = (level: number, { column, row }: { column: number; r
 function farEnd(fail: (call: string) => void = () => undefined) {
   const calls: string[] = []
   const here = new Set<string>()
+  const squares: Buffer[] = []
   const names = new Map<number, string[]>()
   const call = async (name: string): Promise<void> => {
     calls.push(name)
@@ -52,6 +54,10 @@ function farEnd(fail: (call: string) => void = () => undefined) {
   }
   const carrier: ChunkCarrier = {
     kind: 'https', window: 3, [Symbol.asyncDispose]: () => Promise.resolve(),
+    putSquare: async (_id, message) => {
+      await call('putSquare')
+      squares.push(message)
+    },
     put: async (_id, sha256) => {
       await call('put')
       here.add(sha256)
@@ -59,7 +65,7 @@ function farEnd(fail: (call: string) => void = () => undefined) {
     },
   }
   const total = (): number => new Set([...names.values()].flat()).size
-  return { door, carrier, calls, here, total, count: (name: string) => calls.filter(each => each === name).length }
+  return { door, carrier, calls, here, squares, total, count: (name: string) => calls.filter(each => each === name).length }
 }
 
 const quick = { clock: systemClock, retry: { first: millis(1), cap: millis(5) } }
@@ -193,4 +199,31 @@ t.test('paused, it sends nothing until it is resumed', async t => {
   await sender.run(signal)
   t.equal(far.here.size, far.total())
   t.ok(far.calls.lastIndexOf('putLevel') < far.calls.indexOf('put'))
+})
+
+t.test('what somebody looks at of a level that is still being read goes ahead of it, in squares, again when it got lost', async t => {
+  let failures = 1
+  const { door, carrier, calls, squares } = farEnd(call => {
+    if (call === 'putSquare' && failures-- > 0) throw new RelayFault('unavailable', 'the line broke')
+  })
+  const went = Promise.withResolvers<undefined>()
+  // The finest level is read only once the square is there.
+  const slide = prepare(async (level, { column, row }) => {
+    if (level === 0 && column >= 8) await went.promise
+    return Buffer.alloc(30_000, `${level}/${column}/${row}`)
+  })
+  const wanted: SlideDoor['wanted'] = (id, after, aborted) => after === 0 ? Promise.resolve({ serial: 1, chunks: [], squares: [{ level: 0, square: 0 }] }) : door.wanted(id, after, aborted)
+  const putSquare: ChunkCarrier['putSquare'] = async (...args) => {
+    await carrier.putSquare(...args)
+    t.notOk(calls.includes('complete'))
+    went.resolve(undefined)
+  }
+  const faults: FaultCode[] = []
+  await new SlideSender({ slide, door: { ...door, wanted }, carrier: { ...carrier, window: 3, putSquare }, ...quick, onFault: code => faults.push(code) }).run(signal)
+  t.same(faults, ['unavailable'])
+  t.equal(squares.length, 1)
+  const square = decodeSquare(squares[0]!, slide.structure)
+  t.match(square, { level: 0, square: 0 })
+  t.same(square.tiles.map(tile => tile.subarray(0, 6).toString()), Array.from({ length: 64 }, (_, at) => `0/${at % 8}/${Math.floor(at / 8)}0`.slice(0, 6)))
+  t.equal((await verifySquareHead(square.head, slide.key)).slideId, slideId)
 })

@@ -2,6 +2,8 @@ import { Backoff } from '../../wire/backoff.ts'
 import { RelayFault, toFault } from '../../wire/fault.ts'
 import { bytes, millis } from '../../wire/units.ts'
 import { ChunkPlan } from './chunk-plan.ts'
+import { isPassing } from './passing-faults.ts'
+import { SquareSender } from './square-sender.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { BackoffOptions } from '../../wire/backoff.ts'
 import type { FaultCode } from '../../wire/fault.ts'
@@ -32,11 +34,6 @@ export const COARSE_BYTES = bytes(2 * 1024 * 1024)
 /** A carrier's window grows without a word; a chunk on a slow connection takes seconds to be done. */
 const WINDOW_LOOK = millis(200)
 
-/** Failures that pass by themselves. */
-const PASSING: ReadonlySet<FaultCode> = new Set(['unavailable', 'timeout', 'overloaded', 'rate_limited', 'storage_full'])
-/** Failures that may be chance, a few times. */
-const DUBIOUS: ReadonlySet<FaultCode> = new Set(['hash_mismatch', 'internal'])
-const MAX_DUBIOUS = 5
 /** The node may have lost what it said it had, if its disk was changed for another. */
 const MAX_COMPLETIONS = 3
 
@@ -51,6 +48,8 @@ export class SlideSender {
   readonly #levels = new Map<number, PreparedLevel>()
   #wake = Promise.withResolvers<undefined>()
   #isRefreshing = false
+  /** While there is something to send. */
+  #squares: SquareSender | undefined
 
   constructor(options: SlideSenderOptions) {
     this.#options = options
@@ -85,10 +84,12 @@ export class SlideSender {
   /** Starts no more chunks until {@link resume}; those under way are finished. */
   pause(): void {
     this.#plan.pause()
+    this.#squares?.pause(true)
   }
 
   resume(): void {
     this.#plan.resume()
+    this.#squares?.pause(false)
     this.#poke()
   }
 
@@ -101,6 +102,10 @@ export class SlideSender {
     const work = new AbortController()
     const both = AbortSignal.any([signal, work.signal])
     const stop = (error: unknown): void => work.abort(error)
+    const squares = new SquareSender({ ...this.#options, retry: this.#retry }, both, stop)
+    for (const level of this.#plan.levels) squares.levelKnown(level)
+    squares.pause(this.#plan.isPaused)
+    this.#squares = squares
     const wants = announced.then(() => this.#followWants(both)).catch(stop)
     const levels = this.#levels.size === this.#options.slide.structure.levels.length ? Promise.resolve() : this.#sendLevels(announced, both).catch(stop)
     try {
@@ -108,7 +113,7 @@ export class SlideSender {
       signal.throwIfAborted()
     } finally {
       work.abort(new RelayFault('unavailable', 'the transfer ended'))
-      await Promise.all([wants, levels])
+      await Promise.all([wants, levels, squares.settled()])
     }
   }
 
@@ -121,6 +126,7 @@ export class SlideSender {
       this.#levels.set(level.level, level)
       this.#plan.addLevel(level.level, [...level.index.entries()])
       this.#plan.learnMissing(level.level, missing)
+      this.#squares?.levelKnown(level.level)
       this.#report()
       this.#poke()
     }
@@ -132,6 +138,7 @@ export class SlideSender {
     while (!signal.aborted) {
       const wanted = await this.#persist(() => door.wanted(slideId, this.#plan.wantedSerial, signal), signal)
       this.#plan.want(wanted)
+      this.#squares?.want(wanted.squares)
       this.#poke()
     }
   }
@@ -236,9 +243,4 @@ export class SlideSender {
   #report(): void {
     this.#options.onProgress?.(this.progress)
   }
-}
-
-function isPassing(error: unknown, failures: number): boolean {
-  const { code } = toFault(error)
-  return PASSING.has(code) || (error instanceof RelayFault && DUBIOUS.has(code) && failures < MAX_DUBIOUS)
 }

@@ -1,6 +1,7 @@
 import type { Sha256, SlideId } from '../../wire/ids.ts'
 import type { ScannerKey, SlideStructure } from '../../wire/slide.ts'
 import type { LevelIndex } from '../manifest/level-index.ts'
+import type { SquareRef } from '../tiles/square-shelf.ts'
 
 /** A level whose tiles were all read: which chunks it has, and the signed head. */
 export interface PreparedLevel {
@@ -22,6 +23,8 @@ export interface PreparedSlide extends AsyncDisposable {
   levels(signal: AbortSignal): AsyncIterable<PreparedLevel>
   /** The bytes of a chunk, read again from the file. @throws {RelayFault} `bad_slide` when the file is another one by now. */
   readChunk(level: PreparedLevel, chunk: number): Promise<Buffer>
+  /** A square of tiles with its signed head, as it is sent ahead of its level; undefined for one that cannot be: its level is made, or it is too long. @throws {RelayFault} `bad_slide`. */
+  readSquare(level: number, square: number): Promise<Buffer | undefined>
   /** The signed slide head, JWS; only after all levels were yielded. */
   head(): Promise<string>
 }
@@ -31,6 +34,8 @@ export interface WantedChunks {
   /** Grows with every change. */
   readonly serial: number
   readonly chunks: readonly { readonly level: number; readonly chunk: number }[]
+  /** Squares of levels that the node does not know yet. */
+  readonly squares: readonly SquareRef[]
 }
 
 /** What a sender asks of the node besides chunks. All may be repeated. */
@@ -54,4 +59,6 @@ export interface ChunkCarrier extends AsyncDisposable {
   warm?(): void
   /** Resolves when the chunk is durable at the far end. An urgent one goes before others where the way has an order. @throws {RelayFault} the node's refusal; `unavailable` or `timeout`, after which it may be repeated. */
   put(slideId: SlideId, sha256: Sha256, body: Buffer, signal: AbortSignal, isUrgent?: boolean): Promise<'stored' | 'known'>
+  /** Resolves when a square that was wanted is held at the far end, which does not promise to keep it. Goes before everything that is not urgent. @throws {RelayFault} As {@link put}. */
+  putSquare(slideId: SlideId, message: Buffer, signal: AbortSignal): Promise<void>
 }

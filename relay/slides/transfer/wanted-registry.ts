@@ -1,9 +1,10 @@
 import { RelayFault } from '../../wire/fault.ts'
-import { ordinalOf, tilesIn } from '../../wire/tile-order.ts'
+import { ordinalOf, squareOf, tilesIn } from '../../wire/tile-order.ts'
 import type { SlideId } from '../../wire/ids.ts'
 import type { SlideLevel, SlideViewport } from '../../wire/slide.ts'
 import type { Millis } from '../../wire/units.ts'
 import type { LevelIndex } from '../manifest/level-index.ts'
+import type { SquareRef } from '../tiles/square-shelf.ts'
 import type { ChunkRef } from './chunk-plan.ts'
 
 /** Bounds of what is remembered and told of viewers' wishes. */
@@ -112,6 +113,12 @@ export function chunksIn(viewport: SlideViewport, shape: SlideLevel, index: Leve
   return [...chunks].map(chunk => ({ level: viewport.level, chunk }))
 }
 
+/** Squares of what one viewport shows, the ones in its middle first. None when the viewport lies outside. */
+export function squaresIn(viewport: SlideViewport, shape: SlideLevel): SquareRef[] {
+  const squares = new Set(tilesIn(shape, middleOf(viewport, shape)).map(position => squareOf(shape, position)))
+  return [...squares].map(square => ({ level: viewport.level, square }))
+}
+
 /** A part around the middle of a viewport that is not larger than what may be asked for. */
 function middleOf({ x, y, width, height }: SlideViewport, { width: levelWidth, height: levelHeight, tileWidth, tileHeight }: SlideLevel) {
   const along = (start: number, length: number, whole: number, tile: number): readonly [number, number] => {
@@ -124,15 +131,15 @@ function middleOf({ x, y, width, height }: SlideViewport, { width: levelWidth, h
 }
 
 /** Merges what several viewers want, so that each gets its turn: the first of each, then the second of each… */
-export function takeTurns(wishes: readonly (readonly ChunkRef[])[], most: number): ChunkRef[] {
-  const merged = new Map<string, ChunkRef>()
+export function takeTurns<Ref extends ChunkRef | SquareRef>(wishes: readonly (readonly Ref[])[], most: number): Ref[] {
+  const merged = new Map<string, Ref>()
   const longest = Math.max(0, ...wishes.map(({ length }) => length))
   for (let turn = 0; turn < longest; turn++) {
     for (const wish of wishes) {
       const ref = wish[turn]
       if (ref === undefined) continue
       if (merged.size >= most) return [...merged.values()]
-      const key = `${ref.level} ${ref.chunk}`
+      const key = `${ref.level} ${'chunk' in ref ? ref.chunk : ref.square}`
       if (!merged.has(key)) merged.set(key, ref)
     }
   }
