@@ -80,6 +80,13 @@ export const NodeConfig = z
     membersListenPort: port.default(7681),
     /** What the node shows to services in common, a JSON file. */
     serviceCredentialsFile: z.string().min(1).optional(),
+    /** Port of the listener where people show their cards; without it there is none. */
+    signInListenPort: port.optional(),
+    /** Origin that browsers reach it by, when it is not the listening address. */
+    signInPublicOrigin: z.url({ protocol: /^https$/ }).transform(url => new URL(url).origin).optional(),
+    /** Authorities whose cards are taken there, and their revocation lists, PEM files. */
+    signInCaFile: z.string().min(1).optional(),
+    signInCrlFile: z.string().min(1).optional(),
     maxConsultations: numeric(z.int().min(1).max(1000)).default(64),
     maxViewersPerConsultation: numeric(z.int().min(1).max(1000)).default(64),
     /** How often media statistics are read from the workers, in seconds. */
@@ -113,6 +120,10 @@ export function configContradictions(config: NodeConfig): string[] {
   }
   if (config.coreUrl !== undefined && !config.audit) {
     mistakes.push('audit: on a platform everything is recorded')
+  }
+  const cards = [config.signInListenPort, config.signInCaFile]
+  if (cards.some(each => each !== undefined) && [...cards, config.tlsCertFile, config.coreUrl].includes(undefined)) {
+    mistakes.push('signInListenPort and signInCaFile: give both or neither; with both, coreUrl and TLS material, too')
   }
   return mistakes
 }

@@ -50,23 +50,25 @@ export interface HttpServerOptions {
   readonly services?: { addTo(app: FastifyInstance): void } | undefined
   /** Asking for a grant. */
   readonly grants?: { addTo(app: FastifyInstance): void } | undefined
+  /** Another origin that the node's pages may ask: the one where people show their cards. */
+  readonly cardOrigin?: (() => string | null) | undefined
   readonly log: Logger
 }
 
-const CONTENT_SECURITY_POLICY = {
+const contentSecurityPolicy = (cardOrigin: () => string | null) => ({
   useDefaults: false,
   directives: {
     defaultSrc: ["'self'"],
     scriptSrc: ["'self'"],
     workerSrc: ["'self'", 'blob:'],
-    connectSrc: ["'self'", 'ws:', 'wss:'],
+    connectSrc: ["'self'", 'ws:', 'wss:', () => cardOrigin() ?? "'self'"],
     styleSrc: ["'self'", "'unsafe-inline'"],
     imgSrc: ["'self'", 'data:', 'blob:'],
     mediaSrc: ["'self'", 'blob:', 'mediastream:'],
     frameAncestors: ["'none'"],
     baseUri: ["'none'"],
   },
-}
+})
 
 /** Only the worker that decodes JPEG 2000 runs WebAssembly; a worker's policy comes with its own script. @see W3C CSP3 section 4.2.2 */
 const CODEC_WORKER = { file: /\/jpeg2000-worker-[\w-]+\.js$/, policy: "default-src 'none';script-src 'self' 'wasm-unsafe-eval';connect-src 'self'" }
@@ -109,7 +111,7 @@ export class HttpServer {
   static async open(options: HttpServerOptions): Promise<HttpServer> {
     const app = await createFastify(options)
     await app.register(fastifyHelmet, {
-      contentSecurityPolicy: CONTENT_SECURITY_POLICY,
+      contentSecurityPolicy: contentSecurityPolicy(options.cardOrigin ?? (() => null)),
       referrerPolicy: { policy: 'no-referrer' },
       strictTransportSecurity: options.tls !== undefined,
     })

@@ -121,9 +121,10 @@ export class KenkyoNode {
       recordings,
       foreign: openForeign(verify, consultations, recorder, log),
       preflight,
+      cardOrigin: () => platform?.signIn.ways.cardOrigin ?? null,
       access: new AccessRoutes({ policy, operators, log }),
       services,
-      grants: new GrantRoutes({ desk: platform?.desk, signIns: platform?.signIns, log }),
+      grants: new GrantRoutes({ desk: platform?.desk, signIns: platform?.signIns, people: () => platform?.signIn.ways ?? null, log }),
     }
     const http = scope.adopt(await openHttp(config, pages, log), it => it.close())
     scope.adopt(new SignalingServer(http.server, host), it => it.close())
@@ -186,7 +187,7 @@ function openRecordings({ stateDir, recordingsQuotaBytes: quotaBytes }: NodeConf
 
 function openHttp(
   config: NodeConfig,
-  pages: Pick<HttpServerOptions, 'health' | 'metrics' | 'links' | 'slides' | 'stills' | 'recordings' | 'preflight' | 'foreign' | 'access' | 'services' | 'grants'>,
+  pages: Pick<HttpServerOptions, 'health' | 'metrics' | 'links' | 'slides' | 'stills' | 'recordings' | 'preflight' | 'foreign' | 'access' | 'services' | 'grants' | 'cardOrigin'>,
   log: Logger,
 ): Promise<HttpServer> {
   const { tlsCertFile: certFile, tlsKeyFile: keyFile } = config

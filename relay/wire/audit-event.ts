@@ -173,7 +173,7 @@ export const CeremonyEvent = z.strictObject({
 })
 
 /** Somebody signed in, or was turned away. */
-export const SignInEvent = z.strictObject({ kind: z.literal('sign_in'), ...who, method: z.enum(['hpki', 'webauthn', 'certificate']), outcome: Outcome })
+export const SignInEvent = z.strictObject({ kind: z.literal('sign_in'), ...who, method: z.enum(['hpki', 'webauthn', 'certificate', 'demonstration']), outcome: Outcome })
 
 /** What was sent or received of one rendition within a minute: how much, and its digest. */
 export const MediaDigest = z.strictObject({ packets: count, bytes: count, sha256: Sha256 })

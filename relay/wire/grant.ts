@@ -1,6 +1,7 @@
 /** Asking a node of a platform for a grant: `POST /access/grants` and `/access/grants/renew`. */
 import { z } from 'zod'
 import { AccessAction, EmergencyReason, GrantId, Purpose } from './access.ts'
+import { SignInWays } from './sign-in.ts'
 import { ROLES } from './signaling/protocol.ts'
 
 /** What is asked, with a client certificate, or with a sign-in token and its proof. */
@@ -35,7 +36,11 @@ export const AccessStanding = z.strictObject({
   mode: z.enum(['alone', 'platform']),
   /** How members show who they are; none on a node that stands alone. */
   signIns: z.array(z.enum(['certificate', 'token'])),
+  /** How people sign in; null where they do not. */
+  people: SignInWays.nullable(),
   /** Whether anything new can be granted. */
   isCoreReachable: z.boolean(),
+  /** The node's clock, in milliseconds since the epoch: proofs of possession have to be of its time. */
+  nowMillis: z.number(),
 })
 export type AccessStanding = z.infer<typeof AccessStanding>

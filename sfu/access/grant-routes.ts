@@ -8,10 +8,10 @@ import type { Possession } from '../../relay/access/grants/proof-of-possession.t
 import type { SignedIn } from '../../relay/access/practitioners/sign-in-tokens.ts'
 import type { Logger } from '../../relay/runtime/log.ts'
 import type { AccessStanding, GrantAnswer } from '../../relay/wire/grant.ts'
+import type { SignInWays } from '../../relay/wire/sign-in.ts'
 import type { AccessDesk, Asker } from './access-desk.ts'
 
 const MAX_TOKEN_CHARACTERS = 4096
-const ALONE: AccessStanding = { mode: 'alone', signIns: [], isCoreReachable: false }
 
 /** What the routes of grants stand on. */
 export interface GrantRoutesOptions {
@@ -19,6 +19,8 @@ export interface GrantRoutesOptions {
   readonly desk: AccessDesk | undefined
   /** Tokens of people who signed in. */
   readonly signIns: { verify(token: string, possession: Possession): Promise<SignedIn> } | undefined
+  /** How people sign in; null where they do not. */
+  readonly people: () => SignInWays | null
   readonly log: Logger
 }
 
@@ -43,7 +45,9 @@ export class GrantRoutes {
     refuseByCode(app, log)
     app.addHook('onRequest', async (_request, reply) => void reply.header('cache-control', 'no-store'))
     app.get('/access', (): AccessStanding =>
-      desk === undefined ? ALONE : { mode: 'platform', signIns: signIns === undefined ? ['certificate'] : ['certificate', 'token'], isCoreReachable: desk.isCoreReachable })
+      desk === undefined
+        ? { mode: 'alone', signIns: [], people: null, isCoreReachable: false, nowMillis: Date.now() }
+        : { mode: 'platform', signIns: signIns === undefined ? ['certificate'] : ['certificate', 'token'], people: this.#options.people(), isCoreReachable: desk.isCoreReachable, nowMillis: Date.now() })
     if (desk === undefined) return
     app.post('/access/grants', async (request): Promise<GrantAnswer> => {
       const asked = parsePart(GrantRequest, request.body)

@@ -19,6 +19,7 @@ import { RelayFault } from '../../relay/wire/fault.ts'
 import { AccessDesk } from './access-desk.ts'
 import { CoreReporter } from './core-reporter.ts'
 import { LinkStanding } from './link-standing.ts'
+import { NodeSignIn } from './node-sign-in.ts'
 import type { Server } from 'node:http'
 import type { JWK } from 'jose'
 import type { CoreMessage } from '../../relay/access/core/core-stream.ts'
@@ -68,10 +69,11 @@ export function platformSettings({ coreUrl, nodeCertFile, nodeKeyFile, platformC
   return { coreUrl, nodeCertFile, nodeKeyFile, platformCaFile, registryKeyFile }
 }
 
-/** A node's part in a platform: it hears the core, knows who belongs, and decides who is let in. Owns the connection to the core and the members' door. */
+/** A node's part in a platform: it hears the core, knows who belongs, and decides who is let in. Owns the connection to the core, the members' door and the sign-in. */
 export class NodePlatform implements AsyncDisposable {
   readonly desk: AccessDesk
   readonly signIns: SignInTokens
+  readonly signIn: NodeSignIn
   readonly registry: RegistryCache
   readonly mirror: CoreMirror
   /** Whose the node is. */
@@ -80,9 +82,10 @@ export class NodePlatform implements AsyncDisposable {
   readonly #scope: AsyncDisposableStack
   #closing: Promise<void> | undefined
 
-  private constructor(parts: Pick<NodePlatform, 'desk' | 'signIns' | 'registry' | 'mirror' | 'facilityId'>, options: NodePlatformOptions, scope: AsyncDisposableStack) {
+  private constructor(parts: Pick<NodePlatform, 'desk' | 'signIns' | 'signIn' | 'registry' | 'mirror' | 'facilityId'>, options: NodePlatformOptions, scope: AsyncDisposableStack) {
     this.desk = parts.desk
     this.signIns = parts.signIns
+    this.signIn = parts.signIn
     this.registry = parts.registry
     this.mirror = parts.mirror
     this.facilityId = parts.facilityId
@@ -121,7 +124,8 @@ export class NodePlatform implements AsyncDisposable {
       options.onCoreChanged(isReachable)
     })
     scope.defer(() => clearInterval(watch))
-    return new NodePlatform({ desk, signIns, registry, mirror, facilityId }, options, scope.move())
+    const signIn = scope.use(new NodeSignIn({ config, registry, tokens: signIns, audit, origin: options.origin, log }))
+    return new NodePlatform({ desk, signIns, signIn, registry, mirror, facilityId }, options, scope.move())
   }
 
   /** What the node shows to others, and knows them by: PEM. @throws {RelayFault} `bad_config`. */
@@ -131,15 +135,16 @@ export class NodePlatform implements AsyncDisposable {
   }
 
   /**
-   * Opens the door of nodes and agents before the node's own server.
+   * Opens the door of nodes and agents before the node's own server, and the listener for people's cards.
    *
-   * @returns Its port.
+   * @returns Port of the door of nodes and agents.
    * @throws {RelayFault} `bad_config`, `address_in_use`.
    */
   async openDoor(server: Server): Promise<number> {
     const { config, settings, log } = this.#options
     const options = { host: config.listenHost, port: config.membersListenPort, certFile: settings.nodeCertFile, keyFile: settings.nodeKeyFile, caFile: settings.platformCaFile, server, registry: this.registry, log }
     const door = this.#scope.adopt(await MembersDoor.open(options), it => it.close())
+    await this.signIn.openDoor()
     return door.port
   }
 

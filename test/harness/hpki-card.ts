@@ -6,6 +6,8 @@ import {
   AuthorityKeyIdentifierExtension, SubjectAlternativeNameExtension, SubjectKeyIdentifierExtension, X509CertificateGenerator,
 } from '@peculiar/x509'
 import { Constructed, ObjectIdentifier, Sequence, Set as Asn1Set, Utf8String } from 'asn1js'
+import { signRevocationList } from '../../relay/access/pki/certificate-issuing.ts'
+import { pemOfCrl } from '../../relay/access/pki/platform-ca.ts'
 import { HPKI } from '../../relay/access/practitioners/hc-role.ts'
 import type { JsonGeneralNames, JsonName, X509Certificate } from '@peculiar/x509'
 import type { BaseBlock } from 'asn1js'
@@ -36,6 +38,8 @@ export interface CardContents {
   readonly purposes?: readonly string[]
   readonly notBefore?: Date
   readonly notAfter?: Date
+  /** Signed by its own key, not by the authority's. */
+  readonly signsItself?: boolean
 }
 
 /** A certificate and its key. */
@@ -73,12 +77,18 @@ export class CardIssuer {
     return `${this.certificate.toString('pem')}\n`
   }
 
+  /** A revocation list of some cards, PEM. */
+  async crl(revoked: readonly Card[]): Promise<string> {
+    const entries = revoked.map(({ certificate }) => ({ serial: certificate.serialNumber, atMillis: Date.now() - 1000 }))
+    return pemOfCrl(await signRevocationList({ certificate: this.certificate, key: this.#key }, entries, 1, Date.now() - 3_600_000, Date.now() + 3_600_000))
+  }
+
   async issue(contents: CardContents = {}): Promise<Card> {
     const keys = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])
     const { subject = [{ CN: ['Test Doctor'] }], names, policies = [HPKI.authenticationPolicy], purposes = [CLIENT_AUTH], notBefore = hours(-1), notAfter = hours(12) } = contents
     const role = contents.attributes === undefined ? attributes([actor('Medical Doctor')]) : contents.attributes
     const certificate = await X509CertificateGenerator.create({
-      serialNumber: serial(), subject, issuer: this.certificate.subjectName, notBefore, notAfter, publicKey: keys.publicKey, signingKey: this.#key, signingAlgorithm: ALGORITHM,
+      serialNumber: serial(), subject, issuer: contents.signsItself === true ? subject : this.certificate.subjectName, notBefore, notAfter, publicKey: keys.publicKey, signingKey: contents.signsItself === true ? keys.privateKey : this.#key, signingAlgorithm: ALGORITHM,
       extensions: [
         new BasicConstraintsExtension(false, undefined, true),
         new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
@@ -87,7 +97,7 @@ export class CardIssuer {
         ...(role === null ? [] : [new Extension(HPKI.subjectDirectoryAttributes, false, role)]),
         ...(names === undefined ? [] : [new SubjectAlternativeNameExtension(names)]),
         await SubjectKeyIdentifierExtension.create(keys.publicKey),
-        await AuthorityKeyIdentifierExtension.create(this.certificate.publicKey),
+        await AuthorityKeyIdentifierExtension.create(contents.signsItself === true ? keys.publicKey : this.certificate.publicKey),
       ],
     })
     const key = Buffer.from(await crypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64').match(/.{1,64}/g) ?? []

@@ -23,7 +23,7 @@ export class SignedInPerson {
     const jkt = await calculateJwkThumbprint(jwk)
     const registry = { practitioner: () => practitioner, isRevoked: () => false, expiresAtMillis: Infinity }
     const tokens = await SignInTokens.open({ key: nodeKey, registry, possession: { readProof: () => Promise.resolve(jkt), verify: () => Promise.resolve() } })
-    const signIn = await tokens.issue({ practitionerId: practitioner.id, methods: ['hwk', 'user'], holdsUntilMillis: Date.now() + 600_000 }, { method: 'POST', path: '/' })
+    const { token: signIn } = await tokens.issue({ practitionerId: practitioner.id, methods: ['pop', 'mfa'], holdsUntilMillis: Date.now() + 600_000 }, { method: 'POST', path: '/' })
     return new SignedInPerson(signIn, privateKey, jwk)
   }
 

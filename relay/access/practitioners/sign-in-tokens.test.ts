@@ -60,7 +60,7 @@ const client = await Client.create()
 t.test('whoever signed in and holds the key is known by facility and practice role', async t => {
   const node = new FakeNode()
   const tokens = await node.openTokens()
-  const token = await tokens.issue(EVIDENCE, await client.prove(node))
+  const { token } = await tokens.issue(EVIDENCE, await client.prove(node))
   t.match(await tokens.verify(token, await client.prove(node, token)), { practitionerId: 'dr-a', facilityId: 'university', role: 'pathologist', methods: ['sc'], validUntilMillis: NOW + 600_000 })
 })
 
@@ -76,9 +76,9 @@ t.test('no token is issued without a proof, and one proof makes one token', asyn
 t.test('a token never outlives the certificate or the registry', async t => {
   const node = new FakeNode()
   const tokens = await node.openTokens()
-  t.equal(decodeJwt(await tokens.issue({ ...EVIDENCE, holdsUntilMillis: NOW + 60_000 }, await client.prove(node))).exp, NOW / 1000 + 60)
+  t.equal(decodeJwt((await tokens.issue({ ...EVIDENCE, holdsUntilMillis: NOW + 60_000 }, await client.prove(node))).token).exp, NOW / 1000 + 60)
   node.expiresAtMillis = NOW + 30_000
-  t.equal(decodeJwt(await tokens.issue(EVIDENCE, await client.prove(node))).exp, NOW / 1000 + 30)
+  t.equal(decodeJwt((await tokens.issue(EVIDENCE, await client.prove(node))).token).exp, NOW / 1000 + 30)
   await t.rejects(tokens.issue({ ...EVIDENCE, holdsUntilMillis: NOW - 1 }, await client.prove(node)), { code: 'certificate_refused' })
   node.expiresAtMillis = 0
   await t.rejects(tokens.issue(EVIDENCE, await client.prove(node)), { code: 'certificate_refused' })
@@ -95,7 +95,7 @@ t.test('a token counts no longer once what it rests on has ended', async t => {
   for (const [name, code, end] of ends) {
     const node = new FakeNode()
     const tokens = await node.openTokens()
-    const token = await tokens.issue(EVIDENCE, await client.prove(node))
+    const { token } = await tokens.issue(EVIDENCE, await client.prove(node))
     end(node)
     await t.rejects(tokens.verify(token, await client.prove(node, token)), { code }, name)
   }
@@ -112,10 +112,10 @@ t.test('nobody is issued a token whom the registry does not know, or with a cert
 t.test('a token of another client, node, purpose, algorithm or time is refused', async t => {
   const node = new FakeNode()
   const tokens = await node.openTokens()
-  const token = await tokens.issue(EVIDENCE, await client.prove(node))
+  const { token } = await tokens.issue(EVIDENCE, await client.prove(node))
   await t.rejects(tokens.verify(token, await (await Client.create()).prove(node, token)), { code: 'token_refused' }, 'another client')
   await t.rejects(tokens.verify(token, await client.prove(node)), { code: 'token_refused' }, 'a proof for no token')
-  const elsewhere = await (await node.openTokens(await generateInvitationKey())).issue(EVIDENCE, await client.prove(node))
+  const { token: elsewhere } = await (await node.openTokens(await generateInvitationKey())).issue(EVIDENCE, await client.prove(node))
   const claims = decodeJwt(token)
   const key = await importJWK(nodeKey, 'EdDSA')
   const sign = (changes: object): Promise<string> => new SignJWT({ ...claims, ...changes }).setProtectedHeader({ alg: 'EdDSA' }).sign(key)

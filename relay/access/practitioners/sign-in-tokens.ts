@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { FacilityId, PracticeRole, PractitionerId } from '../../wire/access.ts'
 import { RelayFault } from '../../wire/fault.ts'
 import { Sha256 } from '../../wire/ids.ts'
+import { AuthenticationMethod } from '../../wire/sign-in.ts'
 import { importEdKey } from '../invitation.ts'
 import type { CryptoKey, JWK } from 'jose'
 import type { Possession } from '../grants/proof-of-possession.ts'
@@ -13,14 +14,11 @@ const ALGORITHM = 'EdDSA'
 /** A token is good for so long. */
 export const SIGN_IN_LIFETIME_SECONDS = 600
 
-/** How somebody proved who they are: with a card's key (`sc`), or a key that a person unlocked (`hwk`, `user`). @see RFC 8176 section 2 */
-export const AUTHENTICATION_METHODS = ['sc', 'hwk', 'user'] as const
-
 const Claims = z.looseObject({
   sub: PractitionerId,
   facility: FacilityId,
   role: PracticeRole,
-  amr: z.array(z.enum(AUTHENTICATION_METHODS)).min(1).max(AUTHENTICATION_METHODS.length),
+  amr: z.array(AuthenticationMethod).min(1).max(AuthenticationMethod.options.length),
   cnf: z.strictObject({ jkt: z.string().regex(/^[\w-]{43}$/) }),
   certificate: Sha256.optional(),
   iat: z.int(),
@@ -30,11 +28,19 @@ const Claims = z.looseObject({
 /** What somebody proved at the sign-in. */
 export interface SignInEvidence {
   readonly practitionerId: PractitionerId
-  readonly methods: readonly (typeof AUTHENTICATION_METHODS)[number][]
+  readonly methods: readonly AuthenticationMethod[]
   /** SHA-256 of the card's certificate (DER); undefined without a card. */
   readonly certificate?: Sha256 | undefined
   /** When the certificate or credential stops to count, in milliseconds since the epoch. */
   readonly holdsUntilMillis: number
+}
+
+/** A token, and whom it is of. */
+export interface IssuedSignIn {
+  readonly token: string
+  readonly practitioner: Practitioner
+  /** Milliseconds since the epoch. */
+  readonly validUntilMillis: number
 }
 
 /** Somebody who is signed in, as the registry and the token say together. */
@@ -42,7 +48,7 @@ export interface SignedIn {
   readonly practitionerId: PractitionerId
   readonly facilityId: FacilityId
   readonly role: PracticeRole
-  readonly methods: readonly (typeof AUTHENTICATION_METHODS)[number][]
+  readonly methods: readonly AuthenticationMethod[]
   /** Whom the token, and what is granted by it, is bound to. */
   readonly bound: { readonly jkt: string }
   /** Milliseconds since the epoch. */
@@ -94,23 +100,25 @@ export class SignInTokens {
   /**
    * A token for whoever makes the proof, good for {@link SIGN_IN_LIFETIME_SECONDS} and never longer than what it rests on.
    *
+   * @param proofs - Of the door where the proof was made, when that has an origin of its own.
    * @throws {RelayFault} `token_refused`, `replayed` or `overloaded` for the proof; `access_revoked` for whom the
    *   registry does not know, or a certificate that it revoked; `certificate_refused` when what it rests on has ended.
    */
-  async issue(evidence: SignInEvidence, possession: Possession): Promise<string> {
+  async issue(evidence: SignInEvidence, possession: Possession, proofs: ProofReader = this.#possession): Promise<IssuedSignIn> {
     const { practitionerId, methods, certificate, holdsUntilMillis } = evidence
-    const jkt = await this.#possession.readProof(possession)
-    const { facilityId, role } = this.#require(practitionerId, certificate)
+    const jkt = await proofs.readProof(possession)
+    const practitioner = this.#require(practitionerId, certificate)
     const nowSeconds = Math.floor(this.#now() / 1000)
     const until = Math.min(nowSeconds + SIGN_IN_LIFETIME_SECONDS, Math.floor(Math.min(holdsUntilMillis, this.#registry.expiresAtMillis) / 1000))
     if (until <= nowSeconds) throw new RelayFault('certificate_refused', 'what the sign-in rests on has ended')
-    return new SignJWT({ facility: facilityId, role, amr: [...methods], cnf: { jkt }, ...(certificate === undefined ? {} : { certificate }) })
+    const token = await new SignJWT({ facility: practitioner.facilityId, role: practitioner.role, amr: [...methods], cnf: { jkt }, ...(certificate === undefined ? {} : { certificate }) })
       .setProtectedHeader({ alg: ALGORITHM, kid: this.#keyId })
       .setAudience(AUDIENCE)
       .setSubject(practitionerId)
       .setIssuedAt(nowSeconds)
       .setExpirationTime(until)
       .sign(this.#key)
+    return { token, practitioner, validUntilMillis: until * 1000 }
   }
 
   /**

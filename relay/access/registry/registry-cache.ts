@@ -99,6 +99,10 @@ export class RegistryCache implements RegistryView {
     return this.#valid?.practitioner(id)
   }
 
+  practitionerWith(thumbprint: string): Practitioner | undefined {
+    return this.#valid?.practitionerWith(thumbprint)
+  }
+
   node(id: NodeId): RegisteredNode | undefined {
     return this.#valid?.node(id)
   }

@@ -21,7 +21,7 @@ const DRAFT: RegistryDraft = {
   nodes: [{ id: NodeId.parse('hospital-1-microscope'), facilityId: HOSPITAL, kind: 'agent', status: 'active' }],
   links: [{ name: LinkName.parse('hospital-1-line'), class: 'best-effort', between: [HOSPITAL, UNIVERSITY], bitsPerSecond: 100_000_000, status: 'active' }],
   services: [{ id: ServiceId.parse('archive'), facilityId: UNIVERSITY, kind: 'dicomweb', origin: 'https://pacs.university.example', requestsPerSecond: 20, status: 'active' }],
-  practitioners: [{ id: PractitionerId.parse('dr-a'), facilityId: UNIVERSITY, role: 'pathologist', displayName: 'A', status: 'active' }],
+  practitioners: [{ id: PractitionerId.parse('dr-a'), facilityId: UNIVERSITY, role: 'pathologist', displayName: 'A', status: 'active', certificates: [Sha256.parse('ef'.repeat(32))] }],
   revokedCertificates: [Sha256.parse('ab'.repeat(32))],
 }
 const LIFETIME = 3600_000
@@ -52,6 +52,8 @@ t.test('a node knows who belongs to the platform once it has a signed version', 
   t.equal(heard, 1)
   t.equal(cache.standing, 'valid')
   t.match(cache.practitioner(PractitionerId.parse('dr-a')), { role: 'pathologist' })
+  t.match(cache.practitionerWith('ef'.repeat(32)), { id: 'dr-a' })
+  t.equal(cache.practitionerWith('ab'.repeat(32)), undefined)
   t.match(cache.link(LinkName.parse('hospital-1-line')), { bitsPerSecond: 100_000_000 })
   t.ok(cache.isRevoked('ab'.repeat(32)))
   t.notOk(cache.isRevoked('cd'.repeat(32)))
@@ -117,11 +119,13 @@ t.test('what is not signed by the platform, expired, or no registry is refused',
   t.equal(cache.standing, 'missing')
 })
 
-t.test('two machines of one name, and a machine of no facility, are refused, and nothing changes', async t => {
+t.test('two machines of one name, two people with one card, and a machine of no facility, are refused, and nothing changes', async t => {
   const { ledger } = await open(t)
   const { version } = ledger.contents
   const node = { id: NodeId.parse('hospital-1-microscope'), facilityId: UNIVERSITY, kind: 'node', status: 'active' } as const
   await t.rejects(ledger.edit(draft => ({ ...draft, nodes: [...draft.nodes, node] })), { ...REFUSED, message: /two entries of kind node are called hospital-1-microscope/ })
+  const twin = { ...DRAFT.practitioners[0]!, id: PractitionerId.parse('dr-b') }
+  await t.rejects(ledger.edit(draft => ({ ...draft, practitioners: [...draft.practitioners, twin] })), { ...REFUSED, message: /the certificate (ef){32} is named twice/ })
   await t.rejects(ledger.edit(draft => ({ ...draft, facilities: [] })), REFUSED)
   await t.rejects(ledger.edit(draft => ({ ...draft, links: draft.links.map(each => ({ ...each, between: [HOSPITAL, HOSPITAL] })) })), REFUSED)
   t.equal(ledger.contents.version, version)

@@ -89,6 +89,7 @@ export function registryContradictions(contents: RegistryContents): string[] {
   return [
     ...Object.entries(named).flatMap(([kind, names]) => repeated(names).map(name => `two entries of kind ${kind} are called ${name}`)),
     ...[...new Set(strangers)].map(id => `${id} is named as a facility and is none`),
+    ...repeated(practitioners.flatMap(({ certificates = [] }) => certificates)).map(thumbprint => `the certificate ${thumbprint} is named twice`),
     ...links.filter(({ between: [one, other] }) => one === other).map(({ name }) => `link ${name} joins a facility to itself`),
     ...(contents.expiresAtMillis <= contents.issuedAtMillis ? ['it expires before it was issued'] : []),
   ]
@@ -102,6 +103,8 @@ export interface RegistryView {
   /** Each: active, and of an active facility; else undefined. */
   facility(id: FacilityId): Facility | undefined
   practitioner(id: PractitionerId): Practitioner | undefined
+  /** Whose card it is. @param thumbprint - SHA-256 of its certificate's DER, in lower-case hexadecimal. */
+  practitionerWith(thumbprint: string): Practitioner | undefined
   node(id: NodeId): RegisteredNode | undefined
   link(name: LinkName): RegisteredLink | undefined
   /** Also those in quarantine, which say so. */
@@ -118,6 +121,7 @@ export class RegistryIndex {
   readonly contents: RegistryContents
   readonly #facilities: ReadonlyMap<FacilityId, Facility>
   readonly #practitioners: ReadonlyMap<PractitionerId, Practitioner>
+  readonly #cards: ReadonlyMap<string, Practitioner>
   readonly #nodes: ReadonlyMap<NodeId, RegisteredNode>
   readonly #links: ReadonlyMap<LinkName, RegisteredLink>
   readonly #services: ReadonlyMap<ServiceId, RegisteredService>
@@ -128,6 +132,7 @@ export class RegistryIndex {
     this.#facilities = new Map(contents.facilities.filter(({ status }) => status === 'active').map(each => [each.id, each]))
     const isOfActive = ({ facilityId, status }: { facilityId: FacilityId; status: string }): boolean => status !== 'suspended' && this.#facilities.has(facilityId)
     this.#practitioners = new Map(contents.practitioners.filter(isOfActive).map(each => [each.id, each]))
+    this.#cards = new Map([...this.#practitioners.values()].flatMap(each => (each.certificates ?? []).map(thumbprint => [thumbprint, each] as const)))
     this.#nodes = new Map(contents.nodes.filter(isOfActive).map(each => [each.id, each]))
     this.#services = new Map(contents.services.filter(isOfActive).map(each => [each.id, each]))
     const isOpen = ({ between, status }: RegisteredLink): boolean => status === 'active' && between.every(id => this.#facilities.has(id))
@@ -141,6 +146,10 @@ export class RegistryIndex {
 
   practitioner(id: PractitionerId): Practitioner | undefined {
     return this.#practitioners.get(id)
+  }
+
+  practitionerWith(thumbprint: string): Practitioner | undefined {
+    return this.#cards.get(thumbprint)
   }
 
   node(id: NodeId): RegisteredNode | undefined {
