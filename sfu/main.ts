@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { InvitationIssuer } from '../relay/access/invitation.ts'
 import { parseConfig } from '../relay/runtime/config.ts'
 import { createLogger } from '../relay/runtime/log.ts'
+import { Purpose, PURPOSES } from '../relay/wire/access.ts'
 import { RelayFault } from '../relay/wire/fault.ts'
 import { ConsultationId, MemberId } from '../relay/wire/ids.ts'
 import { ROLES } from '../relay/wire/signaling.ts'
@@ -97,14 +98,25 @@ export function inviteCommand(): Command {
     .requiredOption('--member <id>', 'who is invited, same alphabet')
     .requiredOption('--role <role>', ROLES.join(', '))
     .option('--hours <n>', 'valid for so many hours', DEFAULT_LIFETIME_HOURS)
+    .option('--purpose <purpose>', `on a platform: what it is for, so that nobody is asked (${PURPOSES.join(', ')})`)
     .action(async (flags: Record<string, string>) => {
-      const { consultation, member, role, hours, ...rest } = flags
+      const { consultation, member, role, hours, purpose, ...rest } = flags
+      const said = Purpose.optional().safeParse(purpose)
+      if (!said.success) throw new RelayFault('bad_config', `--purpose: expected ${PURPOSES.join(', ')}`)
       const config = loadNodeConfig(rest)
       const issuer = await InvitationIssuer.open(await loadInvitationKey(config.stateDir))
       const token = await issuer.issue(parseTerms(consultation, member, role, hours))
       const scheme = config.tlsCertFile === undefined ? 'http' : 'https'
-      process.stdout.write(`${invitationLink(config.publicOrigin ?? `${scheme}://${config.listenHost}:${config.listenPort}`, token)}\n`)
+      const link = invitationLink(config.publicOrigin ?? `${scheme}://${config.listenHost}:${config.listenPort}`, token)
+      process.stdout.write(`${link}${said.data === undefined ? '' : `&purpose=${said.data}`}\n`)
+      if (config.coreUrl !== undefined) process.stderr.write(onPlatform(role))
     })
+}
+
+/** What an invitation is worth on a platform, for whoever passes it on. */
+function onPlatform(role = ''): string {
+  const who = role === 'viewer' || role === 'technician' ? 'whoever opens it signs in first' : 'the program needs its certificate as well'
+  return `This node is part of a platform: the link alone lets nobody in; ${who}, and consent and policy decide.\n`
 }
 
 function parseTerms(consultation = '', member = '', role = '', hours = DEFAULT_LIFETIME_HOURS) {

@@ -102,6 +102,7 @@ t.test('reports every configuration mistake together', async t => {
   t.match((await failing('node', '--listen-host', '0.0.0.0')).stderr, /loopback only/)
   t.match((await failing('node', '--tls-cert-file', '/x')).stderr, /both or neither/)
   t.match((await failing('invite', '--consultation', 'a b', '--member', '', '--role', 'owner')).stderr, /--consultation[^]*--member[^]*--role/)
+  t.match((await failing('invite', '--consultation', 'a', '--member', 'b', '--role', 'viewer', '--purpose', 'curiosity')).stderr, /--purpose/)
 })
 
 t.test('an invitation made by `kenkyo invite` opens the node that shares its state directory', async t => {
@@ -110,8 +111,9 @@ t.test('an invitation made by `kenkyo invite` opens the node that shares its sta
   const config = NodeConfig.parse({ workers: 1, logLevel: 'silent', rtcBasePort: await findFreePorts(1), stateDir, listenPort })
   await using _node = await KenkyoNode.open(config, createLogger({ level: 'silent', program: 'node' }))
   const { stdout } = await run(process.execPath, [
-    KENKYO, 'invite', '--consultation', 'c1', '--member', 'm1', '--role', 'viewer', '--state-dir', stateDir, '--listen-port', String(listenPort),
+    KENKYO, 'invite', '--consultation', 'c1', '--member', 'm1', '--role', 'viewer', '--purpose', 'teaching', '--state-dir', stateDir, '--listen-port', String(listenPort),
   ])
+  t.match(stdout, /&purpose=teaching\n$/)
   await using client = await RawClient.join(stdout.trim())
   t.ok(client)
 })

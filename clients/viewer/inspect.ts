@@ -2,6 +2,7 @@
  * The viewer's own account of what it shows, for automated checks: `globalThis.kenkyo`.
  * `docs/VIEWER.md` explains every field; a change here is a change there.
  */
+import type { AccessAction, Purpose } from '../../relay/wire/access.ts'
 import type { FaultCode } from '../../relay/wire/fault.ts'
 import type { PublicationId, RenditionId, SessionId, SlideId, StillId } from '../../relay/wire/ids.ts'
 import type { Experience, MediaPath, PresentMember, SourceStatus, Speaker, StageHolder } from '../../relay/wire/signaling.ts'
@@ -132,6 +133,22 @@ export interface Inspection {
     readonly annotations: readonly ImageAnnotation[]
     /** Pointers of the others that were heard of last, oldest first. */
     readonly log: readonly LoggedPointer[]
+  }
+  /** What this viewer may do, by what, and what there is to tell of it. */
+  readonly access: {
+    readonly mode: 'alone' | 'platform'
+    readonly actions: readonly AccessAction[]
+    readonly purpose: Purpose | null
+    /** In milliseconds since the epoch on the page's clock; null without a grant. */
+    readonly validUntilMillis: number | null
+    /** Null without an emergency. */
+    readonly emergencyUntilMillis: number | null
+    /** The core cannot be heard. */
+    readonly isCoreLost: boolean
+    /** Why there is no access after there was; null while there is. */
+    readonly ended: FaultCode | null
+    /** Why there is less than there was, until it was read. */
+    readonly loss: FaultCode | null
   }
   /** How good the connection is, and why it is bad. */
   readonly quality: Quality

@@ -30,6 +30,13 @@ function inspectVoice({ voice }: Viewer): InspectedVoice {
   }
 }
 
+function inspectAccess({ access: { session, allowance, grant, coreLoss, ended, loss } }: Viewer): Inspection['access'] {
+  return {
+    mode: session.isPlatform ? 'platform' : 'alone', actions: [...allowance.actions.value], purpose: grant.value?.purpose ?? null, validUntilMillis: grant.value?.validUntilMillis ?? null,
+    emergencyUntilMillis: grant.value?.emergencyUntilMillis ?? null, isCoreLost: coreLoss.value !== null, ended: ended.value?.code ?? null, loss: loss.value?.code ?? null,
+  }
+}
+
 /** What is asked for, what comes of it, and how soon. */
 function inspectFlow({ plan, timings, drawLog, pointerIsNative }: Viewer) {
   return {
@@ -90,6 +97,7 @@ function inspect(viewer: Viewer, slides: LazySlides): Inspection {
     viewport: inspectViewport(viewer.viewport.value, viewer.image.value, viewer.canvas.value),
     mode: viewer.mode.value,
     pointing: { pointers: viewer.pointing.pointers.value, annotations: viewer.pointing.annotations.value, log: viewer.pointing.log },
+    access: inspectAccess(viewer),
     quality: viewer.quality.value,
     measuring: viewer.measure.kind.value,
     measurements: viewer.measure.kept.value.map(measurement => ({ kind: measurement.kind, unit: measurement.unit, value: valueOf(measurement) })),

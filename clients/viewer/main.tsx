@@ -2,6 +2,7 @@ import './jitless.ts'
 import { render } from 'preact'
 import { RelayFault, toFault } from '../../relay/wire/fault.ts'
 import { LineRate } from '../../relay/wire/signaling.ts'
+import { DpopKey } from './access/dpop-key.ts'
 import { chooseLanguage } from './i18n.ts'
 import type { KenkyoHandle } from './inspect.ts'
 import { createHandle } from './inspection.ts'
@@ -42,7 +43,15 @@ function readOptions(query: URLSearchParams): ViewerOptions {
     line: { ...(line.success ? { downlinkBitsPerSecond: line.data } : {}), ...(query.get('relay') === 'only' ? { iceTransportPolicy: 'relay' } : {}) },
     upload: upload === 'planes' || upload === 'texture' ? upload : undefined,
     forceVideoElements: query.get('frames') === 'video',
+    openKey,
+    signIn: () => ({ signIn: () => Promise.reject(new RelayFault('sign_in_required', 'nobody signed in')) }),
   }
+}
+
+/** @throws {RelayFault} `bad_config` where the browser gives a page no keys. */
+function openKey(): Promise<DpopKey> {
+  // Only to pages that came over TLS, or from this machine.
+  return isSecureContext ? DpopKey.open() : Promise.reject(new RelayFault('bad_config', 'the page came without TLS'))
 }
 
 function open(): void {
@@ -61,7 +70,7 @@ function open(): void {
   watchCanvasSize(main, (size, ratio) => viewer.resize(size, ratio))
   new Gestures(main, viewer)
   new MeasureInput(main, viewer)
-  const slides = new LazySlides(viewer, invitation.token)
+  const slides = new LazySlides(viewer)
   bindVoiceKeys(viewer.voice, () => state.hasLetterKeys.value)
   bindKeyboard(viewer, state, slides)
   globalThis.kenkyo = createHandle(viewer, slides)

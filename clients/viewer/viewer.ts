@@ -1,5 +1,6 @@
 import { batch, computed, effect, signal } from '@preact/signals'
 import { RelayFault, toFault } from '../../relay/wire/fault.ts'
+import type { EmergencyReason } from '../../relay/wire/access.ts'
 import { WHOLE } from '../../relay/wire/ids.ts'
 import type { SessionId } from '../../relay/wire/ids.ts'
 import { tilePosition } from '../../relay/wire/pyramid.ts'
@@ -7,6 +8,9 @@ import type { Experience, Notification, Publication } from '../../relay/wire/sig
 import type { StageState } from '../../relay/wire/stage.ts'
 import { bitsPerSecond, bytes, millis } from '../../relay/wire/units.ts'
 import type { Millis, RtpTimestamp } from '../../relay/wire/units.ts'
+import { AccessPart } from './access/access-part.ts'
+import type { ProofKey } from './access/grant-client.ts'
+import type { SignInSource } from './access/sign-in-source.ts'
 import { ExperienceMeter } from './experience-meter.ts'
 import { chooseLanguage } from './i18n.ts'
 import type { Language } from './i18n.ts'
@@ -66,6 +70,10 @@ const EXPERIENCE_INTERVAL_MS = 2000
 /** Choices that the page's query makes. */
 export interface ViewerOptions extends PictureOptions {
   readonly line: LineClaim
+  /** Asked for on a platform only. */
+  readonly openKey: () => Promise<ProofKey>
+  /** How people sign in there. */
+  readonly signIn: (key: ProofKey) => SignInSource
 }
 
 /** The viewer as a whole: what it knows (signals) and what can be done with it. */
@@ -126,6 +134,8 @@ export class Viewer implements ConnectionListener {
   /** Who holds the stage. */
   readonly stageHold: StageHold
   readonly members = new MembersPart()
+  /** How this page is let in, and what it may do. */
+  readonly access: AccessPart
   /** Speaking with the others. */
   readonly voice: VoicePart
   /** What is heard and said about slides. */
@@ -150,14 +160,17 @@ export class Viewer implements ConnectionListener {
       drawn: state => this.#pictureDrawn(state),
       failed: reason => this.#pictureFailed(reason),
     })
-    this.#session = new StandingSession(invitation, this, options.line)
+    const { signalingUrl, token, purpose } = invitation
+    this.access = new AccessPart({ origin: location.origin, invitation: token, purpose, openKey: options.openKey, signIn: options.signIn })
+    const { session: access, allowance } = this.access
+    this.#session = new StandingSession({ signalingUrl, access, may: type => allowance.mayAsk(type), listener: this, line: options.line })
     this.slides = new SlideChannel(this.#session, fault => this.faulted(fault))
     this.stageHold = new StageHold(this.#session, fault => (this.stage.fault.value = fault))
     this.pointing = new PointingPart(this.#session, () => this.drawn.value?.shown?.rtpTimestamp, fault => this.faulted(fault))
-    this.stills = new StillsPart(this.#session, location.origin, invitation.token)
-    this.recording = new RecordingPart(this.#session, location.origin, invitation.token)
+    this.stills = new StillsPart(this.#session, access.authorizedFetch)
+    this.recording = new RecordingPart(this.#session, access.authorizedFetch)
     this.voice = new VoicePart(this.#session, options.line.iceTransportPolicy === 'relay')
-    this.#parts = [this.members, this.stageHold, this.pointing, this.slides, this.stills, this.recording, this.voice]
+    this.#parts = [this.access, this.members, this.stageHold, this.pointing, this.slides, this.stills, this.recording, this.voice]
     // One tool is in hand.
     effect(() => {
       if (this.tool.value !== null) this.measure.take(null)
@@ -165,7 +178,7 @@ export class Viewer implements ConnectionListener {
     effect(() => {
       if (this.measure.kind.value !== null) this.tool.value = null
     })
-    this.preflight = new PreflightPart(this.#session, invitation)
+    this.preflight = new PreflightPart(this.#session, { signalingUrl, entry: () => access.entry() }, access.authorizedFetch)
     effect(() => this.#updatePicture())
     effect(() => this.#updateDemand())
     effect(() => {
@@ -174,7 +187,7 @@ export class Viewer implements ConnectionListener {
     })
   }
 
-  /** Runs until the invitation is refused or `signal` aborts. */
+  /** Runs until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const truthTimer = setInterval(() => this.#updateTruth(), TRUTH_INTERVAL_MS)
     const trafficTimer = setInterval(() => void this.#updateTraffic(), TRAFFIC_INTERVAL_MS)
@@ -187,6 +200,7 @@ export class Viewer implements ConnectionListener {
     try {
       await this.#session.run(signal)
     } finally {
+      this.access.session.close()
       clearInterval(trafficTimer)
       clearInterval(experienceTimer)
       if (signal.aborted) clearInterval(truthTimer)
@@ -245,6 +259,7 @@ export class Viewer implements ConnectionListener {
 
   /** Takes a drawing tool in hand, or puts it away. */
   takeTool(tool: DrawingTool | null): void {
+    if (tool !== null && !this.access.allowance.mayAsk('annotateImage')) return
     this.tool.value = this.tool.value === tool ? null : tool
   }
 
@@ -281,6 +296,13 @@ export class Viewer implements ConnectionListener {
     this.#experience.restart(epochNow())
   }
 
+  /** Asks for emergency access, and goes on by it. */
+  async breakGlass(reason: EmergencyReason): Promise<void> {
+    if (!(await this.access.breakGlass(reason))) return
+    this.failure.value = null
+    this.#session.rejoin()
+  }
+
   setLanguage(language: Language): void {
     this.language.value = language
   }
@@ -308,7 +330,18 @@ export class Viewer implements ConnectionListener {
     this.#judge()
   }
 
+  accessEnded(fault: RelayFault): void {
+    this.access.lostAccess(fault)
+    this.failure.value = fault
+    this.publicationChanged(null)
+    this.picture.forget()
+    this.drawn.value = null
+    this.slides.slides.value = []
+    void this.stills.show(null)
+  }
+
   joined(as: Joined): void {
+    if (this.failure.value === this.access.ended.value) this.failure.value = null
     this.sessionId.value = as.sessionId
     this.signalingRoundTrip.value = null
     for (const part of this.#parts) part.joined?.(as)
@@ -371,6 +404,7 @@ export class Viewer implements ConnectionListener {
 
   faulted(fault: RelayFault): void {
     this.lastFault.value = fault
+    this.access.faulted(fault)
     if (fault.code === 'unsupported_media') this.failure.value = fault
   }
 

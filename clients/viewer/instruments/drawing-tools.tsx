@@ -16,8 +16,9 @@ const ICONS = {
 
 /** Buttons to point and to draw on the live image; nothing before there is one. */
 export function DrawingTools({ viewer }: { readonly viewer: Viewer }): JSX.Element | null {
-  const { pointing, tool, publication, language } = viewer
-  if (publication.value === null) return null
+  const { pointing, tool, publication, language, access: { allowance } } = viewer
+  const [mayPoint, mayDraw] = [allowance.mayAsk('pointAtImage'), allowance.mayAsk('annotateImage')]
+  if (publication.value === null || !(mayPoint || mayDraw)) return null
   const button = (key: keyof typeof ICONS, onPress: () => void, isPressed?: boolean): JSX.Element => {
     const name = pointingText(language.value, key)
     return (
@@ -30,9 +31,9 @@ export function DrawingTools({ viewer }: { readonly viewer: Viewer }): JSX.Eleme
   }
   return (
     <div class="drawing-tools" role="toolbar" aria-label={pointingText(language.value, 'tools')}>
-      {button('share', () => pointing.toggleShared(), pointing.isShared.value)}
-      {DRAWING_TOOLS.map(each => button(each, () => viewer.takeTool(each), tool.value === each))}
-      {button('undo', () => pointing.undo())}
+      {mayPoint && button('share', () => pointing.toggleShared(), pointing.isShared.value)}
+      {mayDraw && DRAWING_TOOLS.map(each => button(each, () => viewer.takeTool(each), tool.value === each))}
+      {mayDraw && button('undo', () => pointing.undo())}
     </div>
   )
 }

@@ -111,6 +111,7 @@ export class PointingPart implements ConnectionPart {
   /** The pointer is over that place of the image; undefined: elsewhere. */
   pointAt(at: ImagePoint | undefined): void {
     const seen = this.#seen()
+    if (!this.#voice.may('pointAtImage')) return
     if (seen === undefined || (at === undefined && !this.#isPointing)) return
     if (!this.isShared.value && at !== undefined) return
     this.#isPointing = at !== undefined
@@ -125,13 +126,13 @@ export class PointingPart implements ConnectionPart {
   /** Draws on the frame that is on the canvas, for everybody. */
   draw(geometry: DrawnGeometry): void {
     const seen = this.#seen()
-    if (seen !== undefined) this.#say(this.#voice.askOfPublication('annotateImage', { rtpTimestamp: seen, annotation: { id: crypto.randomUUID(), geometry } }))
+    if (seen !== undefined && this.#voice.may('annotateImage')) this.#say(this.#voice.askOfPublication('annotateImage', { rtpTimestamp: seen, annotation: { id: crypto.randomUUID(), geometry } }))
   }
 
   /** Takes back what this member drew last. */
   undo(): void {
     const last = this.annotations.value.findLast(({ author }) => author === this.me.value?.memberId)
-    if (last !== undefined) this.#say(this.#voice.askOfPublication('removeImageAnnotation', { id: last.id }))
+    if (last !== undefined && this.#voice.may('removeImageAnnotation')) this.#say(this.#voice.askOfPublication('removeImageAnnotation', { id: last.id }))
   }
 
   #pointed({ memberId, colour, at, rtpTimestamp: seen }: PointedImage): void {

@@ -5,7 +5,8 @@ import { Controls, MoreMenu } from './controls.tsx'
 import { Help } from './help.tsx'
 import type { InterfaceState } from './interface-state.ts'
 import { MinimapView } from './minimap.tsx'
-import { Notice } from './notice.tsx'
+import { AccessLayer } from '../access/access-layer.tsx'
+import { AccessNotice } from '../access/access-notice.tsx'
 import { Panel } from './panel.tsx'
 import { DrawingTools } from '../instruments/drawing-tools.tsx'
 import { ImageDrawingLayer, PointingLayer } from '../instruments/pointing-layer.tsx'
@@ -33,7 +34,7 @@ export function App(props: { readonly viewer: Viewer; readonly state: InterfaceS
   const failure = viewer.failure.value
   document.documentElement.lang = viewer.language.value
   document.querySelector('canvas.picture')?.setAttribute('aria-label', text(viewer.language.value, 'microscope'))
-  if (viewer.members.me.value?.role === 'technician') return <TechnicianPage viewer={viewer} />
+  if (viewer.members.me.value?.role === 'technician') return <><TechnicianPage viewer={viewer} /><AccessLayer viewer={viewer} /></>
   const isCovered = viewer.plan.isCovered.value
   const voice = <VoiceBar part={viewer.voice} language={viewer.language.value} />
   return (
@@ -71,11 +72,12 @@ export function App(props: { readonly viewer: Viewer; readonly state: InterfaceS
         <ReplayBar part={viewer.recording} language={viewer.language.value} />
         {viewer.preflight.isOpen.value && <PreflightPanel part={viewer.preflight} language={viewer.language.value} />}
         {state.isHelpOpen.value && <Help language={viewer.language.value} state={state} />}
-        {failure !== null && <Notice failure={failure} language={viewer.language.value} />}
+        {failure !== null && <AccessNotice viewer={viewer} failure={failure} />}
       </div>
       <RecordingBadge part={viewer.recording} language={viewer.language.value} />
       {isCovered && <div class="voice-over">{voice}</div>}
       <StillScreen part={viewer.stills} language={viewer.language.value} />
+      <AccessLayer viewer={viewer} />
     </>
   )
 }

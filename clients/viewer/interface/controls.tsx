@@ -51,9 +51,9 @@ function MainButtons({ viewer, state, slides }: ControlsProperties): JSX.Element
       <Button viewer={viewer} label="zoomOut" face="−" onPress={() => viewer.zoom(2 ** -0.5)} />
       <Button viewer={viewer} label="fit" face={<Icon name="fit" />} onPress={() => viewer.fit()} />
       <Button viewer={viewer} label="oneToOne" face="1:1" isPressed={viewer.viewport.value?.scale === 1} onPress={() => viewer.zoomTo(1)} />
-      <Button viewer={viewer} label="keepStill" face={<Icon name="keep" />} onPress={() => viewer.keepStill()} />
+      <Button viewer={viewer} label="keepStill" face={<Icon name="keep" />} isDisabled={!viewer.access.allowance.may('keep_still')} onPress={() => viewer.keepStill()} />
       <Button viewer={viewer} label="measure" face={<Icon name="measure" />} isPressed={viewer.measure.kind.value !== null} onPress={() => viewer.measure.take(viewer.measure.kind.value === null ? 'distance' : null)} />
-      <Button viewer={viewer} label="slides" face="S" isDisabled={viewer.slides.slides.value.length + viewer.stills.stills.value.length === 0} onPress={() => slides.toggleDrawer()} />
+      <Button viewer={viewer} label="slides" face="S" isDisabled={(viewer.access.allowance.may('view_slide') ? viewer.slides.slides.value.length : 0) + viewer.stills.stills.value.length === 0} onPress={() => slides.toggleDrawer()} />
       <Button viewer={viewer} label="fullscreen" face={<Icon name="fullscreen" />} isPressed={state.isFullScreen.value} onPress={() => toggleFullScreen()} />
     </>
   )
@@ -72,7 +72,7 @@ function MoreButtons({ viewer, state }: ControlsProperties): JSX.Element {
         onPress={() => viewer.setMode(viewer.mode.value === 'whole' ? 'pyramid' : 'whole')}
       />
       <Button viewer={viewer} label="members" face={<Icon name="members" />} isPressed={state.areMembersOpen.value} onPress={() => state.toggle('areMembersOpen')} />
-      <Button viewer={viewer} label="recordings" face="●" isPressed={viewer.recording.isOpen.value} onPress={() => viewer.recording.toggle()} />
+      <Button viewer={viewer} label="recordings" face="●" isDisabled={!viewer.recording.mayWatch && !viewer.recording.mayRecord} isPressed={viewer.recording.isOpen.value} onPress={() => viewer.recording.toggle()} />
       <Button viewer={viewer} label="preflight" face="✓" isPressed={viewer.preflight.isOpen.value} onPress={() => viewer.preflight.toggle()} />
       <Button viewer={viewer} label="panel" face="i" isPressed={state.isPanelOpen.value} onPress={() => state.toggle('isPanelOpen')} />
       <Button viewer={viewer} label="dim" face={<Icon name="dim" />} isPressed={state.isDimmed.value} onPress={() => state.toggle('isDimmed')} />

@@ -1,4 +1,4 @@
-import type { JSX } from 'preact'
+import type { ComponentChildren, JSX } from 'preact'
 import { RelayFault } from '../../../relay/wire/fault.ts'
 import type { FaultCode } from '../../../relay/wire/fault.ts'
 import { text } from '../i18n.ts'
@@ -18,6 +18,10 @@ const TEXTS: Partial<Record<FaultCode, TextKey>> = {
   access_revoked: 'failedRevoked',
   sign_in_required: 'failedSignIn',
   token_refused: 'failedSignIn',
+  core_unreachable: 'failedCore',
+  admission_refused: 'failedRoom',
+  certificate_refused: 'failedCertificate',
+  bad_config: 'failedInsecure',
   unsupported_media: 'failedMedia',
   bad_message: 'failedNoInvitation',
   unavailable: 'failedWebRtc',
@@ -28,13 +32,14 @@ function failureKey(failure: Failure): TextKey {
   return failure === 'no_webgl2' ? 'failedWebGl' : 'failedPicture'
 }
 
-/** A clear word instead of a blank page. */
-export function Notice({ failure, language }: { readonly failure: Failure; readonly language: Language }): JSX.Element {
+/** A clear word instead of a blank page. @param children - What can be done about it. */
+export function Notice({ failure, language, children }: { readonly failure: Failure; readonly language: Language; readonly children?: ComponentChildren }): JSX.Element {
   return (
     <div class="sheet notice" role="alert">
       <h1>kenkyo</h1>
       <p>{text(language, failureKey(failure))}</p>
       {failure instanceof RelayFault && <p class="detail">{failure.code}</p>}
+      {children}
     </div>
   )
 }

@@ -39,22 +39,22 @@ export function StagePanel({ viewer }: { readonly viewer: Viewer }): JSX.Element
           </div>
         ))}
       </dl>
-      <div class="row" role="group" aria-label={say('objective')}>
+      {viewer.stageHold.mayClaim && <div class="row" role="group" aria-label={say('objective')}>
         <span aria-hidden="true">{say('objective')}</span>
         {objectives.map(({ name }) => (
           <button type="button" key={name} aria-label={say('objectiveNamed', name)} aria-pressed={name === state.objective} onClick={() => viewer.stage.moveTo({ objective: name })}>
             {name}
           </button>
         ))}
-      </div>
-      <div class="row" role="group" aria-label={say('focus')}>
+      </div>}
+      {viewer.stageHold.mayClaim && <div class="row" role="group" aria-label={say('focus')}>
         <span aria-hidden="true">{say('focus')}</span>
         {FOCUS_STEPS.map(step => (
           <button type="button" key={step} aria-label={say('focusBy', formatStep(step))} onClick={() => viewer.stage.moveBy({ focus: step })}>
             {formatStep(step)}
           </button>
         ))}
-      </div>
+      </div>}
       <p class={fault.value === null ? 'said' : 'said refused'} role="status" aria-live="polite">
         {fault.value !== null ? tellFault(say, viewer.language.value, fault.value) : say(state.isMoving ? 'stageMoving' : 'stageResting')}
       </p>

@@ -1,5 +1,6 @@
 import './members.css'
 import type { JSX } from 'preact'
+import { OwnAccess } from '../access/access-layer.tsx'
 import { cssColour } from '../slides/member-colours.ts'
 import type { Viewer } from '../viewer.ts'
 import { memberText } from './member-words.ts'
@@ -32,6 +33,7 @@ export function MemberList({ viewer }: { readonly viewer: Viewer }): JSX.Element
           </li>
         ))}
       </ul>
+      <OwnAccess viewer={viewer} />
     </section>
   )
 }

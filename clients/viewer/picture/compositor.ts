@@ -72,6 +72,15 @@ export class Compositor {
     if (pyramid !== null && last !== undefined && (pyramid.width !== last.width || pyramid.height !== last.height)) this.#dropPrevious()
   }
 
+  /** Keeps nothing of what was drawn, not even as the last picture. */
+  forget(): void {
+    this.setPublication(null, 'approximate')
+    this.#dropPrevious()
+    this.#minimap.clear()
+    this.#drawn = NOTHING_DRAWN
+    this.#instantDrawnAt = undefined
+  }
+
   setView({ canvas, viewport, drawable, expected }: PictureView): void {
     this.#canvas = canvas
     this.#viewport = viewport

@@ -24,6 +24,8 @@ export type ToPicture =
   | { readonly type: 'start'; readonly canvas: OffscreenCanvas; readonly minimap: OffscreenCanvas; readonly upload: UploadPath | undefined }
   /** The renditions to come are those of this pyramid; all tracks so far are over. Null: there is no microscope. */
   | { readonly type: 'publication'; readonly pyramid: Pyramid | null; readonly alignment: Alignment }
+  /** Nothing of what was drawn is to be seen any more. */
+  | { readonly type: 'forget' }
   | { readonly type: 'tracks'; readonly tracks: readonly { readonly renditionId: RenditionId; readonly readable: ReadableStream<VideoFrame> }[] }
   /** One frame, where the browser gives no streams of them. */
   | { readonly type: 'frame'; readonly renditionId: RenditionId; readonly rtpTimestamp: RtpTimestamp; readonly frame: VideoFrame | ImageBitmap }

@@ -14,6 +14,11 @@ export class Minimap {
     this.#context = canvas.getContext('2d', { alpha: false })
   }
 
+  /** Nothing of what was seen is to be seen any more. */
+  clear(): void {
+    this.#context?.clearRect(0, 0, this.#canvas.width, this.#canvas.height)
+  }
+
   /** Looks at an overview frame, which stays the caller's. */
   see(frame: VideoFrame | ImageBitmap, now: Millis): void {
     if (now - this.#drawnAt < INTERVAL_MS || this.#context === null) return

@@ -60,6 +60,12 @@ export class Picture {
     this.#post({ type: 'publication', pyramid, alignment: this.alignment })
   }
 
+  /** Nothing of what was drawn is to be seen any more. */
+  forget(): void {
+    this.setPublication(null)
+    this.#post({ type: 'forget' })
+  }
+
   /** The tracks of the current publication. */
   setTracks(tracks: readonly RenditionTrack[]): void {
     if (this.alignment === 'exact') {

@@ -49,6 +49,13 @@ class PictureWorker {
         this.#compositor.setPublication(message.pyramid, message.alignment)
         this.#scheduleDraw()
         break
+      case 'forget':
+        this.#tracks.abort()
+        this.#tracks = new AbortController()
+        this.#compositor.forget()
+        // At once: where nothing animates, in a hidden page, it would be seen for a moment when it is shown again.
+        this.#draw()
+        break
       case 'tracks':
         for (const { renditionId, readable } of message.tracks) void this.#read(renditionId, readable, this.#tracks.signal)
         break

@@ -4,9 +4,10 @@ import type { RelayFault } from '../../../relay/wire/fault.ts'
 import { judgePreflight } from '../../../relay/wire/preflight-verdict.ts'
 import type { PreflightResult } from '../../../relay/wire/preflight.ts'
 import type { NodeVoice } from '../session/connection-part.ts'
-import type { Invitation } from '../session/invitation-link.ts'
+import type { AuthorizedFetch } from '../access/node-fetch.ts'
 import { runPreflight } from './preflight-run.ts'
 import type { PreflightStep } from './preflight-run.ts'
+import type { NodeDoor } from './probe-session.ts'
 
 /** The check before the case, as somebody started it. */
 export class PreflightPart {
@@ -18,11 +19,13 @@ export class PreflightPart {
   /** Why the last run found nothing, or the node did not keep it. */
   readonly fault = signal<RelayFault | null>(null)
   readonly #voice: NodeVoice
-  readonly #invitation: Invitation
+  readonly #door: NodeDoor
+  readonly #fetch: AuthorizedFetch
 
-  constructor(voice: NodeVoice, invitation: Invitation) {
+  constructor(voice: NodeVoice, door: NodeDoor, fetch: AuthorizedFetch) {
     this.#voice = voice
-    this.#invitation = invitation
+    this.#door = door
+    this.#fetch = fetch
   }
 
   toggle(): void {
@@ -35,7 +38,7 @@ export class PreflightPart {
     this.step.value = 'devices'
     this.fault.value = null
     try {
-      const measured = await runPreflight(this.#invitation, step => (this.step.value = step))
+      const measured = await runPreflight({ door: this.#door, fetch: this.#fetch, maySteer: this.#voice.may('moveStage') }, step => (this.step.value = step))
       const results = judgePreflight('viewer', measured)
       this.results.value = results
       await this.#voice.ask('reportPreflight', { end: 'viewer', results })

@@ -4,8 +4,9 @@ import type { PreflightLoad, PreflightMeasurement } from '../../../relay/wire/pr
 import { listenToMicrophone, measureDecoders, readColour } from './device-checks.ts'
 import { LineProbe } from './line-probe.ts'
 import type { ProbedWay, ProbeReading } from './line-probe.ts'
-import type { Invitation } from '../session/invitation-link.ts'
+import type { AuthorizedFetch } from '../access/node-fetch.ts'
 import { ProbeSession } from './probe-session.ts'
+import type { NodeDoor } from './probe-session.ts'
 
 /** Every line carries it: what is lost of it, a line loses. */
 const CALM = { bitsPerSecond: 2_000_000, seconds: 16 } as const
@@ -26,11 +27,19 @@ const STAGE_STEP_MICROMETRES = 0.5
 /** What a run tells while it goes on. */
 export type PreflightStep = 'devices' | 'ways' | 'loss' | 'load' | 'stage'
 
+/** What a run stands on. */
+export interface PreflightRun {
+  readonly door: NodeDoor
+  readonly fetch: AuthorizedFetch
+  /** Whether this viewer may try the stage. */
+  readonly maySteer: boolean
+}
+
 /**
  * Measures all that a viewer's end can, one after the other so that nothing disturbs another: 20 s of load among it.
  * What fails leaves its part unmeasured.
  */
-export async function runPreflight(invitation: Invitation, onStep: (step: PreflightStep) => void): Promise<PreflightMeasurement> {
+export async function runPreflight({ door, fetch, maySteer }: PreflightRun, onStep: (step: PreflightStep) => void): Promise<PreflightMeasurement> {
   let measured: PreflightMeasurement = { ...NOTHING_MEASURED, devicePixelRatio: devicePixelRatio, colour: readColour() }
   /** @param step - Whose failure leaves what it would have said unknown. */
   const take = async (part: () => Promise<Partial<PreflightMeasurement>>): Promise<void> => {
@@ -44,7 +53,7 @@ export async function runPreflight(invitation: Invitation, onStep: (step: Prefli
   onStep('devices')
   await take(async () => ({ microphone: await listenToMicrophone() }))
   await take(async () => ({ decoder: await measureDecoders() }))
-  using session = await ProbeSession.open(invitation)
+  using session = await ProbeSession.open(door)
   await take(() => readNode(session))
   onStep('ways')
   await take(async () => ({ tcp: await touch(session, 'tcp') }))
@@ -54,9 +63,9 @@ export async function runPreflight(invitation: Invitation, onStep: (step: Prefli
   onStep('load')
   const way: ProbedWay | undefined = measured.udp === true ? 'udp' : measured.tcp === true ? 'tcp' : measured.relay === true ? 'relay' : undefined
   if (way !== undefined) await take(async () => ({ down: await measureView(session, way) }))
-  await take(async () => ({ up: await measureUpload(invitation) }))
+  await take(async () => ({ up: await measureUpload(fetch) }))
   onStep('stage')
-  await take(async () => ({ stage: await askStage(session) }))
+  if (maySteer) await take(async () => ({ stage: await askStage(session) }))
   return measured
 }
 
@@ -108,17 +117,17 @@ async function readTwice(probe: LineProbe, betweenMs: number): Promise<readonly 
 }
 
 /** By HTTPS, as long as it takes to know. */
-async function measureUpload({ signalingUrl, token }: Invitation): Promise<PreflightLoad> {
-  const url = new URL('/preflight/upload', signalingUrl.replace(/^ws/, 'http'))
+async function measureUpload(fetch: AuthorizedFetch): Promise<PreflightLoad> {
   const body = crypto.getRandomValues(new Uint8Array(65_536))
   const whole = new Blob(Array.from({ length: Math.min(UPLOAD_BYTES, PREFLIGHT_LIMITS.uploadBytes) / body.length }, () => body))
-  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/octet-stream' }
+  const headers = { 'content-type': 'application/octet-stream' }
   const signal = AbortSignal.timeout(3 * UP_MS)
   const beganAt = performance.now()
   let bytes = 0
   while (performance.now() - beganAt < UP_MS) {
-    const { ok } = await fetch(url, { method: 'POST', headers, body: whole, signal })
-    if (!ok) break
+    // What came until the node refuses more is measured.
+    const answer = await fetch('/preflight/upload', { method: 'POST', headers, body: whole, signal }).catch(() => undefined)
+    if (answer === undefined) break
     bytes += whole.size
     if ((8000 * bytes) / (performance.now() - beganAt) > 4 * UP_BITS_PER_SECOND && bytes > 4 * whole.size) break
   }

@@ -2,9 +2,15 @@ import { RelayFault } from '../../../relay/wire/fault.ts'
 import { SignalingClient } from '../../../relay/wire/signaling-client.ts'
 import { PROTOCOL_VERSION } from '../../../relay/wire/signaling.ts'
 import type { Notification, Publication } from '../../../relay/wire/signaling.ts'
-import type { Invitation } from '../session/invitation-link.ts'
+import type { Entry } from '../access/grant-session.ts'
 
 const OPEN_TIMEOUT_MS = 5000
+
+/** Where to go, and what lets the page in there. */
+export interface NodeDoor {
+  readonly signalingUrl: string
+  readonly entry: () => Promise<Entry>
+}
 
 /** A session of its own with the node, beside the one that shows the image: what is tried on it disturbs nothing. */
 export class ProbeSession implements Disposable {
@@ -20,7 +26,8 @@ export class ProbeSession implements Disposable {
   }
 
   /** @throws {RelayFault} The node's code; `unavailable`. */
-  static async open({ signalingUrl, token }: Invitation): Promise<ProbeSession> {
+  static async open({ signalingUrl, entry }: NodeDoor): Promise<ProbeSession> {
+    const entering = await entry()
     const socket = new WebSocket(signalingUrl)
     const opened = Promise.withResolvers<undefined>()
     const fail = (): void => opened.reject(new RelayFault('unavailable', 'the node cannot be reached'))
@@ -31,7 +38,7 @@ export class ProbeSession implements Disposable {
     try {
       await opened.promise
       const client = new SignalingClient(socket, { onNotification: notification => heard.forEach(hear => hear(notification)) })
-      const { publication } = await client.request('join', { protocol: PROTOCOL_VERSION, invitation: token })
+      const { publication } = await client.request('join', { protocol: PROTOCOL_VERSION, ...entering })
       return new ProbeSession(client, publication, heard)
     } catch (error) {
       socket.close()

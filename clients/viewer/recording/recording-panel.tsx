@@ -49,7 +49,7 @@ function Entry({ part, language, recording }: Properties & { readonly recording:
       {!isOn && (
         <span class="actions">
           <button type="button" data-action="watch" aria-pressed={part.origin.value?.recordingId === recordingId} onClick={() => void part.watch(recordingId)}>{recordingText(language, 'watch')}</button>
-          <Confirmed name={`remove ${recordingId}`} language={language} label="remove" question="confirmRemove" yes="remove" onYes={() => void part.remove(recordingId)} />
+          {part.mayRecord && <Confirmed name={`remove ${recordingId}`} language={language} label="remove" question="confirmRemove" yes="remove" onYes={() => void part.remove(recordingId)} />}
         </span>
       )}
     </li>
@@ -63,9 +63,9 @@ export function RecordingPanel({ part, language }: Properties): JSX.Element | nu
   return (
     <nav class="recordings" aria-label={recordingText(language, 'recordings')}>
       <h2>{recordingText(language, 'recordings')}</h2>
-      {isOn
+      {part.mayRecord && (isOn
         ? <Confirmed name="stop" language={language} label="stop" question="confirmStop" yes="yesStop" onYes={() => void part.stop()} />
-        : <Confirmed name="start" language={language} label="start" question="confirmStart" yes="yes" onYes={() => void part.start()} />}
+        : <Confirmed name="start" language={language} label="start" question="confirmStart" yes="yes" onYes={() => void part.start()} />)}
       {part.fault.value !== null && <p class="refused" role="alert">{recordingText(language, 'fault', part.fault.value.code)}</p>}
       {part.recordings.value.length === 0 && <p>{recordingText(language, 'none')}</p>}
       <ul>

@@ -1,16 +1,16 @@
 import { signal } from '@preact/signals'
 import { z } from 'zod'
-import { FAULT_CODES, RelayFault, toFault } from '../../../relay/wire/fault.ts'
+import { RelayFault, toFault } from '../../../relay/wire/fault.ts'
 import type { RecordingId } from '../../../relay/wire/ids.ts'
 import { RECORDING_LIMITS, RecordingSummary } from '../../../relay/wire/recording.ts'
 import type { RecordingStatus, ReplayOrigin, ReplayStatus } from '../../../relay/wire/recording.ts'
 import type { Notification, Publication } from '../../../relay/wire/signaling.ts'
 import { millis } from '../../../relay/wire/units.ts'
 import type { Millis } from '../../../relay/wire/units.ts'
+import type { AuthorizedFetch } from '../access/node-fetch.ts'
 import type { ConnectionPart, NodeVoice } from '../session/connection-part.ts'
 
 const Listed = z.object({ recordings: z.array(RecordingSummary).max(RECORDING_LIMITS.listed + 1) })
-const Refusal = z.object({ code: z.enum(FAULT_CODES) })
 /** A replay that plays and brings nothing new for so long stands still. */
 const REPLAY_STALE = millis(3000)
 
@@ -33,13 +33,11 @@ export class RecordingPart implements ConnectionPart {
   readonly fault = signal<RelayFault | null>(null)
   readonly isOpen = signal(false)
   readonly #voice: NodeVoice
-  readonly #url: string
-  readonly #token: string
+  readonly #fetch: AuthorizedFetch
 
-  constructor(voice: NodeVoice, origin: string, token: string) {
+  constructor(voice: NodeVoice, fetch: AuthorizedFetch) {
     this.#voice = voice
-    this.#url = `${origin}/recordings/`
-    this.#token = token
+    this.#fetch = fetch
   }
 
   joined(): void {
@@ -49,6 +47,7 @@ export class RecordingPart implements ConnectionPart {
 
   lost(): void {
     this.replay.value = null
+    this.recordings.value = []
   }
 
   publicationChanged(publication: Publication | null): void {
@@ -73,6 +72,15 @@ export class RecordingPart implements ConnectionPart {
   staleAfter(publication: Publication | null): Millis | undefined {
     if (publication?.replay === undefined) return undefined
     return this.replay.value === null || this.replay.value.state === 'playing' ? REPLAY_STALE : millis(Infinity)
+  }
+
+  /** Whether this viewer may begin, end and delete recordings. */
+  get mayRecord(): boolean {
+    return this.#voice.may('startRecording')
+  }
+
+  get mayWatch(): boolean {
+    return this.#voice.may('openReplay')
   }
 
   toggle(): void {
@@ -103,15 +111,16 @@ export class RecordingPart implements ConnectionPart {
 
   /** Asks which recordings there are. */
   refresh(): Promise<void> {
+    if (!this.mayWatch) return Promise.resolve()
     return this.#try(async () => {
-      const listed = Listed.safeParse(await (await this.#fetch('', 'GET')).json())
+      const listed = Listed.safeParse(await (await this.#fetch('/recordings/')).json())
       if (!listed.success) throw new RelayFault('bad_message', 'the node answered with something else', { cause: listed.error })
       this.recordings.value = listed.data.recordings
     })
   }
 
   async remove(recordingId: RecordingId): Promise<void> {
-    await this.#try(() => this.#fetch(recordingId, 'DELETE'))
+    await this.#try(() => this.#fetch(`/recordings/${recordingId}`, { method: 'DELETE' }))
     await this.refresh()
   }
 
@@ -122,17 +131,5 @@ export class RecordingPart implements ConnectionPart {
     } catch (error) {
       this.fault.value = toFault(error)
     }
-  }
-
-  async #fetch(path: string, method: 'GET' | 'DELETE'): Promise<Response> {
-    let response: Response
-    try {
-      response = await fetch(this.#url + path, { method, headers: { authorization: `Bearer ${this.#token}` } })
-    } catch (cause) {
-      throw new RelayFault('unavailable', 'the node cannot be reached', { cause })
-    }
-    if (response.ok) return response
-    const refusal = Refusal.safeParse(await response.json().catch(() => undefined))
-    throw new RelayFault(refusal.success ? refusal.data.code : 'unavailable', 'the node refused')
   }
 }

@@ -8,7 +8,9 @@ export type PublicationParameters<Type extends RequestType> = RequestParameters<
 
 /** How a part of the viewer asks the node, whichever session there is. */
 export interface NodeVoice {
-  /** @throws {RelayFault} The node's code; `unavailable` while there is no session. */
+  /** Whether this viewer was granted what the request needs. Parts offer nothing else, and send nothing else by themselves. */
+  may(type: RequestType): boolean
+  /** @throws {RelayFault} The node's code; `unavailable` while there is no session; `policy_refused`, unsent, for what was not granted. */
   ask<Type extends RequestType>(type: Type, parameters: RequestParameters<Type>): Promise<ReplyData<Type>>
   /** Asks about the present publication. @throws {RelayFault} The node's code; `unavailable` while there is no session or no publication. */
   askOfPublication<Type extends RequestType>(type: Type, parameters: PublicationParameters<Type>): Promise<ReplyData<Type>>

@@ -9,6 +9,12 @@ t.test('finds token and signaling address in the link', async t => {
   t.equal(readInvitation(`https://node.example/?frames=video#invitation=${viewer}`).signalingUrl, 'wss://node.example/signaling')
 })
 
+t.test('takes the purpose from the link, where it is one', async t => {
+  const viewer = token({ role: 'viewer' })
+  t.equal(readInvitation(`http://127.0.0.1/#invitation=${viewer}&purpose=teaching&ticket=abc`).purpose, 'teaching')
+  t.equal(readInvitation(`http://127.0.0.1/#invitation=${viewer}&purpose=curiosity`).purpose, undefined)
+})
+
 t.test('refuses a link without an invitation', async t => {
   for (const hash of ['', '#', '#invitation=', '#invite=abc']) {
     t.throws(() => readInvitation(`http://127.0.0.1/${hash}`), { code: 'bad_message' })

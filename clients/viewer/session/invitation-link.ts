@@ -1,3 +1,4 @@
+import { Purpose } from '../../../relay/wire/access.ts'
 import { RelayFault } from '../../../relay/wire/fault.ts'
 import { SIGNALING_PATH } from '../../../relay/wire/signaling.ts'
 
@@ -6,23 +7,27 @@ export interface Invitation {
   readonly signalingUrl: string
   /** The signed token, unread. It never becomes part of a URL that is sent. */
   readonly token: string
+  /** What it is for, where the link says so. */
+  readonly purpose?: Purpose
 }
 
 /**
- * Reads the page's own address: `<origin>/#invitation=<token>`.
+ * Reads the page's own address: `<origin>/#invitation=<token>`, on a platform also `&purpose=<purpose>`.
  *
  * @throws {RelayFault} `bad_message` without a token; `wrong_role` for an invitation of another role, which
  *   must not be used here: joining with a microscope's would replace the microscope, and a scanner is shown nothing.
  */
 export function readInvitation(address: string): Invitation {
   const url = new URL(address)
-  const token = new URLSearchParams(url.hash.slice(1)).get('invitation') ?? ''
+  const said = new URLSearchParams(url.hash.slice(1))
+  const token = said.get('invitation') ?? ''
   if (token === '') throw new RelayFault('bad_message', 'the address carries no invitation')
   const role = claimedRole(token)
   if (role === 'microscope' || role === 'scanner') throw new RelayFault('wrong_role', `this invitation is for a ${role}`)
   const signalingUrl = new URL(SIGNALING_PATH, url.origin)
   signalingUrl.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
-  return { signalingUrl: signalingUrl.href, token }
+  const purpose = Purpose.safeParse(said.get('purpose'))
+  return { signalingUrl: signalingUrl.href, token, ...(purpose.success ? { purpose: purpose.data } : {}) }
 }
 
 /** The role that a token claims, unverified; undefined when it cannot be read. @see RFC 7519 section 3 */

@@ -62,11 +62,16 @@ export class SlideChannel implements ConnectionPart {
   }
 
   point(slideId: SlideId, at: SlidePoint | null): void {
-    this.#say(this.#voice.ask('pointAtSlide', { slideId, at }))
+    if (this.#voice.may('pointAtSlide')) this.#say(this.#voice.ask('pointAtSlide', { slideId, at }))
+  }
+
+  /** Whether this viewer may show the others the way. */
+  get mayLead(): boolean {
+    return this.#voice.may('leadSlide')
   }
 
   lead(lead: SlideLead | null): void {
-    this.#say(this.#voice.ask('leadSlide', { lead }))
+    if (this.mayLead) this.#say(this.#voice.ask('leadSlide', { lead }))
   }
 
   #say(saying: Promise<unknown>): void {

@@ -1,26 +1,35 @@
 import { Backoff } from '../../../relay/wire/backoff.ts'
-import { FINAL_ACCESS_FAULTS, RelayFault, toFault } from '../../../relay/wire/fault.ts'
-import type { FaultCode, RelayFault as Fault } from '../../../relay/wire/fault.ts'
+import { RelayFault, toFault } from '../../../relay/wire/fault.ts'
+import type { RelayFault as Fault } from '../../../relay/wire/fault.ts'
 import type { RequestParameters } from '../../../relay/wire/signaling-client.ts'
 import type { ReplyData, RequestType } from '../../../relay/wire/signaling.ts'
 import { millis } from '../../../relay/wire/units.ts'
+import type { GrantSession } from '../access/grant-session.ts'
 import { NO_DEMAND } from '../view/tile-demand.ts'
 import type { Demand } from '../view/tile-demand.ts'
 import type { NodeVoice, PublicationParameters } from './connection-part.ts'
-import type { Invitation } from './invitation-link.ts'
 import { ViewerSession } from './viewer-session.ts'
 import type { LineClaim, SessionListener } from './viewer-session.ts'
 
-/** How the viewer stands with its node. `refused` is final. */
+/** How the viewer stands with its node. `refused` lasts until something else is asked for. */
 export type ConnectionState = 'connecting' | 'joined' | 'reconnecting' | 'refused'
 
 /** What a viewer hears of its connection, beside its sessions. */
 export interface ConnectionListener extends SessionListener {
   connectionChanged(state: ConnectionState): void
+  /** There is no access any more, or none of what there was: nothing of it is to be seen from here on. */
+  accessEnded(fault: Fault): void
 }
 
-/** Codes that no repetition cures. */
-const FINAL: ReadonlySet<FaultCode> = new Set(FINAL_ACCESS_FAULTS)
+/** What a {@link StandingSession} stands on. */
+export interface StandingSessionOptions {
+  readonly signalingUrl: string
+  readonly access: Pick<GrantSession, 'entry' | 'entered' | 'refused'>
+  /** Whether a request may be sent. */
+  readonly may: (type: RequestType) => boolean
+  readonly listener: ConnectionListener
+  readonly line?: LineClaim
+}
 
 /** Between attempts to join. */
 const RETRY = { first: millis(300), cap: millis(5000) }
@@ -28,18 +37,27 @@ const RETRY = { first: millis(300), cap: millis(5000) }
 /** A socket that does not open in this time is given up. */
 const OPEN_TIMEOUT_MS = 5000
 
-/** Session after session with the same invitation, for as long as the page is open. */
+/** Session after session by the same link, for as long as the page is open. */
 export class StandingSession implements NodeVoice {
-  readonly #invitation: Invitation
+  readonly #options: StandingSessionOptions
   readonly #listener: ConnectionListener
-  readonly #line: LineClaim
   #session: ViewerSession | undefined
   #wanted = NO_DEMAND
+  #again = Promise.withResolvers<undefined>()
 
-  constructor(invitation: Invitation, listener: ConnectionListener, line: LineClaim = {}) {
-    this.#invitation = invitation
-    this.#listener = listener
-    this.#line = line
+  constructor(options: StandingSessionOptions) {
+    this.#options = options
+    this.#listener = options.listener
+  }
+
+  may(type: RequestType): boolean {
+    return this.#options.may(type)
+  }
+
+  /** Joins anew, with what there is to join with by now. */
+  rejoin(): void {
+    this.#again.resolve(undefined)
+    this.#session?.close()
   }
 
   /** This shall flow, in this session and in those to come. */
@@ -60,7 +78,7 @@ export class StandingSession implements NodeVoice {
     return this.#session?.getStats()
   }
 
-  /** Joins, and joins again whenever the connection is lost, until it is refused for good or `signal` aborts. */
+  /** Joins, and joins again whenever the connection is lost, until `signal` aborts. Refused for good, it waits for {@link rejoin}. */
   async run(signal: AbortSignal): Promise<void> {
     this.#listener.connectionChanged('connecting')
     const backoff = new Backoff(RETRY)
@@ -68,13 +86,21 @@ export class StandingSession implements NodeVoice {
       const fault = await this.#stay(signal, () => backoff.succeeded())
       if (signal.aborted) return
       this.#listener.faulted(fault)
-      if (FINAL.has(fault.code)) {
-        this.#listener.connectionChanged('refused')
-        return
-      }
-      this.#listener.connectionChanged('reconnecting')
-      await pause(backoff.next(), signal)
+      const recovery = this.#options.access.refused(fault)
+      if (recovery !== 'try_again') this.#listener.accessEnded(fault)
+      this.#listener.connectionChanged(recovery === 'give_up' ? 'refused' : 'reconnecting')
+      if (recovery === 'give_up') await this.#revived(signal)
+      else await pause(backoff.next(), signal)
     }
+  }
+
+  async #revived(signal: AbortSignal): Promise<void> {
+    const stop = (): void => this.#again.resolve(undefined)
+    this.#again = Promise.withResolvers()
+    signal.addEventListener('abort', stop, { once: true })
+    await this.#again.promise
+    signal.removeEventListener('abort', stop)
+    if (!signal.aborted) this.#listener.connectionChanged('connecting')
   }
 
   /** One session from join to its end. */
@@ -83,8 +109,12 @@ export class StandingSession implements NodeVoice {
     const close = (): void => session?.close()
     signal.addEventListener('abort', close)
     try {
-      const socket = await openSocket(this.#invitation.signalingUrl)
-      session = await ViewerSession.join(socket, this.#invitation.token, this.#listener, this.#line)
+      const { access, signalingUrl, may, line = {} } = this.#options
+      const entry = await access.entry()
+      signal.throwIfAborted()
+      const socket = await openSocket(signalingUrl)
+      session = await ViewerSession.join(socket, entry, { listener: this.#listener, line, may })
+      access.entered()
       if (signal.aborted) close()
       onJoined()
       this.#session = session

@@ -2,6 +2,7 @@ import { RelayFault, toFault } from '../../../relay/wire/fault.ts'
 import { SignalingClient } from '../../../relay/wire/signaling-client.ts'
 import type { RequestParameters, SignalingSocket } from '../../../relay/wire/signaling-client.ts'
 import { PROTOCOL_VERSION } from '../../../relay/wire/signaling.ts'
+import type { Entry } from '../access/grant-session.ts'
 import type { Flow, Notification, Publication, ReplyData, RequestType, SourceStatus } from '../../../relay/wire/signaling.ts'
 import type { StageState } from '../../../relay/wire/stage.ts'
 import { millis, rtpTimestamp } from '../../../relay/wire/units.ts'
@@ -16,7 +17,7 @@ import { Reception } from './reception.ts'
 import { WatchQueue } from './watch-queue.ts'
 
 /** Who a viewer is in its consultation. */
-export type Joined = Pick<ReplyData<'join'>, 'sessionId' | 'memberId' | 'role' | 'colour'>
+export type Joined = Pick<ReplyData<'join'>, 'sessionId' | 'memberId' | 'role' | 'colour' | 'actions'>
 
 /** What a viewer hears of its session. */
 export interface SessionListener {
@@ -48,6 +49,14 @@ export interface LineClaim {
   readonly iceTransportPolicy?: RTCIceTransportPolicy
 }
 
+/** What a {@link ViewerSession} stands on. */
+export interface SessionOptions {
+  readonly listener: SessionListener
+  readonly line: LineClaim
+  /** Whether a request may be sent. */
+  readonly may: (type: RequestType) => boolean
+}
+
 /** Between attempts to receive a publication. */
 const RECEIVE_RETRY_MS = 500
 
@@ -71,11 +80,13 @@ export class ViewerSession {
   /** What the node last answered for. */
   #asked = NO_DEMAND
   readonly #line: LineClaim
+  readonly #may: (type: RequestType) => boolean
   #isClosed = false
 
-  private constructor(socket: SignalingSocket, listener: SessionListener, line: LineClaim) {
+  private constructor(socket: SignalingSocket, { listener, line, may }: SessionOptions) {
     this.#listener = listener
     this.#line = line
+    this.#may = may
     this.#client = new SignalingClient(socket, { onNotification: notification => this.#notified(notification) })
     void this.#client.closed.then(() => (this.#isClosed = true))
   }
@@ -85,10 +96,11 @@ export class ViewerSession {
    *
    * @throws {RelayFault} The node's code; then the socket is closed.
    */
-  static async join(socket: SignalingSocket, invitation: string, listener: SessionListener, line: LineClaim): Promise<ViewerSession> {
-    const session = new ViewerSession(socket, listener, line)
+  static async join(socket: SignalingSocket, entry: Entry, options: SessionOptions): Promise<ViewerSession> {
+    const session = new ViewerSession(socket, options)
+    const { listener } = options
     try {
-      const joined = await session.#client.request('join', { protocol: PROTOCOL_VERSION, invitation })
+      const joined = await session.#client.request('join', { protocol: PROTOCOL_VERSION, ...entry })
       listener.joined(joined)
       session.#follow(joined.publication)
       void session.#keepReadingClock()
@@ -110,17 +122,18 @@ export class ViewerSession {
     this.#want()
   }
 
-  /** @throws {RelayFault} The node's code. */
-  ask<Type extends RequestType>(type: Type, parameters: RequestParameters<Type>): Promise<ReplyData<Type>> {
+  /** @throws {RelayFault} The node's code; `policy_refused`, unsent, for what was not granted. */
+  async ask<Type extends RequestType>(type: Type, parameters: RequestParameters<Type>): Promise<ReplyData<Type>> {
+    if (!this.#may(type)) throw new RelayFault('policy_refused', 'this was not granted')
     return this.#client.request(type, parameters)
   }
 
-  /** Asks about the present publication. @throws {RelayFault} The node's code; `unavailable` while there is no publication. */
+  /** As {@link ask}, about the present publication. @throws {RelayFault} `unavailable` while there is none. */
   async askOfPublication<Type extends RequestType>(type: Type, parameters: PublicationParameters<Type>): Promise<ReplyData<Type>> {
     const publicationId = this.#publication?.publicationId
     if (publicationId === undefined) throw new RelayFault('unavailable', 'there is no microscope')
     const of: unknown = { ...parameters, publicationId }
-    return this.#client.request(type, of as RequestParameters<Type>)
+    return this.ask(type, of as RequestParameters<Type>)
   }
 
   getStats(): Promise<RTCStatsReport> | undefined {
@@ -206,6 +219,11 @@ export class ViewerSession {
   /** Opens a reception of the publication, as often as needed and as long as it is the current one. */
   async #receive(publication: Publication): Promise<void> {
     while (this.#isCurrent(publication)) {
+      if (!this.#may('subscribe')) {
+        // A grant may permit it when it is renewed.
+        await this.#pause(RECEIVE_RETRY_MS)
+        continue
+      }
       try {
         const reception = await Reception.open(this.#client, publication, this.#line.iceTransportPolicy)
         if (!this.#isCurrent(publication)) {

@@ -10,12 +10,10 @@ export class LazySlides {
   /** Undefined before it is there. */
   readonly part = signal<SlidePart | undefined>(undefined)
   readonly #viewer: Viewer
-  readonly #token: string
   #opening: Promise<SlidePart> | undefined
 
-  constructor(viewer: Viewer, token: string) {
+  constructor(viewer: Viewer) {
     this.#viewer = viewer
-    this.#token = token
   }
 
   /** Opens the list, or closes it. */
@@ -59,7 +57,7 @@ export class LazySlides {
   async #fetch(): Promise<SlidePart> {
     const { openSlidePart } = await import('./slide-part.tsx')
     const element = document.body.appendChild(document.createElement('div'))
-    this.part.value = openSlidePart(this.#viewer, element, this.#token)
+    this.part.value = openSlidePart(this.#viewer, element)
     return this.part.value
   }
 }

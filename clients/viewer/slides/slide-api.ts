@@ -1,10 +1,11 @@
 import { z } from 'zod'
-import { FAULT_CODES, RelayFault } from '../../../relay/wire/fault.ts'
+import { RelayFault } from '../../../relay/wire/fault.ts'
 import type { SlideId } from '../../../relay/wire/ids.ts'
 import { SlideAnnotations } from '../../../relay/wire/slide-annotations.ts'
 import { ScannerKey, SLIDE_LIMITS, SlideState, SlideStructure } from '../../../relay/wire/slide.ts'
 import type { SlideViewport } from '../../../relay/wire/slide.ts'
 import { sha256, toHex } from '../../../relay/wire/tile-proof.ts'
+import type { AuthorizedFetch, NodeRequest } from '../access/node-fetch.ts'
 import type { LevelProgress } from './arrival.ts'
 import type { SlideIdentity } from './level-proofs.ts'
 import type { SlideHeads } from './slide-head-check.ts'
@@ -15,7 +16,6 @@ const PROOF_HEADER = 'kenkyo-proof'
 /** And the head of its square, where its level is not known yet. */
 const HEAD_HEADER = 'kenkyo-head'
 
-const Refusal = z.object({ code: z.enum(FAULT_CODES) })
 const level = z.int().min(0).max(SLIDE_LIMITS.levels - 1)
 
 const Description = z.object({
@@ -57,14 +57,14 @@ export interface FetchedAnnotations {
 
 const fromBase64 = (text: string): Uint8Array<ArrayBuffer> => Uint8Array.from(atob(text), character => character.charCodeAt(0))
 
-/** Asks the node for one slide, with the invitation in a header: a token never becomes part of a URL. See `docs/SLIDES.md`. */
+/** Asks the node for one slide. See `docs/SLIDES.md`. */
 export class SlideApi {
   readonly #base: string
-  readonly #token: string
+  readonly #authorizedFetch: AuthorizedFetch
 
-  constructor(origin: string, token: string, slideId: SlideId) {
-    this.#base = `${origin}/slides/${slideId}`
-    this.#token = token
+  constructor(fetch: AuthorizedFetch, slideId: SlideId) {
+    this.#base = `/slides/${slideId}`
+    this.#authorizedFetch = fetch
   }
 
   /** What the slide is. @throws {RelayFault} The node's code; `bad_slide` for a structure that is none. */
@@ -129,16 +129,8 @@ export class SlideApi {
     return parsed(schema, await response.json())
   }
 
-  async #fetch(path: string, init: RequestInit): Promise<Response> {
-    let response: Response
-    try {
-      response = await fetch(this.#base + path, { ...init, headers: { ...init.headers as Record<string, string> | undefined, authorization: `Bearer ${this.#token}` } })
-    } catch (cause) {
-      throw new RelayFault('unavailable', 'the node cannot be reached', { cause })
-    }
-    if (response.ok) return response
-    const refusal = Refusal.safeParse(await response.json().catch(() => undefined))
-    throw new RelayFault(refusal.success ? refusal.data.code : response.status === 404 ? 'not_found' : 'unavailable', 'the node refused')
+  #fetch(path: string, init: NodeRequest): Promise<Response> {
+    return this.#authorizedFetch(this.#base + path, init)
   }
 }
 

@@ -1,10 +1,11 @@
 import { effect, signal, untracked } from '@preact/signals'
-import { toFault } from '../../../relay/wire/fault.ts'
-import type { RelayFault } from '../../../relay/wire/fault.ts'
+import { RelayFault, toFault } from '../../../relay/wire/fault.ts'
 import type { SlideId } from '../../../relay/wire/ids.ts'
 import type { LedSlide, SlideLead, SlidePoint } from '../../../relay/wire/slide-sharing.ts'
 import type { SlideSummary } from '../../../relay/wire/slide.ts'
 import { millis } from '../../../relay/wire/units.ts'
+import type { Allowance } from '../access/allowance.ts'
+import type { AuthorizedFetch } from '../access/node-fetch.ts'
 import type { SlideChannel } from '../session/slide-channel.ts'
 import { watchCanvasSize } from '../view/canvas-size.ts'
 import { AnnotationStore } from './annotation-store.ts'
@@ -40,8 +41,8 @@ export class SlideDesk {
   readonly fault = signal<RelayFault | null>(null)
   readonly follow = signal<FollowMode>('free')
   readonly pointers = signal<readonly Telepointer[]>([])
-  readonly #origin: string
-  readonly #token: string
+  readonly #fetch: AuthorizedFetch
+  readonly #allowance: Allowance
   readonly #following = new Following()
   readonly #telepointers = new Telepointers()
   readonly #lead: ThrottledSender<SlideLead>
@@ -49,11 +50,10 @@ export class SlideDesk {
   #stopWatching: (() => void) | undefined
   #lastLead: SlideLead | undefined
 
-  /** @param token - The invitation. */
-  constructor(channel: SlideChannel, origin: string, token: string) {
+  constructor(channel: SlideChannel, fetch: AuthorizedFetch, allowance: Allowance) {
+    this.#allowance = allowance
     this.channel = channel
-    this.#origin = origin
-    this.#token = token
+    this.#fetch = fetch
     this.#lead = new ThrottledSender(SHARE_INTERVAL, lead => channel.lead(lead))
     this.#point = new ThrottledSender(SHARE_INTERVAL, ({ slideId, at }) => channel.point(slideId, at))
     channel.onPointed = pointed => {
@@ -78,13 +78,26 @@ export class SlideDesk {
     })
   }
 
+  get mayView(): boolean {
+    return this.#allowance.may('view_slide')
+  }
+
+  get mayAnnotate(): boolean {
+    return this.#allowance.may('annotate')
+  }
+
   /** Opens a slide in place of another; null goes back to the live image. */
   async show(slideId: SlideId | null): Promise<void> {
     if (slideId === this.open.value?.slideId || (slideId !== null && slideId === this.opening.value)) return
     this.opening.value = slideId
     this.#close()
     if (slideId === null) return
-    const api = new SlideApi(this.#origin, this.#token, slideId)
+    if (!this.mayView) {
+      this.opening.value = null
+      this.fault.value = new RelayFault('policy_refused', 'this was not granted')
+      return
+    }
+    const api = new SlideApi(this.#fetch, slideId)
     try {
       const described = await api.describe()
       if (this.opening.value !== slideId) return
@@ -106,14 +119,14 @@ export class SlideDesk {
     if (mode === 'leading') this.channel.lead(null)
     if (mode !== 'free') this.#following.stop()
     else if (led !== null) this.#following.follow()
-    else if (this.open.value !== null) this.#following.lead()
+    else if (this.open.value !== null && this.channel.mayLead) this.#following.lead()
     this.#follow()
     if (this.#following.mode === 'leading') this.#leadFrom(this.open.value)
   }
 
   /** Leads, also in place of somebody else. */
   takeLead(): void {
-    if (this.open.value === null) return
+    if (this.open.value === null || !this.channel.mayLead) return
     this.#following.lead()
     this.#follow()
     this.#leadFrom(this.open.value)

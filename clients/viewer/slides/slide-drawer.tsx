@@ -23,7 +23,7 @@ export function SlideDrawer({ desk, stills, language }: { readonly desk: SlideDe
       </button>
       {slides.length === 0 && <p>{slideText(language, 'noSlides')}</p>}
       {slides.map(slide => (
-        <button key={slide.slideId} type="button" class="entry" data-slide={slide.slideId} aria-pressed={open?.slideId === slide.slideId} onClick={() => void desk.show(slide.slideId)}>
+        <button key={slide.slideId} type="button" class="entry" data-slide={slide.slideId} aria-pressed={open?.slideId === slide.slideId} disabled={!desk.mayView} onClick={() => void desk.show(slide.slideId)}>
           <span>{slide.pseudonym}</span>
           <span class="state">{stateText(language, slide)}</span>
         </button>
@@ -50,7 +50,7 @@ function AnnotationList({ open, desk, language }: { readonly open: OpenSlide; re
               {text ?? (kind === undefined ? feature.geometry.type : slideText(language, kind))}
               {author !== undefined && <small> {author}</small>}
             </span>
-            {isOwn && (
+            {isOwn && desk.mayAnnotate && (
               <button type="button" aria-label={slideText(language, 'remove')} title={slideText(language, 'remove')} onClick={() => open.annotations.remove(feature.id)}>
                 ×
               </button>

@@ -23,14 +23,17 @@ export interface SlidePart {
   inspect(): InspectedSlide | null
 }
 
-/** Opens the part in an element. @param token - The invitation. */
-export function openSlidePart(viewer: Viewer, element: HTMLElement, token: string): SlidePart {
-  const desk = new SlideDesk(viewer.slides, location.origin, token)
+/** Opens the part in an element. */
+export function openSlidePart(viewer: Viewer, element: HTMLElement): SlidePart {
+  const desk = new SlideDesk(viewer.slides, viewer.access.session.authorizedFetch, viewer.access.allowance)
   const tools = new SlideTools(desk)
   effect(() => {
     // From one slide to the next nobody sees the live image either.
     if (desk.open.value !== null) viewer.setCovered(true)
     else if (desk.opening.value === null) viewer.setCovered(false)
+  })
+  effect(() => {
+    if (viewer.access.ended.value !== null) void desk.show(null)
   })
   const onLanguage = (): void => viewer.setLanguage(viewer.language.value === 'ja' ? 'en' : 'ja')
   effect(() => render(<SlideScreen desk={desk} tools={tools} stills={viewer.stills} language={viewer.language.value} onLanguage={onLanguage} />, element))

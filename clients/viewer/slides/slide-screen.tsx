@@ -88,15 +88,15 @@ function Controls({ open, tools, language, onLanguage }: SlideScreenProperties &
   )
 }
 
-function Toolbar({ open, tools, language }: SlideScreenProperties & { readonly open: OpenSlide }): JSX.Element {
+function Toolbar({ open, desk, tools, language }: SlideScreenProperties & { readonly open: OpenSlide }): JSX.Element {
   return (
     <div class="slide-tools" role="toolbar" aria-label={slideText(language, 'tools')}>
-      {(['hand', ...ANNOTATION_KINDS] as const).map(tool => (
+      {(desk.mayAnnotate ? (['hand', ...ANNOTATION_KINDS] as const) : []).map(tool => (
         <Button key={tool} name={slideText(language, tool)} isPressed={tools.tool.value === tool} onPress={() => tools.take(tool)}>
           <Icon name={tool} />
         </Button>
       ))}
-      <Button name={slideText(language, 'undo')} isDisabled={!open.annotations.canUndo.value} onPress={() => open.annotations.undo()}><Icon name="undo" /></Button>
+      {desk.mayAnnotate && <Button name={slideText(language, 'undo')} isDisabled={!open.annotations.canUndo.value} onPress={() => open.annotations.undo()}><Icon name="undo" /></Button>}
       <Button name={slideText(language, 'export')} onPress={() => tools.export()}><Icon name="export" /></Button>
     </div>
   )
@@ -110,8 +110,8 @@ function Together({ desk, language }: SlideScreenProperties): JSX.Element {
   const key = mode === 'leading' ? 'stopLeading' : mode === 'following' ? 'stopFollowing' : led === null ? 'lead' : 'follow'
   return (
     <div class={`together ${mode}`} data-follow={mode}>
-      <button type="button" onClick={() => desk.toggleFollow()}>{slideText(language, key, name)}</button>
-      {mode === 'free' && led !== null && <button type="button" onClick={() => desk.takeLead()}>{slideText(language, 'lead')}</button>}
+      {(key !== 'lead' || desk.channel.mayLead) && <button type="button" onClick={() => desk.toggleFollow()}>{slideText(language, key, name)}</button>}
+      {mode === 'free' && led !== null && desk.channel.mayLead && <button type="button" onClick={() => desk.takeLead()}>{slideText(language, 'lead')}</button>}
     </div>
   )
 }

@@ -30,7 +30,7 @@ export class SlideTools {
 
   take(tool: SlideTool): void {
     this.cancel()
-    this.tool.value = tool
+    if (tool === 'hand' || this.#desk.mayAnnotate) this.tool.value = tool
   }
 
   /** Gives up what is being drawn. @returns Whether there was something. */

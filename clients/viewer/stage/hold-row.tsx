@@ -21,9 +21,9 @@ export function HoldRow({ viewer }: { readonly viewer: Viewer }): JSX.Element {
   return (
     <>
       <div class="row hold" role="group" aria-label={say('hold')}>
-        <button type="button" aria-pressed={isMine.value} disabled={holder.value !== null && !isMine.value} onClick={() => void (isMine.value ? viewer.stageHold.release() : viewer.stageHold.claim())}>
+        {viewer.stageHold.mayClaim && <button type="button" aria-pressed={isMine.value} disabled={holder.value !== null && !isMine.value} onClick={() => void (isMine.value ? viewer.stageHold.release() : viewer.stageHold.claim())}>
           {say(isMine.value ? 'release' : 'claim')}
-        </button>
+        </button>}
         {isMine.value && others.length > 0 && (
           <select
             aria-label={say('handOver')}

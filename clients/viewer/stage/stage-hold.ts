@@ -39,6 +39,11 @@ export class StageHold implements ConnectionPart {
     }
   }
 
+  /** Whether this viewer may steer at all. */
+  get mayClaim(): boolean {
+    return this.#voice.may('claimStage')
+  }
+
   /** Settles when the node has answered. */
   claim(): Promise<void> {
     return this.#ask(this.#voice.ask('claimStage', {}))

@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import { t } from 'tap'
 import { RelayFault } from '../../../relay/wire/fault.ts'
 import { MemberId, PublicationId, StillId } from '../../../relay/wire/ids.ts'
+import { fetchFromNode } from '../access/node-fetch.ts'
 import { fetchReason, stillReason } from './still-words.ts'
 import { StillsPart } from './stills-part.ts'
 import type { StillSummary } from '../../../relay/wire/still.ts'
@@ -16,6 +17,7 @@ const KEPT: StillSummary = {
 }
 
 const SILENT: NodeVoice = {
+  may: () => true,
   ask: () => Promise.reject(new RelayFault('unavailable', 'no session')),
   askOfPublication: () => Promise.reject(new RelayFault('unavailable', 'no session')),
 }
@@ -26,7 +28,8 @@ async function open(t: Test): Promise<StillsPart> {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => server.close())
-  const part = new StillsPart(SILENT, `http://127.0.0.1:${(server.address() as AddressInfo).port}`, 'token')
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const part = new StillsPart(SILENT, path => fetchFromNode(origin + path, {}))
   part.heard({ type: 'stillsChanged', stills: [KEPT] })
   return part
 }

@@ -1,9 +1,10 @@
 import { signal } from '@preact/signals'
-import { FAULT_CODES, RelayFault, toFault } from '../../../relay/wire/fault.ts'
+import { RelayFault, toFault } from '../../../relay/wire/fault.ts'
 import type { StillId } from '../../../relay/wire/ids.ts'
 import type { Notification } from '../../../relay/wire/signaling.ts'
 import type { StillSummary } from '../../../relay/wire/still.ts'
 import type { RtpTimestamp } from '../../../relay/wire/units.ts'
+import type { AuthorizedFetch } from '../access/node-fetch.ts'
 import type { ConnectionPart, NodeVoice } from '../session/connection-part.ts'
 
 /** What there is of a still to fetch. */
@@ -32,14 +33,11 @@ export class StillsPart implements ConnectionPart {
   /** Being fetched. */
   readonly opening = signal<StillId | null>(null)
   readonly #voice: NodeVoice
-  readonly #origin: string
-  readonly #token: string
+  readonly #authorizedFetch: AuthorizedFetch
 
-  /** @param token - The invitation. */
-  constructor(voice: NodeVoice, origin: string, token: string) {
+  constructor(voice: NodeVoice, fetch: AuthorizedFetch) {
     this.#voice = voice
-    this.#origin = origin
-    this.#token = token
+    this.#authorizedFetch = fetch
   }
 
   /** The next session begins with those that there are by then; none of these is on its way any more. */
@@ -103,15 +101,10 @@ export class StillsPart implements ConnectionPart {
     this.open.value = null
   }
 
-  /** The invitation is in a header: a token never becomes part of a URL. */
   async #fetch(stillId: StillId, file: StillFile): Promise<Blob> {
     this.attempt.value = 'fetch'
     this.fault.value = null
-    const response = await fetch(`${this.#origin}/stills/${stillId}/${file}`, { headers: { authorization: `Bearer ${this.#token}` } }).catch((cause: unknown) => {
-      throw new RelayFault('unavailable', 'the node cannot be reached', { cause })
-    })
-    if (response.ok) return response.blob()
-    const refusal = (await response.json().catch(() => null)) as { code?: unknown } | null
-    throw new RelayFault(FAULT_CODES.find(code => code === refusal?.code) ?? 'unavailable', 'the node refused')
+    const response = await this.#authorizedFetch(`/stills/${stillId}/${file}`)
+    return response.blob()
   }
 }

@@ -3,7 +3,7 @@ import type { JSX } from 'preact'
 import { useLayoutEffect } from 'preact/hooks'
 import { PointingLayer } from '../instruments/pointing-layer.tsx'
 import { Badge } from '../interface/badge.tsx'
-import { Notice } from '../interface/notice.tsx'
+import { AccessNotice } from '../access/access-notice.tsx'
 import { WithheldNotice } from '../interface/withheld-notice.tsx'
 import { WithheldOutline } from '../interface/withheld-outline.tsx'
 import { text } from '../i18n.ts'
@@ -56,9 +56,9 @@ function StageControl({ viewer }: PageProperties): JSX.Element {
       {stage !== null && (
         <div class="row">
           <span class="quiet">{say(stage.state.isMoving ? 'moving' : 'resting')}</span>
-          <button type="button" disabled={holder.value !== null && !isMine.value} onClick={() => void (isMine.value ? viewer.stageHold.release() : viewer.stageHold.claim())}>
+          {viewer.stageHold.mayClaim && <button type="button" disabled={holder.value !== null && !isMine.value} onClick={() => void (isMine.value ? viewer.stageHold.release() : viewer.stageHold.claim())}>
             {stageText(language, isMine.value ? 'release' : 'claim')}
-          </button>
+          </button>}
         </div>
       )}
     </section>
@@ -101,7 +101,7 @@ export function TechnicianPage({ viewer }: PageProperties): JSX.Element {
         <MemberList viewer={viewer} />
       </main>
       {viewer.preflight.isOpen.value && <PreflightPanel part={viewer.preflight} language={language} />}
-      {failure !== null && <Notice failure={failure} language={language} />}
+      {failure !== null && <AccessNotice viewer={viewer} failure={failure} />}
     </>
   )
 }

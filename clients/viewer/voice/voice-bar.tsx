@@ -185,7 +185,7 @@ export function VoiceBar({ part, language }: VoiceProperties): JSX.Element {
         </button>
       )}
       <Others part={part} language={language} />
-      {state === 'off' && (
+      {state === 'off' && part.maySpeak && (
         <button type="button" class="begin" onClick={() => void part.start()}>
           <MicrophoneSign isOff={false} />
           <span>{voiceText(language, 'speak')}</span>

@@ -103,9 +103,14 @@ export class VoicePart implements ConnectionPart {
     this.#settle()
   }
 
+  /** Whether this viewer may speak. */
+  get maySpeak(): boolean {
+    return this.#node.may('speak')
+  }
+
   /** Asks for the microphone and speaks. Settles when that is decided. */
   async start(): Promise<void> {
-    if (this.state.value !== 'off') return
+    if (this.state.value !== 'off' || !this.maySpeak) return
     this.state.value = 'asking'
     this.refusal.value = null
     this.fault.value = null
@@ -253,7 +258,7 @@ export class VoicePart implements ConnectionPart {
   }
 
   async #settleHearing(): Promise<void> {
-    const wanted: readonly ProducerId[] = this.me.value === null ? [] : this.others.value.map(({ producerId }) => producerId)
+    const wanted: readonly ProducerId[] = this.me.value === null || !this.#node.may('hear') ? [] : this.others.value.map(({ producerId }) => producerId)
     if (this.#hearing?.isClosed === true) {
       this.#hearing.close()
       this.#hearing = undefined
@@ -284,7 +289,7 @@ export class VoicePart implements ConnectionPart {
       return
     }
     const session = this.me.value
-    if (session === null) return
+    if (session === null || !this.maySpeak) return
     if (this.#speaking === undefined) {
       const speaking = await Speaking.open(this.#node, track, () => this.#settle(), this.#relayOnly)
       this.#keepIn(session, speaking)
