@@ -23,7 +23,7 @@ class FakeNode {
   #tokens = 0
 
   standing() {
-    return Promise.resolve({ mode: this.mode, signIns: [], isCoreReachable: true, nodeNowMillis: 0 })
+    return Promise.resolve({ mode: this.mode, signIns: [], people: null, isCoreReachable: true, nowMillis: 0 })
   }
 
   async ask(_key: ProofKey, signInToken: string, asked: z.input<typeof GrantRequest>): Promise<Granted> {

@@ -153,11 +153,11 @@ export class GrantSession {
   }
 
   async #look(): Promise<ProofKey | undefined> {
-    const { mode, nodeNowMillis } = await this.#options.client.standing()
+    const { mode, nowMillis } = await this.#options.client.standing()
     this.#isPlatform = mode === 'platform'
     if (!this.#isPlatform) return undefined
     const key = await this.#options.openKey()
-    key.followClock(nodeNowMillis)
+    key.followClock(nowMillis)
     return key
   }
 
