@@ -13,20 +13,21 @@ const run = (engine: EngineName, round: number, windows: FanoutWindow[]) => ({ e
 
 t.test('an engine is judged by the most viewers that got 99.9 %, not by what it does beyond', async t => {
   const sheet = new FigureSheet()
-  reportFanout([run('kenkyo', 0, [window(1, 1, 1), window(4, 0.9995, 3), window(8, 0.9, 5)])], sheet)
+  reportFanout([run('kenkyo', 0, [window(1, 1, 1), window(4, 0.9995, 3), window(8, 0.9, 5)])], 4000, sheet)
   t.match(sheet.figures.find(({ name }) => name === 'gbits_per_second_per_core'), { value: 3, labels: { engine: 'kenkyo', shape: 'whole' } })
+  t.match(sheet.figures.find(({ name }) => name === 'call_limit_share'), { value: 0.25 }, '1,000 packets for each second of CPU where bare calls send 4,000')
   t.match(sheet.figures.find(({ name }) => name === 'viewers_carried'), { value: 4, note: 'the next step got too little' })
 })
 
 t.test('a ratio compares what was measured in the same round', async t => {
   const sheet = new FigureSheet()
-  reportFanout([1, 2].flatMap((speed, round) => [run('kenkyo', round, [window(4, 1, 3 * speed)]), run('mediasoup', round, [window(4, 1, speed)])]), sheet)
+  reportFanout([1, 2].flatMap((speed, round) => [run('kenkyo', round, [window(4, 1, 3 * speed)]), run('mediasoup', round, [window(4, 1, speed)])]), 4000, sheet)
   t.match(sheet.figures.find(({ name }) => name === 'fanout_ratio'), { value: 3, n: 2, labels: { against: 'mediasoup', shape: 'whole' }, goal: { bound: 2, isMet: true } })
 })
 
 t.test('receivers that were the bottleneck, and an engine that carried nothing, are said', async t => {
   const sheet = new FigureSheet()
-  reportFanout([run('janus', 0, [{ ...window(1, 0.5, 1), sinkDropped: 7, sinkCpuRatio: 0.99, decryptedRatio: 0.5 }])], sheet)
+  reportFanout([run('janus', 0, [{ ...window(1, 0.5, 1), sinkDropped: 7, sinkCpuRatio: 0.99, decryptedRatio: 0.5 }])], 4000, sheet)
   for (const words of [/janus did not deliver/, /7 packets/, /0\.99 of their CPU/, /0\.500/]) t.ok(sheet.warnings.some(warning => words.test(warning)), String(words))
 })
 

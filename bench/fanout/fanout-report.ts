@@ -24,23 +24,24 @@ export const lastCarried = ({ windows }: EngineRun): FanoutWindow | undefined =>
 /** Bits of UDP payload for each second of CPU time, in Gbit/s. */
 export const gigabitsPerCore = ({ deliveredBytes, engineCpuSeconds }: FanoutWindow): number => (8 * deliveredBytes) / 1e9 / engineCpuSeconds
 
-/** Adds every figure that follows from some rounds. */
-export function reportFanout(runs: readonly EngineRun[], sheet: FigureSheet): void {
+/** Adds every figure that follows from some rounds. @param callsPerSecond - What one core sends by a bare system call for each packet. */
+export function reportFanout(runs: readonly EngineRun[], callsPerSecond: number, sheet: FigureSheet): void {
   for (const [key, group] of Map.groupBy(runs, ({ engine, shape }) => `${engine} ${shape}`)) {
     const [engine = '', shape = ''] = key.split(' ')
-    reportCapacity(group, { engine, shape }, sheet)
+    reportCapacity(group, { engine, shape }, callsPerSecond, sheet)
     reportGrowth(group, { engine, shape }, sheet)
   }
   for (const [shape, ofShape] of Map.groupBy(runs, run => run.shape)) reportRatios(ofShape, shape, sheet)
   warnOfBottlenecks(runs, sheet)
 }
 
-function reportCapacity(runs: readonly EngineRun[], labels: Readonly<Record<string, string>>, sheet: FigureSheet): void {
+function reportCapacity(runs: readonly EngineRun[], labels: Readonly<Record<string, string>>, callsPerSecond: number, sheet: FigureSheet): void {
   const carried = runs.map(lastCarried).filter(window => window !== undefined)
   if (carried.length < runs.length) sheet.warnings.push(`${labels['engine'] ?? ''} did not deliver the ${labels['shape'] ?? ''} to the first number of viewers in ${runs.length - carried.length} of ${runs.length} rounds`)
   const at = [...new Set(carried.map(({ viewers }) => viewers))].join(', ')
   withInterval(sheet, { name: 'gbits_per_second_per_core', labels, unit: 'Gbit/s', note: `at ${at} viewers` }, carried.map(gigabitsPerCore))
   withInterval(sheet, { name: 'packets_per_second_per_core', labels, unit: '1/s' }, carried.map(({ deliveredPackets, engineCpuSeconds }) => deliveredPackets / engineCpuSeconds))
+  withInterval(sheet, { name: 'call_limit_share', labels, unit: 'ratio', note: 'of what a bare system call for each packet sends on this core' }, carried.map(({ deliveredPackets, engineCpuSeconds }) => deliveredPackets / engineCpuSeconds / callsPerSecond))
   const broke = runs.filter(({ windows }) => (windows.at(-1)?.deliveredRatio ?? 0) < DELIVERY_GOAL).length
   sheet.add({ name: 'viewers_carried', labels, unit: 'viewers', note: broke === runs.length ? 'the next step got too little' : `not at its end in ${runs.length - broke} of ${runs.length} rounds` }, carried.map(({ viewers }) => viewers))
 }

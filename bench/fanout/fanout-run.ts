@@ -15,8 +15,8 @@ import type { FanoutSchedule } from './fanout-schedule.ts'
 
 /** What arrives later than this after the last packet left is not delivered: an engine that falls behind by more does not keep up. */
 const DRAIN = millis(100)
-/** An engine that still sends after so many of them is measured all the same. */
-const MAX_DRAINS = 30
+/** An engine that still owes packets after so many of them is not measured. */
+const MAX_DRAINS = 300
 /** Packets of each viewer that are decrypted when it has joined. */
 const SAMPLED_PACKETS = 50
 /** Below this share of what was sent an engine is at its end. */
@@ -62,6 +62,15 @@ export interface FanoutWindow {
   readonly decryptedRatio: number
 }
 
+/** What came of a flood without an engine. */
+export interface SinkFlood {
+  /** At the receivers. */
+  readonly packetsPerSecond: number
+  readonly deliveredRatio: number
+  /** By the sender, which has a CPU for itself. */
+  readonly sentPerSecond: number
+}
+
 /** Starts one engine and raises the number of its viewers until they get too little. */
 export async function measureEngine({ tools, schedule, viewers, warmUpSeconds, seconds, open, signal }: FanoutRunOptions): Promise<FanoutWindow[]> {
   const directory = await mkdtemp(join(tmpdir(), 'kenkyo-fanout-'))
@@ -88,7 +97,7 @@ export async function measureEngine({ tools, schedule, viewers, warmUpSeconds, s
   return windows
 }
 
-/** Waits for what an engine still owes: it must not count as delivered in the window to come. */
+/** Waits for what an engine still owes: it must not count as delivered in the window to come. @throws {RelayFault} `timeout` when it owes some after half a minute. */
 async function untilQuiet(sink: RtpSink, signal: AbortSignal): Promise<void> {
   let before = -1
   for (let waited = 0; waited < MAX_DRAINS; waited++) {
@@ -97,6 +106,7 @@ async function untilQuiet(sink: RtpSink, signal: AbortSignal): Promise<void> {
     if (packets === before) return
     before = packets
   }
+  throw new RelayFault('timeout', 'the engine still sends what it was given before')
 }
 
 interface WindowOptions {
@@ -132,8 +142,11 @@ async function measureWindow({ engine, source, sink, seconds, signal }: WindowOp
 
 const cpuSecondsOf = ({ pid }: FanoutEngine): number => readTreeUsage(pid).reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0)
 
-/** What the receivers take by themselves: full packets as fast as a source on the engine's CPU can send them, and what arrived of them. */
-export async function measureSink({ source: program, sink: sinkProgram, cpus }: FanoutTools, schedule: FanoutSchedule, seconds: number, signal: AbortSignal): Promise<{ readonly packetsPerSecond: number; readonly deliveredRatio: number }> {
+/**
+ * What the receivers take by themselves: full packets as fast as a source that has the engine's CPU can send them, a
+ * system call each, and what arrived of them. No engine that makes a call for each packet can send more.
+ */
+export async function measureSink({ source: program, sink: sinkProgram, cpus }: FanoutTools, schedule: FanoutSchedule, seconds: number, signal: AbortSignal): Promise<SinkFlood> {
   const directory = await mkdtemp(join(tmpdir(), 'kenkyo-fanout-'))
   await using scope = new AsyncDisposableStack()
   scope.defer(() => rm(directory, { recursive: true, force: true }))
@@ -144,5 +157,5 @@ export async function measureSink({ source: program, sink: sinkProgram, cpus }: 
   const sent = await source.flood(seconds)
   await systemClock.sleep(DRAIN, signal)
   const { packets } = await sink.read()
-  return { packetsPerSecond: packets / seconds, deliveredRatio: packets / sent.packets }
+  return { packetsPerSecond: packets / seconds, deliveredRatio: packets / sent.packets, sentPerSecond: sent.packets / seconds }
 }

@@ -27,10 +27,18 @@ export interface AccuracyEffort {
   readonly pings: number
   readonly rateSeconds: number
   readonly lossPackets: number
+  /** With a loss of which so many would be lost earlier, fewer packets are sent. */
+  readonly enoughLosses?: number
 }
 
 /** A few seconds per line: what a scenario spends before it measures anything else. */
 export const BRIEF_EFFORT: AccuracyEffort = { pings: 200, rateSeconds: 3, lossPackets: 20_000 }
+
+/** As little as the goals for rate and delay can be judged by, and losses of 0.5 % and more. */
+export const QUICK_EFFORT: AccuracyEffort = { pings: 100, rateSeconds: 2, lossPackets: 10_000, enoughLosses: FEWEST_LOSSES }
+
+/** What a scenario spends on a line before it measures anything else. */
+export const effortFor = ({ isQuick }: { readonly isQuick: boolean }): AccuracyEffort => (isQuick ? QUICK_EFFORT : BRIEF_EFFORT)
 
 /** Which line is measured, and where the figures go. */
 export interface AccuracyOptions {
@@ -117,11 +125,12 @@ async function measureLoss(options: AccuracyOptions, direction: 'up' | 'down'): 
     return
   }
   const packetsPerSecond = Math.min(LOSS_PACKETS_PER_SECOND, (LOSS_SHARE_OF_RATE * rate) / (8 * (LOSS_PAYLOAD_BYTES + UDP_OVERHEAD_BYTES)))
+  const wanted = Math.min(effort.lossPackets, (effort.enoughLosses ?? Infinity) / expected)
   const before = await network.counts(leaf)
   const intervals = await iperf(network, leaf, {
     direction, payloadBytes: LOSS_PAYLOAD_BYTES, bitsPerSecond: packetsPerSecond * 8 * LOSS_PAYLOAD_BYTES, signal,
     // The first and the last interval are not counted.
-    seconds: Math.ceil(effort.lossPackets / packetsPerSecond) + 1,
+    seconds: Math.ceil(wanted / packetsPerSecond) + 1,
   })
   const after = await network.counts(leaf)
   const packets = intervals.reduce((sum, interval) => sum + interval.packets, 0)

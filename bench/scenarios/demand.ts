@@ -125,7 +125,7 @@ class DemandMeasurement {
 async function run(flags: Readonly<Record<string, unknown>>, context: BenchContext): Promise<Measurement> {
   const result = Options.safeParse(flags)
   if (!result.success) throw new RelayFault('bad_config', z.prettifyError(result.error))
-  const { seed, positionSeconds = context.isQuick ? 3 : 5 } = result.data
+  const { seed, positionSeconds = context.isQuick ? 2 : 5 } = result.data
   const { positions = context.isQuick ? 2 : 24 } = result.data
   const { say, signal } = context
   const recording = result.data.recording ?? (await demoRecording({ onProgress: say, signal }))
@@ -141,7 +141,7 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
   const half = Math.ceil(positions / 2)
   {
     await using first = await join('first')
-    await measurement.measureAllTiles(first, context.isQuick ? 6 : 15)
+    await measurement.measureAllTiles(first, context.isQuick ? 4 : 15)
     await measurement.measureView('hd', positions, positionSeconds, { up: 0.25, down: 0.25 }, () => look(first, HD))
     await measurement.measureView('uhd', half, positionSeconds, { up: 0.55, down: 0.55 }, () => look(first, UHD))
     await measurement.measureView('overview', Math.ceil(half / 2), positionSeconds, { up: 0.08, down: 0.08 }, () => first.watch([OVERVIEW] as RenditionId[]))
@@ -163,7 +163,7 @@ export const demand: Scenario = {
   configure: command =>
     command
       .option('--positions <n>', 'random positions for HD views (default 24; quick 2; fewer for other views)')
-      .option('--position-seconds <s>', 'how long each is looked at (default 5; quick 3)')
+      .option('--position-seconds <s>', 'how long each is looked at (default 5; quick 2)')
       .option('--recording <directory>', 'what the microscope plays (default: the demo)')
       .option('--seed <n>', 'of all random choices'),
   run,

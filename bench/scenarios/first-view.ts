@@ -8,7 +8,7 @@ import { RelayFault } from '../../relay/wire/fault.ts'
 import { millis } from '../../relay/wire/units.ts'
 import { BROWSER, MEASURED_LINES } from '../all/needs.ts'
 import { BrowserViewer } from '../chromium.ts'
-import { measureAccuracy } from '../lines/accuracy.ts'
+import { effortFor, measureAccuracy } from '../lines/accuracy.ts'
 import { EmulatedNetwork } from '../lines/emulated-network.ts'
 import { symmetricLine } from '../lines/profiles.ts'
 import { LocalNode } from '../local-node.ts'
@@ -142,7 +142,7 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
   const file = join(root, 'slide.svs')
   const slide = await writeSyntheticSlide(file, drawn)
   await using network = await EmulatedNetwork.open({ leaves: { [LEAF]: LINE }, signal })
-  await measureAccuracy({ network, leaf: LEAF, profile: LINE, sheet, signal, setting: 'first-view' })
+  await measureAccuracy({ network, leaf: LEAF, profile: LINE, sheet, signal, setting: 'first-view', effort: effortFor(context) })
   const samples: Samples = { first: [], announced: [], jumps: [], unseen: 0, shares: [] }
   const random = seededRandom(seed)
   for (let count = 1; count <= slides; count++) {

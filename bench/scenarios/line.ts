@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { MEASURED_LINES } from '../all/needs.ts'
-import { measureAccuracy } from '../lines/accuracy.ts'
+import { measureAccuracy, QUICK_EFFORT } from '../lines/accuracy.ts'
 import { BusyCores } from '../lines/busy-cores.ts'
 import { EmulatedNetwork } from '../lines/emulated-network.ts'
 import { burstLoss } from '../lines/packet-loss.ts'
@@ -21,7 +21,6 @@ const Options = z.strictObject({
 })
 
 const FULL_EFFORT: AccuracyEffort = { pings: 1000, rateSeconds: 6, lossPackets: 100_000 }
-const QUICK_EFFORT: AccuracyEffort = { pings: 200, rateSeconds: 2, lossPackets: 6000 }
 /** Losses in bursts take more packets to tell. */
 const BURST_EFFORT: AccuracyEffort = { ...FULL_EFFORT, lossPackets: 240_000 }
 

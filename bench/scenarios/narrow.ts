@@ -136,13 +136,13 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
   const result = Options.safeParse(flags)
   if (!result.success) throw new RelayFault('bad_config', z.prettifyError(result.error))
   const { uplinkBitrate, others, framesPerSecond } = result.data
-  const { seconds = context.isQuick ? 15 : 300 } = result.data
+  const { seconds = context.isQuick ? 12 : 300 } = result.data
   const { say, signal } = context
   const recording = result.data.recording ?? (await demoRecording({ onProgress: say, signal, framesPerSecond: result.data.framesPerSecond }))
   const sheet = new FigureSheet()
   await using scene = await NetworkedScene.open({
     microscopeLine: narrowUplink({ upBitsPerSecond: uplinkBitrate, roundTripMillis: ROUND_TRIP_MILLIS, name: 'narrow' }),
-    window: WINDOW, sheet, signal,
+    window: WINDOW, sheet, isQuick: context.isQuick, signal,
     agentArguments: ['--source', 'recording', '--loop', '--input', recording],
   })
   await scene.viewer.view({ x: 3840, y: 2160, scale: 1 })
@@ -180,7 +180,7 @@ export const narrow: Scenario = {
   summary: 'Pan in real Chromium while the microscope\'s line carries half of its pyramid: what stays native, what freezes, what is named.',
   configure: command =>
     command
-      .option('--seconds <n>', 'of panning (default 300; quick 15)')
+      .option('--seconds <n>', 'of panning (default 300; quick 12)')
       .option('--uplink-bitrate <bit/s>', 'what the microscope\'s line carries (default 40000000)')
       .option('--others <n>', 'headless viewers who look elsewhere, each at an HD view (default 1: together more than the line carries, now and then)')
       .option('--frames-per-second <n>', 'of the demo, at the bit rate of 30 (default 20: what software decodes and draws beside everything else)')

@@ -10,7 +10,7 @@ import { millis } from '../../relay/wire/units.ts'
 import { demoRecording } from '../../scripts/demo/record.ts'
 import { MEASURED_LINES } from '../all/needs.ts'
 import { LinkPair } from '../carriers/link-end.ts'
-import { measureAccuracy } from '../lines/accuracy.ts'
+import { effortFor, measureAccuracy } from '../lines/accuracy.ts'
 import { EmulatedNetwork } from '../lines/emulated-network.ts'
 import { symmetricLine } from '../lines/profiles.ts'
 import { FigureSheet } from '../report.ts'
@@ -146,13 +146,13 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
   const result = Options.safeParse(flags)
   if (!result.success) throw new RelayFault('bad_config', z.prettifyError(result.error))
   const { liveBitrate, seed } = result.data
-  const { cuts = context.isQuick ? 3 : 100, bondSeconds = context.isQuick ? 4 : 30 } = result.data
+  const { cuts = context.isQuick ? 2 : 100, bondSeconds = context.isQuick ? 3 : 30 } = result.data
   const recording = result.data.recording ?? (await demoRecording({ onProgress: context.say, signal: context.signal }))
   const { ids, bitsPerSecond } = chooseRenditions(await readManifest(recording), liveBitrate)
   const sheet = new FigureSheet()
   await using network = await EmulatedNetwork.open({ leaves: { [LEAF]: LINES }, signal: context.signal, isPreferred: true })
   context.say('measuring the first line')
-  await measureAccuracy({ network, leaf: LEAF, profile: FIRST, sheet, signal: context.signal, setting: 'paths' })
+  await measureAccuracy({ network, leaf: LEAF, profile: FIRST, sheet, signal: context.signal, setting: 'paths', effort: effortFor(context) })
   const measurement = new PathsMeasurement(network, recording, ids, sheet, context, seed)
   await measurement.bond(bondSeconds)
   await measurement.cut('hitless', cuts)
@@ -170,8 +170,8 @@ export const paths: Scenario = {
   summary: 'Two paths, one of them cut again and again: frames lost, time to recover, and what both carry together.',
   configure: command =>
     command
-      .option('--cuts <n>', 'for each policy (default 100; quick 3)')
-      .option('--bond-seconds <n>', 'of bulk over both paths (default 30; quick 4)')
+      .option('--cuts <n>', 'for each policy (default 100; quick 2)')
+      .option('--bond-seconds <n>', 'of bulk over both paths (default 30; quick 3)')
       .option('--live-bitrate <bit/s>', 'of the live renditions (default 25000000)')
       .option('--recording <directory>', 'what the microscope plays (default: the demo)')
       .option('--seed <n>', 'of all random choices'),

@@ -60,7 +60,7 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
     microscopeLine: symmetricLine({ roundTripMillis: 0, lossRatio: 0 }),
     viewerLine: symmetricLine({ roundTripMillis, lossRatio: 0 }),
     agentArguments: SOURCE,
-    window: WINDOW, sheet, signal,
+    window: WINDOW, sheet, isQuick: context.isQuick, signal,
   })
   await using other = await BrowserViewer.open(await scene.node.invite('viewer', 'other'), WINDOW, scene.node.browserPastLines())
   await other.until('the first picture', ({ shown }) => shown !== null, 60)

@@ -10,7 +10,7 @@ import { CARRIER_NAMES } from '../carriers/carrier.ts'
 import { measureLoopback } from '../carriers/loopback-load.ts'
 import { runCarrier } from '../carriers/carrier-run.ts'
 import { SrtCarrier } from '../carriers/srt-carrier.ts'
-import { measureAccuracy } from '../lines/accuracy.ts'
+import { effortFor, measureAccuracy } from '../lines/accuracy.ts'
 import { EmulatedNetwork } from '../lines/emulated-network.ts'
 import { burstLoss } from '../lines/packet-loss.ts'
 import { lineProfile } from '../lines/profiles.ts'
@@ -30,7 +30,7 @@ const words = z.string().transform(text => text.split(','))
 const Options = z.strictObject({
   seconds: numeric(z.int().min(2).max(3600)).optional(),
   rounds: numeric(z.int().min(1).max(100)).default(1),
-  carriers: words.pipe(z.array(z.enum(CARRIER_NAMES)).min(1)).default([...CARRIER_NAMES]),
+  carriers: words.pipe(z.array(z.enum(CARRIER_NAMES)).min(1)).optional(),
   losses: words.transform(each => each.map(Number)).pipe(z.array(z.number().min(0).max(0.5)).min(1)).optional(),
   models: words.pipe(z.array(z.enum(['uniform', 'burst'])).min(1)).optional(),
   pyramidBitrate: numeric(z.number().min(1e6).max(1e9)).default(80e6),
@@ -38,8 +38,8 @@ const Options = z.strictObject({
 })
 type Options = z.infer<typeof Options>
 
-/** One line that loses enough to tell carriers apart. */
-const QUICK = { losses: [0.03], models: ['burst'] } satisfies Partial<Options>
+/** One line that loses enough to tell carriers apart, and the two that repair for themselves. */
+const QUICK = { carriers: ['kenkyo', 'srt'], losses: [0.03], models: ['burst'] } satisfies Partial<Options>
 
 const LEAF = 'microscope'
 const LINE = { rateBitsPerSecond: 120e6, roundTripMillis: 40, jitterMillis: 8, queueMillis: 100 }
@@ -68,24 +68,25 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
   if (!result.success) throw new RelayFault('bad_config', z.prettifyError(result.error))
   const options = context.isQuick ? { ...QUICK, ...result.data } : result.data
   const { rounds } = options
-  const { seconds = context.isQuick ? 5 : 20 } = options
+  const { seconds = context.isQuick ? 3 : 20 } = options
   const { say, signal } = context
   const recording = options.recording ?? (await demoRecording({ onProgress: say, signal }))
   const manifest = await readManifest(recording)
   const { ids: renditions, bitsPerSecond } = chooseRenditions(manifest, options.pyramidBitrate)
   const sheet = new FigureSheet()
-  const carriers = options.carriers.filter(carrier => carrier !== 'srt' || SrtCarrier.isInstalled())
-  if (carriers.length < options.carriers.length) sheet.warnings.push('srt was skipped: there is no srt-live-transmit; Debian has it in srt-tools')
+  const asked = options.carriers ?? [...CARRIER_NAMES]
+  const carriers = asked.filter(carrier => carrier !== 'srt' || SrtCarrier.isInstalled())
+  if (carriers.length < asked.length) sheet.warnings.push('srt was skipped: there is no srt-live-transmit; Debian has it in srt-tools')
 
-  if (options.carriers.includes('kenkyo')) {
+  if (asked.includes('kenkyo')) {
     say('a link on loopback')
-    await measureLoopback(sheet, context.isQuick ? 3 : 10, signal)
+    await measureLoopback(sheet, { seconds: context.isQuick ? 2 : 10, isQuick: context.isQuick }, signal)
   }
   const measured = lossyLine({ lossRatio: 0.01, model: 'uniform' }, 0)
   const kindLine = lossyLine({ lossRatio: 0, model: 'uniform' }, 0)
   await using network = await EmulatedNetwork.open({ leaves: { [LEAF]: measured }, signal, isPreferred: true })
   say('measuring the line')
-  await measureAccuracy({ network, leaf: LEAF, profile: measured, sheet, signal, setting: 'repair' })
+  await measureAccuracy({ network, leaf: LEAF, profile: measured, sheet, signal, setting: 'repair', effort: effortFor(context) })
 
   const runs = new Map<Setting, Map<CarrierName, CarrierRun[]>>(settingsOf(options).map(setting => [setting, new Map(carriers.map(carrier => [carrier, []]))]))
   for (let round = 1; round <= rounds; round++) {
@@ -118,9 +119,9 @@ export const repair: Scenario = {
   summary: 'Carry the 80 Mbit/s pyramid over lossy lines by kenkyo\'s link, by SRT and by WebRTC: frames whole in time, overhead, added latency, CPU.',
   configure: command =>
     command
-      .option('--seconds <n>', 'of each carrier on each line (default 20; quick 5)')
+      .option('--seconds <n>', 'of each carrier on each line (default 20; quick 3)')
       .option('--rounds <n>', 'through all lines and carriers (default 1)')
-      .option('--carriers <names>', `any of ${CARRIER_NAMES.join(',')} (default all)`)
+      .option('--carriers <names>', `any of ${CARRIER_NAMES.join(',')} (default all; quick ${QUICK.carriers.join()})`)
       .option('--losses <ratios>', 'in each direction (default 0,0.01,0.03,0.05; quick 0.03)')
       .option('--models <names>', 'uniform, burst or both (default both; quick burst)')
       .option('--pyramid-bitrate <bit/s>', 'the overview and as many tiles as make this (default 80000000)')

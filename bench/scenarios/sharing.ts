@@ -9,7 +9,7 @@ import { millis } from '../../relay/wire/units.ts'
 import { demoRecording } from '../../scripts/demo/record.ts'
 import { MEASURED_LINES } from '../all/needs.ts'
 import { LinkPair } from '../carriers/link-end.ts'
-import { measureAccuracy } from '../lines/accuracy.ts'
+import { effortFor, measureAccuracy } from '../lines/accuracy.ts'
 import { EmulatedNetwork } from '../lines/emulated-network.ts'
 import { symmetricLine } from '../lines/profiles.ts'
 import { FigureSheet } from '../report.ts'
@@ -149,14 +149,14 @@ class SharingMeasurement {
 async function run(flags: Readonly<Record<string, unknown>>, context: BenchContext): Promise<Measurement> {
   const result = Options.safeParse(flags)
   if (!result.success) throw new RelayFault('bad_config', z.prettifyError(result.error))
-  const { liveBitrate, stepSeconds = context.isQuick ? 6 : 15 } = result.data
-  const { seconds = context.isQuick ? 5 : 30 } = result.data
+  const { liveBitrate, stepSeconds = context.isQuick ? 4 : 15 } = result.data
+  const { seconds = context.isQuick ? 4 : 30 } = result.data
   const recording = result.data.recording ?? (await demoRecording({ onProgress: context.say, signal: context.signal }))
   const { ids, bitsPerSecond } = chooseRenditions(await readManifest(recording), liveBitrate)
   const sheet = new FigureSheet()
   await using network = await EmulatedNetwork.open({ leaves: { [LEAF]: line(FULL) }, signal: context.signal, isPreferred: true })
   context.say('measuring the line')
-  await measureAccuracy({ network, leaf: LEAF, profile: line(FULL), sheet, signal: context.signal, setting: 'sharing' })
+  await measureAccuracy({ network, leaf: LEAF, profile: line(FULL), sheet, signal: context.signal, setting: 'sharing', effort: effortFor(context) })
   // Nothing is stated of the rate: it has to be found, and found again after the steps.
   const contract = completeContract({ name: LinkName.parse('bench'), class: 'best-effort', paths: [{ name: PathName.parse('only') }] })
   await using pair = await LinkPair.open({
@@ -181,8 +181,8 @@ export const sharing: Scenario = {
   summary: 'Bulk and live video on one 100 Mbit/s path: delay that bulk adds, what it gets of the rest, and steps of the rate.',
   configure: command =>
     command
-      .option('--seconds <n>', 'of live alone, and of live beside bulk (default 30; quick 5)')
-      .option('--step-seconds <n>', 'after each step (default 15; quick 6)')
+      .option('--seconds <n>', 'of live alone, and of live beside bulk (default 30; quick 4)')
+      .option('--step-seconds <n>', 'after each step (default 15; quick 4)')
       .option('--live-bitrate <bit/s>', 'of the live renditions (default 22000000)')
       .option('--recording <directory>', 'what the microscope plays (default: the demo)'),
   run,

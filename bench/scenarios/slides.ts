@@ -7,7 +7,7 @@ import { numeric } from '../../relay/runtime/config.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { demoRecording } from '../../scripts/demo/record.ts'
 import { MEASURED_LINES } from '../all/needs.ts'
-import { BRIEF_EFFORT, measureAccuracy } from '../lines/accuracy.ts'
+import { effortFor, measureAccuracy } from '../lines/accuracy.ts'
 import { EmulatedNetwork } from '../lines/emulated-network.ts'
 import { iperf } from '../lines/iperf.ts'
 import { symmetricLine } from '../lines/profiles.ts'
@@ -34,13 +34,13 @@ const LINES = {
 } as const
 type LineName = keyof typeof LINES
 const LINE_NAMES = Object.keys(LINES) as LineName[]
-const QUICK_LINES: readonly LineName[] = ['150ms-1pct']
+const QUICK_LINES: readonly LineName[] = ['20ms-1pct']
 
 const OURS = { udp: 'link', https: 'https' } as const
 const CARRIERS = ['udp', 'https', ...PEERS, 'bbr-8'] as const
 type Carrier = (typeof CARRIERS)[number]
-/** Ours, and of the others one of each kind: one stream, several, and several with BBR. */
-const QUICK_CARRIERS: readonly Carrier[] = ['udp', 'https', 'rsync', 'rclone', 'bbr-8']
+/** Ours, and of the others the one with most streams. */
+const QUICK_CARRIERS: readonly Carrier[] = ['udp', 'https', 'rclone']
 
 const words = z.string().transform(text => text.split(','))
 
@@ -151,7 +151,7 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
   if (!result.success) throw new RelayFault('bad_config', z.prettifyError(result.error))
   const { isQuick, say, signal } = context
   const options = result.data
-  const { bytes = isQuick ? 30e6 : 250e6, rounds = isQuick ? 1 : 3, limitSeconds = isQuick ? 5 : 40, liveSeconds = isQuick ? 4 : 20, liveBitrate, lines = isQuick ? QUICK_LINES : LINE_NAMES } = options
+  const { bytes = isQuick ? 15e6 : 250e6, rounds = isQuick ? 1 : 3, limitSeconds = isQuick ? 5 : 40, liveSeconds = isQuick ? 2 : 20, liveBitrate, lines = isQuick ? QUICK_LINES : LINE_NAMES } = options
   const sheet = new FigureSheet()
   const carriers = runnable(options.carriers ?? (isQuick ? QUICK_CARRIERS : CARRIERS), sheet)
   await using scope = new AsyncDisposableStack()
@@ -179,7 +179,7 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
   for (const line of lines) {
     const profile = profileOf(line, rates.get(line) ?? 0)
     await network.change(LEAF, profile)
-    if (line !== 'sinet') await measureAccuracy({ network, leaf: LEAF, profile, sheet, signal, setting: line, effort: { ...BRIEF_EFFORT, lossPackets: isQuick ? 6000 : BRIEF_EFFORT.lossPackets } })
+    if (line !== 'sinet') await measureAccuracy({ network, leaf: LEAF, profile, sheet, signal, setting: line, effort: effortFor(context) })
   }
   for (let round = 1; round <= rounds; round++) {
     for (const [line, byCarrier] of outcomes) {
@@ -279,10 +279,10 @@ export const slides: Scenario = {
   summary: 'Carry a slide over lossy and long lines by link, by HTTPS, and by rsync, curl, rclone, aria2 and BBR: goodput, and what it does to live video on the link.',
   configure: command =>
     command
-      .option('--bytes <n>', 'of the slide (default 250000000; quick 30000000)')
+      .option('--bytes <n>', 'of the slide (default 250000000; quick 15000000)')
       .option('--rounds <n>', 'through all lines and carriers (default 3; quick 1)')
       .option('--limit-seconds <n>', 'after which a transfer is judged by what it brought (default 40; quick 5)')
-      .option('--live-seconds <n>', 'of live alone, and of live beside a slide; 0: none (default 20; quick 4)')
+      .option('--live-seconds <n>', 'of live alone, and of live beside a slide; 0: none (default 20; quick 2)')
       .option('--live-bitrate <bit/s>', 'of the live renditions (default 20000000)')
       .option('--lines <names>', `any of ${LINE_NAMES.join(',')} (default all; quick ${QUICK_LINES.join()})`)
       .option('--carriers <names>', `any of ${CARRIERS.join(',')} (default all; quick ${QUICK_CARRIERS.join()})`)

@@ -162,7 +162,7 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
   const result = Options.safeParse(flags)
   if (!result.success) throw new RelayFault('bad_config', z.prettifyError(result.error))
   const options: Options = result.data
-  const { commands = context.isQuick ? 6 : 40, roundTripMillis, framesPerSecond, width, height, seed } = options
+  const { commands = context.isQuick ? 4 : 40, roundTripMillis, framesPerSecond, width, height, seed } = options
   await using scope = new AsyncDisposableStack()
   const directory = await mkdtemp(join(tmpdir(), 'kenkyo-stage-bench-'))
   scope.defer(() => rm(directory, { recursive: true, force: true }))
@@ -172,7 +172,7 @@ async function run(flags: Readonly<Record<string, unknown>>, context: BenchConte
   const sheet = new FigureSheet()
   const line = symmetricLine({ roundTripMillis: roundTripMillis / 2 })
   const scene = scope.use(await NetworkedScene.open({
-    microscopeLine: line, viewerLine: line, window: WINDOW, sheet, signal: context.signal,
+    microscopeLine: line, viewerLine: line, window: WINDOW, sheet, isQuick: context.isQuick, signal: context.signal,
     agentArguments: ['--source', 'slide', '--slide', slide, '--uplink-bitrate', String(UPLINK_BITS_PER_SECOND), '--width', String(width), '--height', String(height), '--frames-per-second', String(framesPerSecond)],
   }))
   await scene.viewer.view({ x: width / 2, y: height / 2, scale: 1 })
@@ -198,7 +198,7 @@ export const stage: Scenario = {
   configure: cli =>
     cli
       .option('--slide <file>', 'on the stage (default: a real one where it is there, else a synthetic one)')
-      .option('--commands <n>', 'positions commanded (default 40; quick 6)')
+      .option('--commands <n>', 'positions commanded (default 40; quick 4)')
       .option('--round-trip-millis <ms>', 'of the path from the browser to the microscope (default 40)')
       .option('--frames-per-second <n>', 'of the microscope, at most (default 15)')
       .option('--width <pixels>', 'of its image (default 7680)')

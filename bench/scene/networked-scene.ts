@@ -1,5 +1,5 @@
 import { BrowserViewer } from '../chromium.ts'
-import { measureAccuracy } from '../lines/accuracy.ts'
+import { effortFor, measureAccuracy } from '../lines/accuracy.ts'
 import { EmulatedNetwork } from '../lines/emulated-network.ts'
 import { LocalNode } from '../local-node.ts'
 import type { ViewerWindow } from '../chromium.ts'
@@ -18,6 +18,8 @@ export interface NetworkedSceneOptions {
   readonly window: ViewerWindow
   /** Gets how exactly the lines are emulated, measured before anything else is on them. */
   readonly sheet: FigureSheet
+  /** Whether that is to be measured briefly. */
+  readonly isQuick: boolean
   readonly signal: AbortSignal
 }
 
@@ -42,11 +44,12 @@ export class NetworkedScene implements AsyncDisposable {
   }
 
   /** Opens everything and waits for the first picture. @throws {RelayFault} when any of it does not come about. */
-  static async open({ microscopeLine, viewerLine, agentArguments, window, sheet, signal }: NetworkedSceneOptions): Promise<NetworkedScene> {
+  static async open({ microscopeLine, viewerLine, agentArguments, window, sheet, isQuick, signal }: NetworkedSceneOptions): Promise<NetworkedScene> {
     await using scope = new AsyncDisposableStack()
     const network = scope.use(await EmulatedNetwork.open({ leaves: { microscope: microscopeLine, ...(viewerLine === undefined ? {} : { viewer: viewerLine }) }, signal }))
-    await measureAccuracy({ network, leaf: 'microscope', profile: microscopeLine, sheet, signal })
-    if (viewerLine !== undefined) await measureAccuracy({ network, leaf: 'viewer', profile: viewerLine, sheet, signal })
+    const effort = effortFor({ isQuick })
+    await measureAccuracy({ network, leaf: 'microscope', profile: microscopeLine, sheet, signal, effort })
+    if (viewerLine !== undefined) await measureAccuracy({ network, leaf: 'viewer', profile: viewerLine, sheet, signal, effort })
     const node = scope.use(await LocalNode.open({ statsIntervalSeconds: STATS_INTERVAL_SECONDS, signal, network }))
     const agent = scope.use(await node.startAgent(agentArguments, signal))
     const viewer = scope.use(await BrowserViewer.open(await node.invite('viewer', 'viewer'), window, viewerLine === undefined ? node.browserPastLines() : await node.browserAt('viewer')))
