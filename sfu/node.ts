@@ -85,7 +85,8 @@ export class KenkyoNode {
     const nodeLinks = scope.use(await openLinks(config))
     const recorder = config.audit ? scope.use(await NodeAudit.open(config, registry, log)) : undefined
     let origin = (): string => config.publicOrigin ?? ''
-    const platform = recorder === undefined ? undefined : await openPlatform({ config, key, policy, audit: recorder.log, readInvitation: token => verifier.verify(token), links: () => nodeLinks.snapshots(), origin: () => origin(), onCoreChanged: isReachable => consultations.coreChanged(isReachable), log })
+    let coreChanged = (_isReachable: boolean): void => undefined
+    const platform = recorder === undefined ? undefined : await openPlatform({ config, key, policy, audit: recorder.log, readInvitation: token => verifier.verify(token), links: () => nodeLinks.snapshots(), origin: () => origin(), onCoreChanged: isReachable => coreChanged(isReachable), log })
     if (platform !== undefined) scope.use(platform)
     const verify: VerifyToken = platform === undefined ? token => verifier.verify(token) : (token, possession) => platform.desk.verify(token, possession)
     const slideMetrics = new SlideMetrics(registry)
@@ -106,6 +107,7 @@ export class KenkyoNode {
     }
     const consultations: ConsultationRegistry = new ConsultationRegistry(consultationHost, config, log)
     scope.defer(() => consultations.close(new RelayFault('unavailable', 'the node is stopping')))
+    coreChanged = isReachable => consultations.coreChanged(isReachable)
     const host = connectionHost(verify, consultations, recorder, metrics, log)
     const links = scope.adopt(new LinkObserver(nodeLinks, registry, log), it => it.close())
     const pages = {

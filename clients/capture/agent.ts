@@ -8,6 +8,7 @@ import { StageReporter } from './stage-reporter.ts'
 import { UplinkEstimator } from './uplink-estimator.ts'
 import { UplinkWatch } from './uplink-watch.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
+import type { Entry } from '../../relay/runtime/kept-grant.ts'
 import type { Logger } from '../../relay/runtime/log.ts'
 import type { FaultCode, RelayFault } from '../../relay/wire/fault.ts'
 import type { PathContract } from '../../relay/wire/link.ts'
@@ -17,7 +18,7 @@ import type { CarrierKind } from './carrier.ts'
 import type { FrameSource, SourceEnd, SourcePlan } from './encoded-frame.ts'
 import type { ArrivedImage, FramePump } from './frame-pump.ts'
 import type { StillKeeper } from './stills/still-keeper.ts'
-import type { NodeAddress } from '../../relay/runtime/invitation-link.ts'
+import type { NodeAccess } from '../../relay/runtime/node-access.ts'
 
 /** Why an agent ended. */
 export type AgentEnd =
@@ -30,7 +31,7 @@ export type AgentEnd =
 /** What an {@link Agent} stands on. */
 export interface AgentOptions {
   readonly plan: SourcePlan
-  readonly address: NodeAddress
+  readonly access: NodeAccess
   readonly pump: FramePump
   /** Hands over frames that people keep. */
   readonly stills: StillKeeper
@@ -44,7 +45,7 @@ export interface AgentOptions {
   readonly log: Logger
 }
 
-/** Refusals that the same invitation will meet again however often it is tried. */
+/** Refusals that the same invitation, or certificate, will meet again however often it is tried. */
 const FINAL_REFUSALS: ReadonlySet<FaultCode> = new Set([
   ...FINAL_ACCESS_FAULTS,
   'bad_message',
@@ -164,11 +165,11 @@ export class Agent implements AsyncDisposable {
     let known: FaultCode | undefined
     while (!this.#isStopping()) {
       const openedAt = clock.now()
-      const { fault, wasOpen } = await this.#runSession()
+      const { fault, wasOpen, isCurable } = await this.#runSession()
       if (this.#isStopping()) break
       // Another agent took this one's place with the same invitation; fighting over it would serve nobody.
       const isReplaced = wasOpen && fault.code === 'conflict'
-      if (isReplaced || FINAL_REFUSALS.has(fault.code)) return { code: 'refused', fault }
+      if (isReplaced || (FINAL_REFUSALS.has(fault.code) && !isCurable)) return { code: 'refused', fault }
       if (clock.now() - openedAt > STABLE_AFTER) {
         backoff.succeeded()
         known = undefined
@@ -182,14 +183,18 @@ export class Agent implements AsyncDisposable {
   }
 
   /** One session from joining to its end; returns why it ended, or why there was none. */
-  async #runSession(): Promise<{ readonly fault: RelayFault; readonly wasOpen: boolean }> {
-    const { address, carrier, clock, linkPaths, log, plan, pump, uplinkBitrate } = this.#options
+  async #runSession(): Promise<{ readonly fault: RelayFault; readonly wasOpen: boolean; readonly isCurable: boolean }> {
+    const { access, carrier, clock, linkPaths, log, plan, pump, uplinkBitrate } = this.#options
     const estimator = this.#createEstimator()
-    let wasOpen = false
+    let [wasOpen, entry] = [false, undefined as Entry | undefined]
+    const ended = (fault: RelayFault) => ({ fault, wasOpen, isCurable: entry !== undefined && access.refused(entry, fault) })
     try {
+      using held = await access.enter(this.#stop.signal)
+      entry = held
       await using session = await NodeSession.open(
         {
-          address,
+          address: access.address,
+          entry,
           pyramid: plan.pyramid,
           stage: plan.stage?.stage ?? null,
           estimator,
@@ -216,9 +221,9 @@ export class Agent implements AsyncDisposable {
       const fault = await Promise.race([session.closed, stopped.promise])
       this.#stop.signal.removeEventListener('abort', stop)
       this.#nodeOutages++
-      return { fault, wasOpen }
+      return ended(fault)
     } catch (error) {
-      return { fault: toFault(error), wasOpen }
+      return ended(toFault(error))
     } finally {
       this.#session = undefined
       pump.detach()
@@ -229,8 +234,8 @@ export class Agent implements AsyncDisposable {
 
   /** None for a node on this machine, whose line is memory; it would measure how busy the machine is. */
   #createEstimator(): UplinkEstimator | undefined {
-    const { address, plan, uplinkBitrate } = this.#options
-    if (address.isLoopback && uplinkBitrate === undefined) return undefined
+    const { access, plan, uplinkBitrate } = this.#options
+    if (access.address.isLoopback && uplinkBitrate === undefined) return undefined
     const sum = plan.pyramid.renditions.reduce((total, rendition) => total + rendition.bitsPerSecond, 0)
     return new UplinkEstimator({ initial: uplinkBitrate ?? bitsPerSecond(UNKNOWN_LINE_FACTOR * sum) })
   }

@@ -3,12 +3,13 @@ import { Command } from 'commander'
 import { systemClock } from '../../relay/runtime/clock.ts'
 import { parseConfig } from '../../relay/runtime/config.ts'
 import { createLogger } from '../../relay/runtime/log.ts'
+import { PURPOSES } from '../../relay/wire/access.ts'
 import { tilePosition } from '../../relay/wire/pyramid.ts'
 import { millis, rtpTimestamp } from '../../relay/wire/units.ts'
 import { Agent } from './agent.ts'
 import { FrameLog } from './frame-log.ts'
 import { FramePump } from './frame-pump.ts'
-import { findInvitation } from '../../relay/runtime/invitation-link.ts'
+import { findAccess, NodeAccess } from '../../relay/runtime/node-access.ts'
 import { recordSource } from './record.ts'
 import { SentLog } from './sent-log.ts'
 import { AgentSettings, isSimulated, RecordSettings, refuseContradictions } from './settings.ts'
@@ -18,6 +19,9 @@ import { StillKeeper } from './stills/still-keeper.ts'
 import type { RtpTimestamp } from '../../relay/wire/units.ts'
 import type { PacedPacket } from './pacer.ts'
 import type { z } from 'zod'
+
+/** The node lets this agent in nowhere. */
+const EXIT_REFUSED = 3
 
 /** A line of progress no more often than this. */
 const PROGRESS_INTERVAL = millis(2000)
@@ -95,8 +99,9 @@ async function runAgent(settings: AgentSettings): Promise<void> {
   refuseContradictions(settings)
   const log = createLogger({ level: settings.logLevel, program: 'capture' })
   const signal = stopSignal()
-  const address = await findInvitation(settings)
-  const plan = await planSource(settings, { clock: systemClock, log, node: address })
+  const node = await findAccess(settings)
+  const access = new NodeAccess(node)
+  const plan = await planSource(settings, { clock: systemClock, log, node })
   await using scope = new AsyncDisposableStack()
   scope.defer(async () => plan.close?.())
   const { pyramid } = plan
@@ -111,12 +116,16 @@ async function runAgent(settings: AgentSettings): Promise<void> {
   const onSent = sentLog === undefined ? undefined : (packet: PacedPacket): void => sentLog.note(packet)
   const coded = new CodedRing(pyramid.renditions.map(({ id }) => id).filter(id => tilePosition(id) !== undefined))
   const pump = new FramePump({ pyramid, clock: systemClock, origin: rtpTimestamp(randomInt(0, 2 ** 32)), followsDemand: isSimulated(settings.source), onFrame, onStamped: frame => coded.push(frame), onSent })
-  const stills = new StillKeeper({ pyramid, pump, coded, address, ffmpegPath: plan.ffmpegPath, rate: settings.stillBitrate, clock: systemClock, log })
-  await using agent = Agent.open({ plan, address, pump, stills, uplinkBitrate: settings.uplinkBitrate, carrier: settings.carrier, linkPaths: settings.linkPaths, clock: systemClock, log })
+  const stills = new StillKeeper({ pyramid, pump, coded, access, ffmpegPath: plan.ffmpegPath, rate: settings.stillBitrate, clock: systemClock, log })
+  await using agent = Agent.open({ plan, access, pump, stills, uplinkBitrate: settings.uplinkBitrate, carrier: settings.carrier, linkPaths: settings.linkPaths, clock: systemClock, log })
   signal.addEventListener('abort', () => void agent.close(), { once: true })
   if (signal.aborted) await agent.close()
   const end = await agent.closed
-  if (end.code === 'refused') throw end.fault
+  if (end.code === 'refused') {
+    process.stderr.write(`kenkyo: ${end.fault.code}: ${end.fault.message}\n`)
+    process.exitCode = EXIT_REFUSED
+    return
+  }
   log.info({ end: end.code }, 'capture has ended')
 }
 
@@ -159,6 +168,11 @@ export function captureCommand(): Command {
     .option('--carrier <kind>', "by what it reaches the node: link (kenkyo's own, for lines that lose packets) or webrtc (default link)")
     .option('--link-paths <paths>', 'interfaces for the paths of a link, the preferred first: name=address@host,… (default: one path, where the system routes it)')
     .option('--node <url>', 'origin of the node, with a token alone or to override the link')
+    .option('--cert-file <file>', "this machine's certificate of the platform, PEM: a grant is asked for with it")
+    .option('--key-file <file>', 'its private key, PEM')
+    .option('--ca-file <file>', 'certificates to trust instead of the usual ones, PEM')
+    .option('--purpose <purpose>', `what the grant is for: ${PURPOSES.join(', ')} (default consultation)`)
+    .option('--emergency', 'ask although a consent is missing: always recorded, for an hour at most')
     .addCommand(record)
     .addHelpText('after', EXAMPLES)
     .action((flags: Record<string, unknown>) => runAgent(loadSettings(AgentSettings, flags)))

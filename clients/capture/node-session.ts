@@ -19,6 +19,7 @@ import type { BitsPerSecond, RtpTimestamp } from '../../relay/wire/units.ts'
 import type { Carrier, CarrierKind } from './carrier.ts'
 import type { UplinkEstimator } from './uplink-estimator.ts'
 import type { NodeAddress } from '../../relay/runtime/invitation-link.ts'
+import type { Entry } from '../../relay/runtime/kept-grant.ts'
 
 /** How far an agent has come with its node. */
 export type SessionStage = 'connecting' | 'joined' | 'publishing'
@@ -26,6 +27,8 @@ export type SessionStage = 'connecting' | 'joined' | 'publishing'
 /** What {@link NodeSession} needs. */
 export interface NodeSessionOptions {
   readonly address: NodeAddress
+  /** What opens its door, for as long as the session. */
+  readonly entry: Entry
   readonly pyramid: Pyramid
   readonly onStage: (stage: SessionStage) => void
   /** What can be steered of the microscope, if anything, and where it is. */
@@ -108,15 +111,15 @@ export class NodeSession implements AsyncDisposable {
   }
 
   /**
-   * Joins with the invitation and publishes the pyramid; returns when media can flow.
+   * Enters the consultation and publishes the pyramid; returns when media can flow.
    *
    * @throws {RelayFault} The node's refusal, or `unavailable` or `timeout` when it cannot be reached.
    */
   static async open(options: NodeSessionOptions, signal: AbortSignal): Promise<NodeSession> {
-    const { address, onStage } = options
+    const { address, entry, onStage } = options
     await using scope = new AsyncDisposableStack()
     onStage('connecting')
-    const socket = await openSignalingSocket(address.signalingUrl, signal)
+    const socket = await openSignalingSocket(address.signalingUrl, signal, entry.tls)
     scope.defer(() => socket.terminate())
     const inbox = new Inbox()
     const signaling = new SignalingClient(socket, {
@@ -129,7 +132,8 @@ export class NodeSession implements AsyncDisposable {
     })
     scope.defer(() => signaling.close())
     signal.throwIfAborted()
-    await signaling.request('join', { protocol: PROTOCOL_VERSION, invitation: address.invitation })
+    await signaling.request('join', { protocol: PROTOCOL_VERSION, invitation: entry.token })
+    entry.accepted()
     onStage('joined')
     const { carrier, publicationId } = await publish(options, signaling, signal)
     scope.use(carrier)

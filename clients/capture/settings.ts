@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { flag, numeric } from '../../relay/runtime/config.ts'
+import { EntrySettings } from '../../relay/runtime/node-access.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { MAX_GRID } from '../../relay/wire/ids.ts'
 import { bitsPerSecond } from '../../relay/wire/units.ts'
@@ -61,11 +62,7 @@ export type SourceSettings = z.infer<typeof SourceSettings>
 
 /** The settings of a running agent. */
 export const AgentSettings = SourceSettings.extend({
-  /** The link that the node printed, or the token in it. */
-  invitation: z.string().min(1).max(8192).optional(),
-  invitationFile: z.string().min(1).optional(),
-  /** Origin of the node, where the invitation is a token alone. */
-  node: z.url({ protocol: /^https?$/ }).optional(),
+  ...EntrySettings.shape,
   /** What the line to the node is known to carry, in bits per second. */
   uplinkBitrate: bitrate.optional(),
   /** Bits per second that a still takes at most on its way to a node on another machine. */

@@ -21,7 +21,7 @@ import { StageSource } from './stage-source.ts'
 import { declaredRate, encoderSettings } from './settings.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
 import type { Logger } from '../../relay/runtime/log.ts'
-import type { NodeAddress } from '../../relay/runtime/invitation-link.ts'
+import type { NodeAccessOptions } from '../../relay/runtime/node-access.ts'
 import type { Pyramid } from '../../relay/wire/pyramid.ts'
 import type { SourcePlan } from './encoded-frame.ts'
 import type { FfmpegBinaries } from './ffmpeg-binaries.ts'
@@ -37,7 +37,7 @@ export interface SourceContext {
   readonly clock: Clock
   readonly log: Logger
   /** The node that slides are fetched from, where there is one. */
-  readonly node?: Pick<NodeAddress, 'origin' | 'invitation'> | undefined
+  readonly node?: NodeAccessOptions | undefined
 }
 
 /** The size a tile is made near to, in pixels: an HD viewport touches few of them, and HD decoders are everywhere. */
@@ -219,7 +219,7 @@ function slidePlace(slide: string, { node }: SourceContext): SlidePlace {
   const slideId = SlideId.safeParse(slide)
   if (!slideId.success) return { kind: 'file', path: slide }
   if (node === undefined) throw new RelayFault('bad_config', '--slide: a slide of the store needs a node')
-  return { kind: 'node', origin: node.origin, invitation: node.invitation, slideId: slideId.data }
+  return { kind: 'node', node, slideId: slideId.data }
 }
 
 async function planMicroscope(settings: SourceSettings, { clock, log }: SourceContext, open: () => Promise<SimulatedMicroscope>): Promise<SourcePlan> {

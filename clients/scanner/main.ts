@@ -1,10 +1,9 @@
-import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { Command } from 'commander'
 import { systemClock } from '../../relay/runtime/clock.ts'
 import { parseConfig } from '../../relay/runtime/config.ts'
-import { findInvitation } from '../../relay/runtime/invitation-link.ts'
 import { createLogger } from '../../relay/runtime/log.ts'
+import { findAccess, NodeAccess } from '../../relay/runtime/node-access.ts'
 import { terminalLanguage } from '../../relay/runtime/terminal-language.ts'
 import { readPolicy } from '../../relay/slides/deidentify/policy.ts'
 import { openPseudonymKey } from '../../relay/slides/deidentify/pseudonym.ts'
@@ -12,6 +11,7 @@ import { openSlide } from '../../relay/slides/formats/open-slide.ts'
 import { HttpDoor } from '../../relay/slides/transfer/http-door.ts'
 import { HttpsCarrier } from '../../relay/slides/transfer/https-carrier.ts'
 import { SlideHttp } from '../../relay/slides/transfer/slide-http.ts'
+import { PURPOSES } from '../../relay/wire/access.ts'
 import { FINAL_ACCESS_FAULTS, RelayFault } from '../../relay/wire/fault.ts'
 import { SlideId } from '../../relay/wire/ids.ts'
 import { millis } from '../../relay/wire/units.ts'
@@ -34,8 +34,8 @@ import { openScannerLink } from './scanner-link.ts'
 import { ExportSettings, QueueSettings, ScanSettings } from './settings.ts'
 import { exportSlide } from './slide-export.ts'
 import type { CommanderError } from 'commander'
-import type { NodeAddress } from '../../relay/runtime/invitation-link.ts'
 import type { Logger } from '../../relay/runtime/log.ts'
+import type { EntrySettings } from '../../relay/runtime/node-access.ts'
 import type { SlideOrigin } from '../../relay/slides/transfer/slide-http.ts'
 import type { ChunkCarrier } from '../../relay/slides/transfer/transfer.ts'
 import type { ScanTally } from './scan-run.ts'
@@ -70,17 +70,15 @@ function exitCodeOf({ refused, failed, noSlides }: ScanTally): number {
   return refused > 0 ? EXIT.refused : failed > 0 ? EXIT.failed : noSlides > 0 ? EXIT.noSlides : EXIT.done
 }
 
-async function originOf({ caFile }: Pick<ScanSettings, 'caFile'>, { origin, invitation }: NodeAddress): Promise<SlideOrigin> {
-  const ca = caFile === undefined ? undefined : await readFile(caFile, 'utf8').catch((cause: unknown) => {
-    throw new RelayFault('bad_config', '--ca-file: cannot be read', { cause })
-  })
-  return { origin, token: invitation, proxyEnvironment: process.env, ...(ca === undefined ? {} : { ca }) }
+async function accessOf(settings: Pick<ScanSettings, keyof EntrySettings>): Promise<{ access: NodeAccess; origin: SlideOrigin }> {
+  const access = new NodeAccess(await findAccess(settings), process.env)
+  return { access, origin: { origin: access.address.origin, token: access, proxyEnvironment: process.env } }
 }
 
-function openCarrier({ carrier, limitRate }: ScanSettings, address: NodeAddress, origin: SlideOrigin, onNoLink: () => void, log: Logger): ChunkCarrier {
+function openCarrier({ carrier, limitRate }: ScanSettings, access: NodeAccess, origin: SlideOrigin, onNoLink: () => void, log: Logger): ChunkCarrier {
   const https = new HttpsCarrier(origin, { clock: systemClock })
   const chosen = carrier === 'https' ? https : new LinkOrHttps({
-    https, clock: systemClock, openLink: signal => openScannerLink({ address, clock: systemClock }, signal),
+    https, clock: systemClock, openLink: signal => openScannerLink({ access, clock: systemClock }, signal),
     onFallback: fault => {
       log.warn({ err: fault }, 'no link to the node: sending by HTTPS')
       onNoLink()
@@ -91,10 +89,9 @@ function openCarrier({ carrier, limitRate }: ScanSettings, address: NodeAddress,
 
 async function openPipeline(settings: ScanSettings, onNoLink: () => void, log: Logger, scope: AsyncDisposableStack): Promise<NodePipeline> {
   const { stateDir, policy, keep, pseudonymList } = settings
-  const address = await findInvitation(settings)
-  const origin = await originOf(settings, address)
+  const { access, origin } = await accessOf(settings)
   const door = scope.use(new HttpDoor(origin))
-  const carrier = scope.use(openCarrier(settings, address, origin, onNoLink, log))
+  const carrier = scope.use(openCarrier(settings, access, origin, onNoLink, log))
   return new NodePipeline({
     open: openSlide, thread: scope.use(new LevelThread()), files: new PreparedFiles(stateDir), key: await loadScannerKey(stateDir), pseudonymKey: await openPseudonymKey(join(stateDir, 'pseudonym-key')),
     pseudonymList, policy: policy === undefined ? undefined : await readPolicy(policy), keep, door, carrier, clock: systemClock,
@@ -160,7 +157,7 @@ async function runExport(slide: string, flags: Flags, signal: AbortSignal): Prom
   const { json, lang = terminalLanguage(process.env), force, out = `${slide}.svs` } = settings
   const slideId = SlideId.safeParse(slide)
   if (!slideId.success) throw new RelayFault('bad_config', 'SLIDE: not the id of a slide')
-  using http = new SlideHttp(await originOf(settings, await findInvitation(settings)))
+  using http = new SlideHttp((await accessOf(settings)).origin)
   const report = new ExportReport(process.stdout, json, scanSpeaker(lang), systemClock, slideId.data)
   try {
     const exported = await exportSlide({
@@ -202,6 +199,8 @@ export function scanCommand(): Command {
     .option('--invitation <link>', 'the same, directly')
     .option('--node <url>', 'origin of the node, with a token alone or to override the link')
     .option('--ca-file <file>', 'certificates to trust instead of the usual ones, PEM')
+    .option('--cert-file <file>', "this machine's certificate of the platform, PEM: a grant is asked for with it")
+    .option('--key-file <file>', 'its private key, PEM')
     .option('--json', 'as JSON lines')
     .option('--lang <language>', 'en or ja (default: by LC_ALL, LC_MESSAGES or LANG)')
     .action((slide: string, _: unknown, command: Command) => attended(signal => runExport(slide, command.optsWithGlobals(), signal)))
@@ -213,6 +212,10 @@ export function scanCommand(): Command {
     .option('--invitation <link>', 'the same, directly')
     .option('--node <url>', 'origin of the node, with a token alone or to override the link')
     .option('--ca-file <file>', 'certificates to trust instead of the usual ones, PEM')
+    .option('--cert-file <file>', "this machine's certificate of the platform, PEM: a grant is asked for with it")
+    .option('--key-file <file>', 'its private key, PEM')
+    .option('--purpose <purpose>', `what the grant is for: ${PURPOSES.join(', ')} (default consultation)`)
+    .option('--emergency', 'ask although a consent is missing: always recorded, for an hour at most')
     .option('--carrier <kind>', "link (kenkyo's own, for lines that lose packets; HTTPS where none comes up) or https (default link)")
     .option('--limit-rate <Mbit/s>', 'send no faster')
     .option('--between <hours>', 'send only then, local time, such as 18:00-07:00')

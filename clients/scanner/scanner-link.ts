@@ -1,13 +1,13 @@
 import { LinkDialer } from '../../relay/links/link-sockets.ts'
 import { openSignalingSocket } from '../../relay/runtime/signaling-socket.ts'
 import { LinkCarrier } from '../../relay/slides/transfer/link-carrier.ts'
-import { RelayFault } from '../../relay/wire/fault.ts'
+import { RelayFault, toFault } from '../../relay/wire/fault.ts'
 import { PathName } from '../../relay/wire/link.ts'
 import { SignalingClient } from '../../relay/wire/signaling-client.ts'
 import { PROTOCOL_VERSION } from '../../relay/wire/signaling.ts'
 import { millis } from '../../relay/wire/units.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
-import type { NodeAddress } from '../../relay/runtime/invitation-link.ts'
+import type { NodeAccess } from '../../relay/runtime/node-access.ts'
 import type { ChunkLink } from '../../relay/slides/transfer/link-carrier.ts'
 import type { PathContract } from '../../relay/wire/link.ts'
 import type { BitsPerSecond, Millis } from '../../relay/wire/units.ts'
@@ -21,7 +21,7 @@ const WATCH_INTERVAL_MILLIS = 250
 
 /** How a scanner's link is opened. */
 export interface ScannerLinkOptions {
-  readonly address: NodeAddress
+  readonly access: NodeAccess
   /** Interfaces to use; one path over whatever the system chooses by default. */
   readonly paths?: readonly PathContract[] | undefined
   readonly clock: Clock
@@ -89,20 +89,27 @@ export class DialledChunkLink implements ChunkLink {
 }
 
 /**
- * Joins with the invitation, opens a link and waits until a path of it lives. Signaling stays open as long as the
+ * Enters the consultation, opens a link and waits until a path of it lives. Signaling stays open as long as the
  * carrier: the node ends the link with it.
  *
  * @throws {RelayFault} `unavailable` when no link comes up, by a node without links or a line that lets no datagrams
  *   through; the node's refusal of the invitation; `timeout` when it does not answer.
  */
-export async function openScannerLink({ address, paths = [{ name: PathName.parse('main') }], clock }: ScannerLinkOptions, signal: AbortSignal): Promise<LinkCarrier> {
+export async function openScannerLink({ access, paths = [{ name: PathName.parse('main') }], clock }: ScannerLinkOptions, signal: AbortSignal): Promise<LinkCarrier> {
   await using scope = new AsyncDisposableStack()
-  const socket = await openSignalingSocket(address.signalingUrl, signal)
+  const { address } = access
+  const entry = scope.use(await access.enter(signal))
+  const socket = await openSignalingSocket(address.signalingUrl, signal, entry.tls)
   scope.defer(() => socket.terminate())
   const signaling = new SignalingClient(socket, { onNotification: () => undefined })
   scope.defer(() => signaling.close())
   signal.throwIfAborted()
-  await signaling.request('join', { protocol: PROTOCOL_VERSION, invitation: address.invitation })
+  await signaling.request('join', { protocol: PROTOCOL_VERSION, invitation: entry.token }).catch((error: unknown) => {
+    // Whoever tries again asks for another grant.
+    access.refused(entry, toFault(error))
+    throw error
+  })
+  entry.accepted()
   const { association, secret, contract, host, port } = await signaling.request('openLink', { paths: [...paths] })
   if (!contract.allowedClasses.includes('bulk') || !contract.allowedClasses.includes('control')) throw new RelayFault('unavailable', 'this link may not carry slides')
   const dialer = scope.use(await LinkDialer.open({ association, secret: Buffer.from(secret, 'base64url'), contract }, { host: host ?? address.host, port }, clock))

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { flag, numeric } from '../../relay/runtime/config.ts'
 import { stateDirectory } from '../../relay/runtime/directories.ts'
+import { EntrySettings } from '../../relay/runtime/node-access.ts'
 import { LANGUAGES } from '../../relay/runtime/terminal-language.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { bitsPerSecond } from '../../relay/wire/units.ts'
@@ -23,13 +24,7 @@ const hours = z.string().transform((text, context) => {
 
 /** What `kenkyo scan` is told. `docs/SCANNER.md` explains each. */
 export const ScanSettings = z.strictObject({
-  /** The link that the node printed, or the token in it. */
-  invitation: z.string().min(1).max(8192).optional(),
-  invitationFile: z.string().min(1).optional(),
-  /** Origin of the node, where the invitation is a token alone. */
-  node: z.url({ protocol: /^https?$/ }).optional(),
-  /** Certificates to trust instead of the usual ones, a PEM file. */
-  caFile: z.string().min(1).optional(),
+  ...EntrySettings.shape,
   /** A folder whose files are taken up as they appear. */
   watch: z.string().min(1).optional(),
   stateDir,
@@ -66,7 +61,7 @@ export type QueueSettings = z.infer<typeof QueueSettings>
 
 /** What `kenkyo scan export` is told. */
 export const ExportSettings = z.strictObject({
-  ...ScanSettings.pick({ invitation: true, invitationFile: true, node: true, caFile: true }).shape,
+  ...EntrySettings.shape,
   /** Where the file goes; named for the slide, in the working directory, without it. */
   out: z.string().min(1).optional(),
   /** Replaces a file that is there. */

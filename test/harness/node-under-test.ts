@@ -24,12 +24,21 @@ export class NodeUnderTest implements AsyncDisposable {
   }
 
   static async open(settings: Partial<NodeConfig> = {}): Promise<NodeUnderTest> {
-    const stateDir = await mkdtemp(join(tmpdir(), 'kenkyo-test-'))
+    return NodeUnderTest.#openIn(await mkdtemp(join(tmpdir(), 'kenkyo-test-')), settings)
+  }
+
+  static async #openIn(stateDir: string, settings: Partial<NodeConfig>): Promise<NodeUnderTest> {
     const { workers = 1, listenPort = await findFreePorts(1), rtcBasePort = await findFreePorts(workers) } = settings
     const config = NodeConfig.parse({
       statsIntervalSeconds: 0.5, logLevel: 'silent', ...settings, workers, stateDir, listenPort, rtcBasePort,
     })
     return new NodeUnderTest(await KenkyoNode.open(config, createLogger({ level: config.logLevel, program: 'node' })), stateDir)
+  }
+
+  /** Stops it and opens another with its state. */
+  async restart(settings: Partial<NodeConfig>): Promise<NodeUnderTest> {
+    await this.node.close()
+    return NodeUnderTest.#openIn(this.#stateDir, settings)
   }
 
   /** An invitation link. */

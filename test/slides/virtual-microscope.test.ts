@@ -22,8 +22,8 @@ const under = await NodeUnderTest.open({ slides: true })
 t.teardown(() => under[Symbol.asyncDispose]())
 
 const placeOf = async (slideId: SlideId, role: 'microscope' | 'technician', consultation?: string): Promise<SlidePlace> => {
-  const { origin, invitation } = parseInvitation(await under.invite(role, { member: 'scope', ...(consultation === undefined ? {} : { consultation }) }), undefined)
-  return { kind: 'node', origin, invitation, slideId }
+  const address = parseInvitation(await under.invite(role, { member: 'scope', ...(consultation === undefined ? {} : { consultation }) }), undefined)
+  return { kind: 'node', node: { address }, slideId }
 }
 
 /** What the microscope shows of its slide's middle, once it is sharp. */

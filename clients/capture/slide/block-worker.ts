@@ -4,11 +4,13 @@ import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { openSlide } from '../../../relay/slides/formats/open-slide.ts'
 import { makePyramid } from '../../../relay/slides/formats/pyramid-maker.ts'
+import { NodeAccess } from '../../../relay/runtime/node-access.ts'
 import { RelayFault, toFault } from '../../../relay/wire/fault.ts'
 import { BlockMaker } from './block-maker.ts'
 import { NodeSlide } from './node-slide.ts'
 import { WantedBlocks } from './wanted-blocks.ts'
 import type { SlideReader } from '../../../relay/slides/formats/slide-reader.ts'
+import type { NodeAccessOptions } from '../../../relay/runtime/node-access.ts'
 import type { FaultCode } from '../../../relay/wire/fault.ts'
 import type { SlideId } from '../../../relay/wire/ids.ts'
 import type { BlockAddress } from './block-grid.ts'
@@ -16,8 +18,8 @@ import type { BlockAddress } from './block-grid.ts'
 /** Where a slide is. */
 export type SlidePlace =
   | { readonly kind: 'file'; readonly path: string }
-  /** In the store of a node, which the invitation is for. */
-  | { readonly kind: 'node'; readonly origin: string; readonly invitation: string; readonly slideId: SlideId }
+  /** In the store of a node. */
+  | { readonly kind: 'node'; readonly node: NodeAccessOptions; readonly slideId: SlideId }
 
 /** What is known of a slide once it is open. */
 export type OpenedSlide = Pick<SlideReader, 'levels' | 'micronsPerPixel' | 'objectivePower'>
@@ -44,7 +46,7 @@ const wanted = new WantedBlocks(AT_ONCE)
 
 /** A slide in a file gets the levels that it lacks; that of a node has them. */
 async function open(place: SlidePlace, scope: AsyncDisposableStack): Promise<OpenedSlide & Pick<SlideReader, 'readTile'>> {
-  if (place.kind === 'node') return NodeSlide.open(place)
+  if (place.kind === 'node') return NodeSlide.open({ access: new NodeAccess(place.node), slideId: place.slideId })
   const directory = await mkdtemp(join(tmpdir(), 'kenkyo-virtual-'))
   scope.defer(() => rm(directory, { recursive: true, force: true }))
   return scope.use(await makePyramid(await openSlide(place.path), { directory, onProgress: (done, all) => say({ madeShare: done / all }) }))

@@ -1,6 +1,8 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import t from 'tap'
+import { parseInvitation } from '../../../relay/runtime/invitation-link.ts'
+import { NodeAccess } from '../../../relay/runtime/node-access.ts'
 import { SlideId } from '../../../relay/wire/ids.ts'
 import { NodeSlide } from './node-slide.ts'
 import type { RequestListener } from 'node:http'
@@ -20,7 +22,7 @@ t.test('a node that breaks off, refuses, or describes no slide is told by a code
     const server = createServer(answer)
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
-    await t.rejects(NodeSlide.open({ origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, invitation: 'token', slideId }), { name: 'RelayFault', code })
+    await t.rejects(NodeSlide.open({ access: new NodeAccess({ address: parseInvitation('a.b.c', `http://127.0.0.1:${(server.address() as AddressInfo).port}`) }), slideId }), { name: 'RelayFault', code })
     server.closeAllConnections()
     server.close()
   }

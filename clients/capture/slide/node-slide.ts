@@ -1,6 +1,8 @@
 import { z } from 'zod'
+import { askNode } from '../../../relay/runtime/node-request.ts'
 import { RelayFault } from '../../../relay/wire/fault.ts'
 import { SLIDE_LIMITS, SlideStructure } from '../../../relay/wire/slide.ts'
+import type { NodeAccess } from '../../../relay/runtime/node-access.ts'
 import type { SlideReader } from '../../../relay/slides/formats/slide-reader.ts'
 import type { SlideId } from '../../../relay/wire/ids.ts'
 import type { SlideLevel } from '../../../relay/wire/slide.ts'
@@ -13,8 +15,7 @@ const Description = z.object({ structure: z.base64() })
 
 /** Which slide, and what lets it be read. */
 export interface NodeSlideOptions {
-  readonly origin: string
-  readonly invitation: string
+  readonly access: NodeAccess
   readonly slideId: SlideId
 }
 
@@ -56,35 +57,15 @@ function parseJson(body: Buffer): unknown {
   }
 }
 
-async function get({ origin, invitation, slideId }: NodeSlideOptions, path: string, most: number): Promise<Buffer> {
-  const answer = await reached(fetch(`${origin}/slides/${slideId}${path}`, { headers: { authorization: `Bearer ${invitation}` }, redirect: 'error', signal: AbortSignal.timeout(ANSWER_WITHIN_MILLIS) }))
-  if (answer.status !== 200) {
-    await answer.body?.cancel()
-    throw refusalOf(answer.status)
-  }
-  return reached(bodyOf(answer, most))
-}
-
-async function bodyOf({ body }: Response, most: number): Promise<Buffer> {
-  const parts: Uint8Array[] = []
-  let length = 0
-  for await (const part of body ?? []) {
-    length += part.length
-    if (length > most) throw new RelayFault('bad_slide', 'the node says too much of a slide')
-    parts.push(part)
-  }
-  return Buffer.concat(parts)
-}
-
-/** @throws {RelayFault} `timeout`, `unavailable`: an answer may break off, or stop, in the middle. */
-async function reached<Value>(answer: Promise<Value>): Promise<Value> {
-  try {
-    return await answer
-  } catch (cause) {
-    if (cause instanceof RelayFault) throw cause
-    const isLate = cause instanceof Error && cause.name === 'TimeoutError'
-    throw isLate ? new RelayFault('timeout', 'the node does not answer', { cause }) : new RelayFault('unavailable', 'the node cannot be reached', { cause })
-  }
+async function get(options: NodeSlideOptions, path: string, mostBytes: number, isAgain = false): Promise<Buffer> {
+  const { access, slideId } = options
+  const entry = await access.entry(AbortSignal.timeout(ANSWER_WITHIN_MILLIS))
+  const { status, body } = await askNode({ method: 'GET', origin: access.address.origin, path: `/slides/${slideId}${path}`, ...entry, mostBytes, withinMillis: ANSWER_WITHIN_MILLIS })
+  const isRefused = status === 401 || status === 403
+  if (isRefused && !isAgain && access.refused(entry, new RelayFault('token_refused', 'the node refused a request'))) return get(options, path, mostBytes, true)
+  if (status !== 200) throw refusalOf(status)
+  entry.accepted()
+  return body
 }
 
 function refusalOf(status: number): RelayFault {

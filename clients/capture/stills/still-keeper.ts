@@ -2,7 +2,7 @@ import { isRtpNewer } from '../../../relay/wire/rtp-clock.ts'
 import { RelayFault, toFault } from '../../../relay/wire/fault.ts'
 import { decodeImage } from './still-decoder.ts'
 import { uploadStill } from './still-upload.ts'
-import type { NodeAddress } from '../../../relay/runtime/invitation-link.ts'
+import type { NodeAccess } from '../../../relay/runtime/node-access.ts'
 import type { Clock } from '../../../relay/runtime/clock.ts'
 import type { Logger } from '../../../relay/runtime/log.ts'
 import type { FaultCode } from '../../../relay/wire/fault.ts'
@@ -19,7 +19,7 @@ export interface StillKeeperOptions {
   readonly pyramid: Pyramid
   readonly pump: Pick<FramePump, 'mediaTicksOf' | 'newestImage'>
   readonly coded: CodedRing
-  readonly address: NodeAddress
+  readonly access: NodeAccess
   readonly ffmpegPath: string | undefined
   /** Of an upload to a node on another machine. */
   readonly rate: BitsPerSecond
@@ -74,12 +74,12 @@ export class StillKeeper {
   }
 
   async #keep({ stillId }: WantedStill, held: Promise<HeldImage>, report: ReportStill, signal: AbortSignal): Promise<void> {
-    const { address, clock, log, rate } = this.#options
+    const { access, clock, log, rate } = this.#options
     try {
       using image = await held
       signal.throwIfAborted()
       const { description, planes } = await this.#find(image)
-      await uploadStill({ stillId, description, planes, rate: address.isLoopback ? undefined : rate }, address, clock, signal)
+      await uploadStill({ stillId, description, planes, rate: access.address.isLoopback ? undefined : rate }, access, clock, signal)
       log.info({ stillId, origin: description.origin, missingTiles: description.missing.length }, 'a still was kept')
     } catch (error) {
       const fault = toFault(error)

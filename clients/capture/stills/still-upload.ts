@@ -6,7 +6,7 @@ import { setImmediate as yieldToEvents } from 'node:timers/promises'
 import { FAULT_CODES, RelayFault } from '../../../relay/wire/fault.ts'
 import { STILL_HEADER, STILL_SHA256_HEADER } from '../../../relay/wire/still.ts'
 import { millis } from '../../../relay/wire/units.ts'
-import type { NodeAddress } from '../../../relay/runtime/invitation-link.ts'
+import type { NodeAccess } from '../../../relay/runtime/node-access.ts'
 import type { Clock } from '../../../relay/runtime/clock.ts'
 import type { FaultCode } from '../../../relay/wire/fault.ts'
 import type { StillId } from '../../../relay/wire/ids.ts'
@@ -46,13 +46,14 @@ async function digestOf(planes: Uint8Array): Promise<string> {
  *
  * @throws {RelayFault} the node's code; `unavailable` when it cannot be reached or goes away; the signal's reason.
  */
-export async function uploadStill({ stillId, description, planes, rate }: StillUpload, { origin, invitation }: NodeAddress, clock: Clock, signal: AbortSignal): Promise<void> {
+export async function uploadStill({ stillId, description, planes, rate }: StillUpload, access: NodeAccess, clock: Clock, signal: AbortSignal): Promise<void> {
   const sha256 = await digestOf(planes)
-  const url = new URL(`/stills/${stillId}/planes`, origin)
+  const { token, tls } = await access.entry(signal)
+  const url = new URL(`/stills/${stillId}/planes`, access.address.origin)
   const upload = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, {
-    method: 'PUT', signal, timeout: ANSWER_MILLIS,
+    ...tls, method: 'PUT', signal, timeout: ANSWER_MILLIS,
     headers: {
-      authorization: `Bearer ${invitation}`,
+      authorization: `Bearer ${token}`,
       'content-type': 'application/octet-stream',
       'content-length': planes.length,
       [STILL_HEADER]: JSON.stringify(description),

@@ -6,14 +6,28 @@ import type { FaultCode } from '../../wire/fault.ts'
 import type { Millis } from '../../wire/units.ts'
 import type { ClientRequest, IncomingMessage } from 'node:http'
 
+/** What opens a node's door, where that changes. */
+export interface SlideEntrance {
+  /** @throws {RelayFault} why nothing does; the signal's reason. */
+  entry(signal: AbortSignal): Promise<SlideEntry>
+  /** Hears of a refusal. @returns Whether something else can be shown. */
+  refused(entry: Pick<SlideEntry, 'token'>, fault: RelayFault): boolean
+}
+
+/** A token, and what the connection is made with that it is presented over. */
+export interface SlideEntry {
+  readonly token: string
+  readonly tls: { readonly cert?: Buffer; readonly key?: Buffer; readonly ca?: Buffer }
+  /** It opened the door. */
+  accepted(): void
+}
+
 /** Where slides go. */
 export interface SlideOrigin {
   /** Scheme, host and port. */
   readonly origin: string
-  /** The invitation. */
-  readonly token: string
-  /** Certificates to trust instead of the usual ones, PEM. */
-  readonly ca?: string | undefined
+  /** The invitation; or what opens the door, asked for each request. */
+  readonly token: string | SlideEntrance
   /** `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, in either case; the program's environment. */
   readonly proxyEnvironment?: NodeJS.ProcessEnv | undefined
 }
@@ -56,30 +70,46 @@ export class SlideHttp implements Disposable {
     this.#origin = origin
     this.#isSecure = new URL(origin.origin).protocol === 'https:'
     const options = { keepAlive: true, ...(origin.proxyEnvironment === undefined ? {} : { proxyEnv: origin.proxyEnvironment }) }
-    this.#agent = this.#isSecure ? new HttpsAgent({ ...options, minVersion: 'TLSv1.3', ...(origin.ca === undefined ? {} : { ca: origin.ca }) }) : new HttpAgent(options)
+    this.#agent = this.#isSecure ? new HttpsAgent({ ...options, minVersion: 'TLSv1.3' }) : new HttpAgent(options)
   }
 
   /** @throws {RelayFault} The node's refusal; `unavailable` or `timeout` when it was not reached, or its answer is none of a node. The signal's reason when it aborts. */
   async send(request: SlideRequest, signal: AbortSignal): Promise<SlideResponse> {
     signal.throwIfAborted()
-    const response = await this.#exchange(request, signal)
-    if (response.status < 400) return response
-    throw new RelayFault(refusalOf(response), 'the node refused')
+    const { token } = this.#origin
+    if (typeof token === 'string') return this.#sendWith({ token, tls: {}, accepted: () => undefined }, request, signal)
+    const entry = await token.entry(signal)
+    // What is shown may change while it is under way.
+    const shown = { token: entry.token }
+    try {
+      return await this.#sendWith(entry, request, signal)
+    } catch (error) {
+      if (!(error instanceof RelayFault) || !token.refused(shown, error)) throw error
+      return this.#sendWith(await token.entry(signal), request, signal)
+    }
+  }
+
+  async #sendWith(entry: SlideEntry, request: SlideRequest, signal: AbortSignal): Promise<SlideResponse> {
+    const response = await this.#exchange(entry, request, signal)
+    if (response.status >= 400) throw new RelayFault(refusalOf(response), 'the node refused')
+    entry.accepted()
+    return response
   }
 
   [Symbol.dispose](): void {
     this.#agent.destroy()
   }
 
-  #exchange({ method, path, headers, body, onTaken, silence, mostBytes = MAX_ANSWER_BYTES }: SlideRequest, signal: AbortSignal): Promise<SlideResponse> {
+  #exchange({ token, tls }: SlideEntry, { method, path, headers, body, onTaken, silence, mostBytes = MAX_ANSWER_BYTES }: SlideRequest, signal: AbortSignal): Promise<SlideResponse> {
     return new Promise((resolve, reject) => {
       const fail = (cause: unknown): void => reject(signal.aborted ? (signal.reason as Error) : cause instanceof RelayFault ? cause : new RelayFault('unavailable', 'the node cannot be reached', { cause }))
       const request = (this.#isSecure ? httpsRequest : httpRequest)(new URL(path, this.#origin.origin), {
+        ...tls,
         method,
         agent: this.#agent,
         signal,
         timeout: silence,
-        headers: { ...headers, authorization: `Bearer ${this.#origin.token}`, ...(body === undefined ? {} : { 'content-length': body.length }) },
+        headers: { ...headers, authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-length': body.length }) },
       })
       request.on('timeout', () => request.destroy(new RelayFault('timeout', 'the node fell silent')))
       request.on('error', fail)
