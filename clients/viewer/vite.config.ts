@@ -16,6 +16,8 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
     sourcemap: true,
+    // The viewer, which nodes serve, and the operators' page, which the core does.
+    rollupOptions: { input: ['index.html', 'operator.html'].map(name => fileURLToPath(new URL(name, import.meta.url))) },
   },
   worker: { format: 'es' },
 })

@@ -18,7 +18,6 @@ const CONTENT_SECURITY_POLICY = {
 export function addOperatorPage(app: FastifyInstance): void {
   void app.register(async scope => {
     await scope.register(fastifyHelmet, { contentSecurityPolicy: CONTENT_SECURITY_POLICY, referrerPolicy: { policy: 'no-referrer' }, strictTransportSecurity: false })
-    scope.get('/', (_request, reply) => reply.redirect('/operator/'))
     if (!existsSync(join(BUILT, FILE))) {
       scope.get('/operator/', (_request, reply) => reply.code(503).type('text/plain').send('The page is not built: npm run build:viewer\n'))
       return

@@ -77,7 +77,7 @@ export class PlatformCore implements AsyncDisposable {
     const store = scope.use(new CoreStore(stateDir))
     const desk = scope.use(new CoreDesk({ registry, store, now }))
     const consents = await openConsents(config, desk, await loadRegionKey(stateDir))
-    const recordEvent = async (event: AuditEventInput): Promise<void> => void (await audit.record(event))
+    const recordEvent = (event: AuditEventInput): Promise<void> => audit.record(event).then(() => undefined)
     const [reports, questions] = [new NodeReports(), new AuditQuestions()]
     const operatorRoutes = await OperatorRoutes.open({ stateDir, desk, ca, reports, questions, logs: new LogSearch({ directory: join(stateDir, 'audit'), keyFolder: stateDir, log }), record: recordEvent, now })
     const policy = await AccessPolicy.read(config.policiesDir)

@@ -27,10 +27,10 @@ export class AuditQuestions {
   async ask(search: AuditSearch, tell: (questionId: string, search: AuditSearch) => readonly NodeId[]): Promise<Map<NodeId, AuditFindings | null>> {
     if (this.#questions.size >= MAX_QUESTIONS) throw new RelayFault('overloaded', 'too many searches at once')
     const questionId = crypto.randomUUID()
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const question: Question = { waiting: new Set(), answers: new Map(), complete: resolve }
+    const { promise, resolve } = Promise.withResolvers<undefined>()
+    const question: Question = { waiting: new Set(), answers: new Map(), complete: () => resolve(undefined) }
     this.#questions.set(questionId, question)
-    const patience = setTimeout(resolve, PATIENCE_MILLIS)
+    const patience = setTimeout(question.complete, PATIENCE_MILLIS)
     try {
       const told = tell(questionId, search)
       for (const nodeId of told) question.waiting.add(nodeId)
