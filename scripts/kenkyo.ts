@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander'
 import { coreCommand } from '../relay/core/core-command.ts'
 import { RelayFault } from '../relay/wire/fault.ts'
+import { practitionerCommand } from '../sfu/access/practitioner-command.ts'
 import { inviteCommand, nodeCommand } from '../sfu/main.ts'
 import { linkCommand } from '../clients/capture/link-command.ts'
 import { preflightCommand } from '../clients/capture/preflight-command.ts'
@@ -22,6 +23,7 @@ const kenkyo = new Command('kenkyo')
   .addCommand(consentCommand())
   .addCommand(nodeCommand())
   .addCommand(inviteCommand())
+  .addCommand(practitionerCommand())
   .addCommand(captureCommand())
   .addCommand(linkCommand())
   .addCommand(preflightCommand())

@@ -87,6 +87,8 @@ export const NodeConfig = z
     /** Authorities whose cards are taken there, and their revocation lists, PEM files. */
     signInCaFile: z.string().min(1).optional(),
     signInCrlFile: z.string().min(1).optional(),
+    /** Whether a ticket alone lets somebody in: for demonstrations and tests. */
+    allowTicketSignIn: flag().default(false),
     maxConsultations: numeric(z.int().min(1).max(1000)).default(64),
     maxViewersPerConsultation: numeric(z.int().min(1).max(1000)).default(64),
     /** How often media statistics are read from the workers, in seconds. */

@@ -50,6 +50,8 @@ export interface HttpServerOptions {
   readonly services?: { addTo(app: FastifyInstance): void } | undefined
   /** Asking for a grant. */
   readonly grants?: { addTo(app: FastifyInstance): void } | undefined
+  /** Signing in. */
+  readonly signIn?: { addTo(app: FastifyInstance): void } | undefined
   /** Another origin that the node's pages may ask: the one where people show their cards. */
   readonly cardOrigin?: (() => string | null) | undefined
   readonly log: Logger
@@ -146,7 +148,7 @@ export class HttpServer {
   }
 }
 
-function addRoutes(app: FastifyInstance, { metrics, health, links, slides, stills, recordings, preflight, foreign, access, grants, services, viewerDir, log }: HttpServerOptions): void {
+function addRoutes(app: FastifyInstance, { metrics, health, links, slides, stills, recordings, preflight, foreign, access, grants, signIn, services, viewerDir, log }: HttpServerOptions): void {
   app.get('/healthz', (_request, reply) => {
     const now = health()
     return reply.code(now.status === 'failing' ? 503 : 200).header('cache-control', 'no-store').send(now)
@@ -162,6 +164,7 @@ function addRoutes(app: FastifyInstance, { metrics, health, links, slides, still
   preflight?.addTo(app)
   access?.addTo(app)
   grants?.addTo(app)
+  signIn?.addTo(app)
   services?.addTo(app)
   if (existsSync(viewerDir)) {
     // File names carry a hash of their content, except the page that names them.

@@ -8,6 +8,7 @@ export const HTTP_STATUS = {
   invitation_expired: 401,
   sign_in_required: 401,
   token_refused: 401,
+  replayed: 401,
   wrong_role: 403,
   grant_refused: 403,
   certificate_refused: 403,

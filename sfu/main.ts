@@ -26,7 +26,8 @@ export function loadNodeConfig(flags: Readonly<Record<string, unknown>>): NodeCo
   return config
 }
 
-function withNodeOptions(command: Command): Command {
+/** Adds the options that say which node is meant. */
+export function withNodeOptions(command: Command): Command {
   return command
     .option('--config <file>', 'JSON file with any of the settings below, in camelCase')
     .option('--listen-host <address>', 'address of HTTP(S) and signaling (default 127.0.0.1)')
@@ -71,6 +72,7 @@ export function nodeCommand(): Command {
     .option('--sign-in-public-origin <url>', 'origin that browsers reach it by')
     .option('--sign-in-ca-file <file>', 'authorities whose cards are taken there, PEM')
     .option('--sign-in-crl-file <file>', 'their revocation lists, PEM')
+    .option('--allow-ticket-sign-in <bool>', 'whether a ticket alone lets somebody in: for demonstrations and tests (default false)')
     .option('--policies-dir <path>', 'folder of Cedar policies (default: those that come with the program)')
     .option('--service-credentials-file <file>', 'what the node shows to services in common, JSON')
     .option('--max-consultations <n>', 'consultations at once (default 64)')

@@ -123,6 +123,7 @@ export class KenkyoNode {
       recordings,
       foreign: openForeign(verify, consultations, recorder, log),
       preflight,
+      signIn: platform?.signIn,
       cardOrigin: () => platform?.signIn.ways.cardOrigin ?? null,
       access: new AccessRoutes({ policy, operators, log }),
       services,
@@ -189,7 +190,7 @@ function openRecordings({ stateDir, recordingsQuotaBytes: quotaBytes }: NodeConf
 
 function openHttp(
   config: NodeConfig,
-  pages: Pick<HttpServerOptions, 'health' | 'metrics' | 'links' | 'slides' | 'stills' | 'recordings' | 'preflight' | 'foreign' | 'access' | 'services' | 'grants' | 'cardOrigin'>,
+  pages: Pick<HttpServerOptions, 'health' | 'metrics' | 'links' | 'slides' | 'stills' | 'recordings' | 'preflight' | 'foreign' | 'access' | 'services' | 'grants' | 'signIn' | 'cardOrigin'>,
   log: Logger,
 ): Promise<HttpServer> {
   const { tlsCertFile: certFile, tlsKeyFile: keyFile } = config

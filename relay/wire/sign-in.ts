@@ -37,3 +37,35 @@ export const SignInAnswer = z.strictObject({
   validUntilMillis: z.int(),
 })
 export type SignInAnswer = z.infer<typeof SignInAnswer>
+
+/** More than this neither a ticket nor a field of a passkey's answer takes, in characters. */
+const MAX_CHARACTERS = 16_384
+const base64url = z.string().max(MAX_CHARACTERS).regex(/^[\w-]+$/, 'expected base64url')
+const ticket = z.string().min(1).max(2048)
+const credentialId = base64url.max(1400)
+
+/** `POST /access/sign-in/ticket` and `/access/sign-in/passkeys/enrolment-options`. */
+export const TicketBody = z.strictObject({ ticket })
+
+/** What `navigator.credentials.create()` made, as far as the node reads it. @see W3C WebAuthn Level 3, section 5.1 */
+export const EnrolmentBody = z.strictObject({
+  ticket,
+  credential: z.object({
+    id: credentialId,
+    rawId: credentialId,
+    type: z.literal('public-key'),
+    response: z.object({ clientDataJSON: base64url, attestationObject: base64url, transports: z.array(z.string().regex(/^[a-z-]{1,32}$/)).max(8).optional() }),
+  }),
+})
+export type EnrolmentBody = z.infer<typeof EnrolmentBody>
+
+/** What `navigator.credentials.get()` made, as far as the node reads it. */
+export const AssertionBody = z.strictObject({
+  credential: z.object({
+    id: credentialId,
+    rawId: credentialId,
+    type: z.literal('public-key'),
+    response: z.object({ clientDataJSON: base64url, authenticatorData: base64url, signature: base64url, userHandle: base64url.optional() }),
+  }),
+})
+export type AssertionBody = z.infer<typeof AssertionBody>

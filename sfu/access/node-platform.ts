@@ -124,7 +124,7 @@ export class NodePlatform implements AsyncDisposable {
       options.onCoreChanged(isReachable)
     })
     scope.defer(() => clearInterval(watch))
-    const signIn = scope.use(new NodeSignIn({ config, registry, tokens: signIns, audit, origin: options.origin, log }))
+    const signIn = scope.use(await NodeSignIn.open({ config, key, registry, tokens: signIns, audit, origin: options.origin, log }))
     return new NodePlatform({ desk, signIns, signIn, registry, mirror, facilityId }, options, scope.move())
   }
 

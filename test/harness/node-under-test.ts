@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { SignInTickets } from '../../relay/access/practitioners/sign-in-tickets.ts'
 import { OperatorTokens } from '../../relay/access/operator-token.ts'
 import { AUDIT_PUBLIC_KEY_FILE } from '../../relay/audit/audit-key.ts'
 import { createLogger } from '../../relay/runtime/log.ts'
@@ -10,6 +11,7 @@ import { loadInvitationKey } from '../../sfu/invitation-key.ts'
 import { KenkyoNode } from '../../sfu/node.ts'
 import { SignedInPerson } from './signed-in-person.ts'
 import { findFreePorts } from '../../bench/free-ports.ts'
+import type { PractitionerId } from '../../relay/wire/access.ts'
 import type { Practitioner } from '../../relay/access/registry/registry.ts'
 import type { Role } from '../../relay/wire/signaling.ts'
 
@@ -55,6 +57,11 @@ export class NodeUnderTest implements AsyncDisposable {
   /** A token of whoever runs the node. */
   async operatorToken(): Promise<string> {
     return (await OperatorTokens.open(await loadInvitationKey(this.#stateDir))).issue()
+  }
+
+  /** A ticket by which somebody signs in. */
+  async ticket(practitioner: PractitionerId, lifetimeSeconds = 600): Promise<string> {
+    return (await SignInTickets.open(await loadInvitationKey(this.#stateDir))).issue(practitioner, lifetimeSeconds)
   }
 
   /** Somebody who signed in here. */
