@@ -276,7 +276,7 @@ export class Consultation {
    */
   async publish(by: MicroscopeSession, subject: PublishedSubject, ingest: (room: MediaRoom) => Promise<IngestedMedia>): Promise<PublishedMedia> {
     const media = await ingest(await this.room())
-    const published = new PublishedMedia(subject, media, demand => by.notify({ type: 'demandChanged', publicationId: published.publicationId, demand }))
+    const published = new PublishedMedia(subject, media, demand => by.notify({ type: 'demandChanged', publicationId: published.publicationId, demand }), by.granted)
     if (this.#microscope !== by) {
       published.close(new RelayFault('conflict', 'this microscope has left'))
       throw new RelayFault('conflict', 'this microscope has left')

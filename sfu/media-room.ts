@@ -4,6 +4,7 @@ import { numberedCodecs } from './whip/client-numbering.ts'
 import { NumberedRouters } from './whip/numbered-routers.ts'
 import { ViewerMedia } from './viewer-media.ts'
 import { RoomVoices } from './voice/room-voices.ts'
+import type { GrantedMedia } from '../relay/wire/admission.ts'
 import type { Flow } from '../relay/wire/signaling.ts'
 import type { ClientNumbering } from './whip/client-numbering.ts'
 import type { MediaWorker, WorkerTenant } from './worker-pool.ts'
@@ -103,11 +104,11 @@ export class MediaRoom implements WorkerTenant {
     return { codecs: codecs.map(codec => ({ ...codec, rtcpFeedback: [] })), headerExtensions: [] }
   }
 
-  /** A new receiving transport for one viewer, who hears through `onFlow` when a line changes what flows. */
-  async createViewerMedia(onFlow: (flow: Flow) => void): Promise<ViewerMedia> {
+  /** A new receiving transport for one viewer, who hears through `onFlow` when a line changes what flows. @param granted - What its grant lets flow over a link; null: whatever there is. */
+  async createViewerMedia(onFlow: (flow: Flow) => void, granted: GrantedMedia | null = null): Promise<ViewerMedia> {
     const transport = await this.createWebRtcTransport()
     await transport.enableTraceEvent(['bwe'])
-    return new ViewerMedia(this.#router, transport, onFlow)
+    return new ViewerMedia(this.#router, transport, onFlow, granted)
   }
 
   /** The media half of its voices, made on first use. @throws {RelayFault} `unavailable`. */

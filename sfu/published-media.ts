@@ -4,6 +4,7 @@ import { RelayFault } from '../relay/wire/fault.ts'
 import { PublicationId } from '../relay/wire/ids.ts'
 import { FlowControl } from './flow/flow-control.ts'
 import type { RenditionId } from '../relay/wire/ids.ts'
+import type { GrantedMedia } from '../relay/wire/admission.ts'
 import type { Pyramid } from '../relay/wire/pyramid.ts'
 import type { Demand } from '../relay/wire/signaling.ts'
 import type { Stage } from '../relay/wire/stage.ts'
@@ -46,12 +47,12 @@ export class PublishedMedia {
   readonly #closed = Promise.withResolvers<RelayFault>()
   #isHandedOver = false
 
-  /** Takes the media over. */
-  constructor({ pyramid, stage }: PublishedSubject, { transport, producers, linkName, clockOffset, lost }: IngestedMedia, onDemand: (demand: Demand) => void) {
+  /** Takes the media over. @param granted - What the microscope's grant lets flow over a link; null: whatever there is. */
+  constructor({ pyramid, stage }: PublishedSubject, { transport, producers, linkName, clockOffset, lost }: IngestedMedia, onDemand: (demand: Demand) => void, granted: GrantedMedia | null = null) {
     this.publicationId = PublicationId.parse(randomUUID())
     this.pyramid = pyramid
     this.stage = stage
-    this.flow = new FlowControl({ pyramid, clock: systemClock, onDemand })
+    this.flow = new FlowControl({ pyramid, granted, clock: systemClock, onDemand })
     this.transport = transport
     this.producers = producers
     this.linkName = linkName

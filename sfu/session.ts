@@ -3,6 +3,7 @@ import { RelayFault } from '../relay/wire/fault.ts'
 import { SessionId } from '../relay/wire/ids.ts'
 import { actionNeeded, REQUESTS } from '../relay/wire/signaling.ts'
 import type { Admission } from '../relay/access/invitation.ts'
+import type { GrantedMedia } from '../relay/wire/admission.ts'
 import type { AccessAction } from '../relay/wire/access.ts'
 import type { MemberId } from '../relay/wire/ids.ts'
 import type { ClientRequest, MemberProtocol, ReplyData, RequestOf, RequestTypeOf, Role } from '../relay/wire/signaling.ts'
@@ -31,6 +32,7 @@ export abstract class Session {
   readonly protocol: MemberProtocol
   readonly #closed = Promise.withResolvers<RelayFault>()
   readonly #admission: Admission
+  readonly #leave: () => void
   readonly #expire: () => void
   #isClosed = false
 
@@ -45,6 +47,7 @@ export abstract class Session {
     const { expired } = admission
     this.#expire = () => this.close(expired.reason as RelayFault)
     expired.addEventListener('abort', this.#expire, { once: true })
+    this.#leave = admission.enter()
   }
 
   /**
@@ -67,6 +70,11 @@ export abstract class Session {
   /** What it may do at this moment. */
   get actions(): ReadonlySet<AccessAction> {
     return this.#admission.actions
+  }
+
+  /** What its grant lets flow over a link; null: whatever there is. */
+  get granted(): GrantedMedia | null {
+    return this.#admission.media
   }
 
   /** When the invitation ends, in milliseconds since the epoch. */
@@ -100,6 +108,7 @@ export abstract class Session {
     this.#isClosed = true
     // A grant outlives many sessions.
     this.#admission.expired.removeEventListener('abort', this.#expire)
+    this.#leave()
     this.#admission.release()
     this.release()
     this.#closed.resolve(reason)

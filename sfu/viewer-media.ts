@@ -1,6 +1,7 @@
 import { ConsumerId, ProducerId } from '../relay/wire/ids.ts'
 import { RelayFault } from '../relay/wire/fault.ts'
 import { bitsPerSecond, millis } from '../relay/wire/units.ts'
+import type { GrantedMedia } from '../relay/wire/admission.ts'
 import type { RenditionId } from '../relay/wire/ids.ts'
 import type { Flow, ReplyData, RequestOf } from '../relay/wire/signaling.ts'
 import type { RtpCapabilities as WireRtpCapabilities } from '../relay/wire/webrtc.ts'
@@ -27,6 +28,8 @@ export interface ReceivedMedia {
 /** One viewer's receiving transport and its consumers of one publication. */
 export class ViewerMedia implements FlowViewer, ReceivedMedia {
   readonly transport: WebRtcTransport
+  /** What its grant lets flow over a link; null: whatever there is. */
+  readonly granted: GrantedMedia | null
   readonly #router: Router
   readonly #onFlow: (flow: Flow) => void
   #published: PublishedMedia | undefined
@@ -34,7 +37,8 @@ export class ViewerMedia implements FlowViewer, ReceivedMedia {
   #isConnected = false
   #isReading = false
 
-  constructor(router: Router, transport: WebRtcTransport, onFlow: (flow: Flow) => void) {
+  constructor(router: Router, transport: WebRtcTransport, onFlow: (flow: Flow) => void, granted: GrantedMedia | null = null) {
+    this.granted = granted
     this.#router = router
     this.transport = transport
     this.#onFlow = onFlow

@@ -129,7 +129,7 @@ export class ViewerSession extends Session {
     this.#media?.close()
     this.#media = undefined
     const room = await this.#consultation.room()
-    const media = await room.createViewerMedia(flow => this.#tellFlow(flow))
+    const media = await room.createViewerMedia(flow => this.#tellFlow(flow), this.granted)
     // The member may have left while the worker was busy.
     if (this.isClosed) {
       media.close()

@@ -4,6 +4,7 @@ import { RelayFault } from '../wire/fault.ts'
 import { ConsultationId, MemberId } from '../wire/ids.ts'
 import { ROLES } from '../wire/signaling.ts'
 import type { AccessAction, FacilityId, GrantId, NodeId, PracticeRole, PractitionerId } from '../wire/access.ts'
+import type { GrantedMedia } from '../wire/admission.ts'
 import type { Role } from '../wire/signaling.ts'
 import type { CryptoKey, JWK } from 'jose'
 
@@ -56,8 +57,12 @@ export interface AdmissionBasis {
   readonly holder?: AdmissionHolder
   /** May change: a grant is renewed with what is permitted by then. */
   readonly actions: ReadonlySet<AccessAction>
+  /** What may flow over a link; without it, or with null, whatever there is. */
+  readonly media?: GrantedMedia | null
   /** Milliseconds since the epoch; may grow. */
   readonly validUntilMillis: number
+  /** Its holder is inside from then on. @returns To be called once it has left. */
+  readonly enter?: () => () => void
   /** Aborts with the fault that says why. */
   readonly ended: AbortSignal
 }
@@ -108,6 +113,11 @@ export class Admission {
     return this.#basis.actions
   }
 
+  /** What may flow to or from its holder over a link; null: whatever there is. */
+  get media(): GrantedMedia | null {
+    return this.#basis.media ?? null
+  }
+
   /** Aborts with the fault that says why the moment it holds no longer: expired, withdrawn, revoked. */
   get expired(): AbortSignal {
     return this.#basis.ended
@@ -122,6 +132,11 @@ export class Admission {
   require(action: AccessAction): void {
     this.expired.throwIfAborted()
     if (!this.actions.has(action)) throw new RelayFault('policy_refused', 'this was not granted')
+  }
+
+  /** Its holder is inside from now on. @returns To be called once it has left. */
+  enter(): () => void {
+    return this.#basis.enter?.() ?? (() => undefined)
   }
 
   /** It is no longer used: stops what watches an invitation's time. A grant lives on. Idempotent. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { AdmissionRefusal, AdmissionShortage } from '../wire/admission.ts'
 import { FAULT_CODES, FINAL_ACCESS_FAULTS, RelayFault, toFault } from '../wire/fault.ts'
 import { GrantAnswer } from '../wire/grant.ts'
 import { askNode } from './node-request.ts'
@@ -15,7 +16,7 @@ const RETRY_MILLIS = 5000
 /** What is left of a grant that is not begun anything with any more. */
 const SPARE_MILLIS = 2000
 
-const Refusal = z.looseObject({ code: z.enum(FAULT_CODES) })
+const Refusal = z.looseObject({ code: z.enum(FAULT_CODES), shortage: AdmissionShortage.optional() })
 const FINAL: ReadonlySet<FaultCode> = new Set(FINAL_ACCESS_FAULTS)
 
 /** What opens a node's door: a token, and what the connection is made with that it is presented over. */
@@ -138,15 +139,17 @@ export class KeptGrant implements Entry {
 async function post({ origin, tls, agent }: GrantDoor, path: string, body: unknown, token?: string): Promise<{ answer: GrantAnswer; nodeMillis: number }> {
   const response = await askNode({ method: 'POST', origin, path, tls, agent, body: body ?? {}, token, mostBytes: MOST_BYTES, withinMillis: PATIENCE_MILLIS })
   if (response.status === 404) throw new RelayFault('bad_config', 'this node stands on no platform, or this is not its door for members: leave the certificate out, or name the door with --node')
-  if (response.status !== 200) throw new RelayFault(refusalOf(response), 'the node refused a grant')
+  if (response.status !== 200) throw refusalOf(response)
   const parsed = GrantAnswer.safeParse(parse(response))
   if (!parsed.success) throw new RelayFault('unavailable', 'the answer is not that of a node')
   return { answer: parsed.data, nodeMillis: response.dateMillis ?? Date.now() }
 }
 
-function refusalOf(response: NodeAnswer): FaultCode {
+function refusalOf(response: NodeAnswer): RelayFault {
   const refusal = Refusal.safeParse(parse(response))
-  return refusal.success ? refusal.data.code : 'unavailable'
+  // Names the link, what it lacks and what would fit.
+  if (refusal.data?.shortage !== undefined) return new AdmissionRefusal(refusal.data.shortage)
+  return new RelayFault(refusal.success ? refusal.data.code : 'unavailable', 'the node refused a grant')
 }
 
 function parse({ body }: NodeAnswer): unknown {

@@ -2,6 +2,9 @@
 import { z } from 'zod'
 import { AccessAction, EmergencyReason, GrantId, Purpose } from './access.ts'
 import { SignInWays } from './sign-in.ts'
+import { AdmissionShortage, GrantedMedia, MediaLevels } from './admission.ts'
+import { FAULT_CODES } from './fault.ts'
+import { LinkName } from './link.ts'
 import { ROLES } from './signaling/protocol.ts'
 
 /** What is asked, with a client certificate, or with a sign-in token and its proof. */
@@ -13,6 +16,10 @@ export const GrantRequest = z.strictObject({
   isEmergency: z.boolean().default(false),
   /** Of an emergency; recorded with the decision. */
   emergencyReason: EmergencyReason.optional(),
+  /** What shall flow, where a link is crossed; the usual of the seat where it is left out. */
+  levels: MediaLevels.optional(),
+  /** The link that it shall be reserved on, of several between the facilities. */
+  link: LinkName.optional(),
 })
 export type GrantRequest = z.infer<typeof GrantRequest>
 
@@ -27,8 +34,19 @@ export const GrantAnswer = z.strictObject({
   validUntilMillis: z.int(),
   /** When the emergency is over, however often it is renewed, in milliseconds since the epoch; null without one. */
   emergencyUntilMillis: z.int().nullable().default(null),
+  /** What was reserved, and may flow; null where no link is crossed, or nothing flows. */
+  media: GrantedMedia.nullable().default(null),
 })
 export type GrantAnswer = z.infer<typeof GrantAnswer>
+
+/** What a refusal answers. */
+export const GrantRefusal = z.strictObject({
+  code: z.enum(FAULT_CODES),
+  /** With `admission_refused`: a sentence for a person, and the same for a program. */
+  message: z.string().max(1024).optional(),
+  shortage: AdmissionShortage.optional(),
+})
+export type GrantRefusal = z.infer<typeof GrantRefusal>
 
 /** How a node lets members in: `GET /access`. */
 export const AccessStanding = z.strictObject({

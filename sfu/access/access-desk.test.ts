@@ -7,6 +7,8 @@ import { ConsentId, FacilityId, NodeId, PractitionerId } from '../../relay/wire/
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { GrantRequest } from '../../relay/wire/grant.ts'
 import { ConsultationId, MemberId, Sha256 } from '../../relay/wire/ids.ts'
+import { LinkLedger } from '../../relay/access/ledger/link-ledger.ts'
+import { LinkAdmission } from './link-admission.ts'
 import { AccessDesk, EMERGENCY_MILLIS } from './access-desk.ts'
 import { GRANT_LIFETIME_MILLIS } from './grant-decision.ts'
 import type { Grant } from '../../relay/access/grants/grant-registry.ts'
@@ -28,6 +30,7 @@ function openDesk() {
   const world = { nowMillis: Date.now(), consent: 'valid' as ConsentState, consentToRecord: undefined as ConsentState | undefined, link: 'best_effort' as LinkCondition, isReachable: true, isRecorded: true, isKnown: true, revoked: '', role: 'viewer' as Role, whileRecording: (): void => undefined }
   const events: AuditEventInput[] = []
   const grants = new GrantRegistry()
+  const ledger = new LinkLedger()
   const byToken = new Map<string, Grant>()
   const record = async (event: AuditEventInput): Promise<AuditReceipt> => {
     world.whileRecording()
@@ -58,6 +61,7 @@ function openDesk() {
     isCoreReachable: () => world.isReachable,
     readInvitation: () => Promise.resolve(mintAdmission({ consultationId, memberId: MemberId.parse('doctor'), role: world.role }, { grantId: null, actions: ACTIONS_OF_ROLE[world.role], validUntilMillis: Infinity, ended: new AbortController().signal })),
     grants,
+    admission: new LinkAdmission(ledger),
     tokens: {
       issue: grant => {
         byToken.set(grant.id, grant)

@@ -1,10 +1,11 @@
 import { takesPart } from '../../relay/access/consultations/consultation-entry.ts'
 import { ACTIONS_OF_ROLE } from '../../relay/access/invitation.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
+import { claimOf, mediaOf } from './link-admission.ts'
 import { ACCESS_ACTIONS } from '../../relay/wire/access.ts'
 import type { ConsentBook } from '../../relay/access/consent/consent-statement.ts'
 import type { ConsultationEntry } from '../../relay/access/consultations/consultation-entry.ts'
-import type { GrantedScope, GrantSubject } from '../../relay/access/grants/grant-registry.ts'
+import type { Grant, GrantedScope, GrantSubject } from '../../relay/access/grants/grant-registry.ts'
 import type { AccessPolicy } from '../../relay/access/policy/access-policy.ts'
 import type { RegistryView } from '../../relay/access/registry/registry.ts'
 import type { AuditedVerdict, AuditEventInput } from '../../relay/wire/audit-event.ts'
@@ -13,7 +14,7 @@ import type { ConsultationId } from '../../relay/wire/ids.ts'
 import type { Role } from '../../relay/wire/signaling.ts'
 import type { z } from 'zod'
 import type { FaultCode } from '../../relay/wire/fault.ts'
-import type { WayStanding } from './link-standing.ts'
+import type { WayClaim, WayStanding } from './link-standing.ts'
 
 /** A grant has to be renewed after so long. */
 export const GRANT_LIFETIME_MILLIS = 5 * 60_000
@@ -25,6 +26,8 @@ const PURPOSE_OF_SEAT: Readonly<Record<Role, readonly AccessAction[]>> = {
   technician: ['view_live'],
   scanner: ['send_slide'],
 }
+/** What takes a line for as long as it goes on: granted only with room reserved for it. */
+const FLOWING: readonly AccessAction[] = ['publish_live', 'view_live', 'view_recording']
 /** Where several actions are refused, the fault that says most. */
 const TELLING: readonly FaultCode[] = ['consent_withdrawn', 'consent_required', 'admission_refused']
 
@@ -33,7 +36,7 @@ export interface GrantDecisionSources {
   readonly registry: Pick<RegistryView, 'version' | 'expiresAtMillis' | 'facility' | 'practitioner' | 'node' | 'isRevoked'>
   readonly consents: Pick<ConsentBook, 'stateOf'> & { consultation(id: ConsultationId): ConsultationEntry | undefined }
   readonly policy: Pick<AccessPolicy, 'decide' | 'sha256'>
-  readonly links: { to(facilityId: GrantSubject['facilityId']): WayStanding }
+  readonly links: { to(facilityId: GrantSubject['facilityId'], claim: WayClaim): WayStanding }
 }
 
 /** What was decided about everything that somebody may ask, and what from. */
@@ -41,6 +44,8 @@ export interface GrantDecision {
   readonly scope: GrantedScope
   readonly verdicts: readonly (z.infer<typeof AuditedVerdict> & { readonly fault: FaultCode | null })[]
   readonly isParticipant: boolean
+  /** When the consultation is over, in milliseconds since the epoch. */
+  readonly consultationUntilMillis: number
   readonly way: WayStanding
   readonly registryVersion: number
   readonly policySha256: GrantDecisionSources['policy']['sha256']
@@ -61,18 +66,20 @@ export function requireStanding(registry: GrantDecisionSources['registry'], { fa
   }
 }
 
-/** Decides what somebody may do, by what is known at this moment. Decides without I/O. */
-export function decideGrant({ registry, consents, policy, links }: GrantDecisionSources, subject: GrantSubject, nowMillis: number): GrantDecision {
+/** Decides what somebody may do, by what is known at this moment. Decides without I/O. @param held - The grant that it is decided anew on. */
+export function decideGrant({ registry, consents, policy, links }: GrantDecisionSources, subject: GrantSubject, nowMillis: number, held?: Pick<Grant, 'id' | 'media'>): GrantDecision {
   const { consultationId, facilityId, purpose, isEmergency, practiceRole: role } = subject
   const entry = consents.consultation(consultationId)
   const isParticipant = takesPart(entry, facilityId, nowMillis)
-  const way = links.to(facilityId)
+  const claim = claimOf(subject, held?.id)
+  const way = links.to(facilityId, { ...claim, link: held?.media?.link ?? claim.link })
+  const mayFlow = way.hop === undefined || mediaOf(subject).length > 0
   const answers = ACCESS_ACTIONS.map(action => {
     const consent = consents.stateOf({ consultationId, purpose, action, facilityId, nowMillis })
     const { isAllowed, fault } = policy.decide({ role, action, purpose, consent: consent.state, link: way.condition, headRoomBitsPerSecond: way.headRoomBitsPerSecond, isParticipant, isEmergency })
     return { action, isAllowed, fault, consent }
   })
-  const granted = answers.filter(({ action, isAllowed }) => isAllowed && ACTIONS_OF_ROLE[subject.role].has(action))
+  const granted = answers.filter(({ action, isAllowed }) => isAllowed && ACTIONS_OF_ROLE[subject.role].has(action) && (mayFlow || !FLOWING.includes(action)))
   const bases = granted.map(({ consent }) => consent).filter(({ state }) => state === 'valid')
   const ends = [nowMillis + GRANT_LIFETIME_MILLIS, registry.expiresAtMillis, entry?.validUntilMillis ?? 0, ...bases.map(({ validUntilMillis }) => validUntilMillis ?? Infinity)]
   return {
@@ -83,11 +90,15 @@ export function decideGrant({ registry, consents, policy, links }: GrantDecision
     },
     verdicts: answers.map(({ action, isAllowed, fault, consent: { state } }) => ({ action, isAllowed, fault, consent: state })),
     isParticipant,
+    consultationUntilMillis: entry?.validUntilMillis ?? nowMillis,
     way,
     registryVersion: registry.version,
     policySha256: policy.sha256,
   }
 }
+
+/** Whether anything of it takes a line for as long as it goes on. */
+export const flows = ({ scope }: GrantDecision): boolean => FLOWING.some(action => scope.actions.has(action))
 
 /** @returns Why a seat is not given; undefined when it is. */
 export function refusalOf(decision: GrantDecision, role: Role, nowMillis: number): RelayFault | undefined {
@@ -111,7 +122,7 @@ function faultOf({ verdicts }: GrantDecision, actions: readonly AccessAction[]):
 }
 
 /** What is recorded of a decision. */
-export function decisionEvent(decision: GrantDecision, subject: GrantSubject, { grantId, outcome, atMillis }: { readonly grantId: GrantId | null; readonly outcome: FaultCode | 'ok'; readonly atMillis: number }): AuditEventInput {
+export function decisionEvent(decision: GrantDecision, subject: GrantSubject, { grantId, outcome, atMillis, reservedBitsPerSecond = 0 }: { readonly grantId: GrantId | null; readonly outcome: FaultCode | 'ok'; readonly atMillis: number; readonly reservedBitsPerSecond?: number }): AuditEventInput {
   const { memberId, role: seat, practiceRole: role, facilityId, practitionerId, nodeId, consultationId, purpose, isEmergency, emergencyReason } = subject
   const { scope, verdicts, isParticipant, way, policySha256, registryVersion } = decision
   const [consentId = null]: readonly (ConsentId | null)[] = [...scope.consentIds]
@@ -121,6 +132,6 @@ export function decisionEvent(decision: GrantDecision, subject: GrantSubject, { 
     ...(isEmergency && emergencyReason !== undefined ? { emergencyReason } : {}),
     validUntilMillis: outcome === 'ok' ? scope.validUntilMillis : null,
     verdicts: verdicts.map(({ action, isAllowed, consent }) => ({ action, isAllowed, consent: consent satisfies ConsentState })),
-    links: way.link === null ? [] : [{ link: way.link, condition: way.condition, headRoomBitsPerSecond: way.headRoomBitsPerSecond, reservedBitsPerSecond: 0 }],
+    links: way.link === null ? [] : [{ link: way.link, condition: way.condition, headRoomBitsPerSecond: way.headRoomBitsPerSecond, reservedBitsPerSecond }],
   }
 }

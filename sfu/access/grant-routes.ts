@@ -53,6 +53,10 @@ export class GrantRoutes {
       const asked = parsePart(GrantRequest, request.body)
       return desk.grant(await this.#asker(request), asked)
     })
+    app.delete('/access/grants', async (request, reply) => {
+      await desk.giveBack(tokenOf(request), possessionOf(request))
+      return reply.code(204).send()
+    })
     app.post('/access/grants/renew', (request): Promise<GrantAnswer> => desk.renew(tokenOf(request), possessionOf(request)))
   }
 

@@ -18,7 +18,9 @@ import { systemClock } from '../../relay/runtime/clock.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { AccessDesk } from './access-desk.ts'
 import { CoreReporter } from './core-reporter.ts'
+import { LinkAdmission } from './link-admission.ts'
 import { LinkStanding } from './link-standing.ts'
+import { LinkWatch } from './link-watch.ts'
 import { NodeSignIn } from './node-sign-in.ts'
 import type { Server } from 'node:http'
 import type { JWK } from 'jose'
@@ -103,18 +105,26 @@ export class NodePlatform implements AsyncDisposable {
     const registry = await RegistryCache.open(folder, await SnapshotVerifier.open(await readJwk(settings.registryKeyFile)))
     const mirror = new CoreMirror(registry, () => performance.now())
     const { facilityId } = ownName(settings)
-    const links = new LinkStanding(registry, new LinkLedger(), facilityId)
+    const [ledger, linkWatch] = [new LinkLedger(), new LinkWatch()]
+    const links = new LinkStanding(registry, ledger, facilityId, link => linkWatch.isDegraded(link))
     links.refresh()
     const possession = new PossessionVerifier({ origin: options.origin })
     const grants = new GrantRegistry()
     const [tokens, signIns] = await Promise.all([GrantTokens.open({ key, grants, possession }), SignInTokens.open({ key, registry, possession })])
     const isCoreReachable = (): boolean => mirror.isReachable
-    const desk = new AccessDesk({ sources: { registry, consents: mirror, policy, links }, isCoreReachable, readInvitation, grants, tokens, audit, now, log })
+    const desk = new AccessDesk({ sources: { registry, consents: mirror, policy, links }, isCoreReachable, readInvitation, grants, admission: new LinkAdmission(ledger), tokens, audit, now, log })
     scope.defer(mirror.changed(consultationId => desk.reconsider(consultationId)))
     scope.defer(registry.changed(() => {
-      links.refresh()
+      desk.linksChanged(links.refresh())
       desk.reconsider()
     }))
+    const looking = setInterval(() => {
+      desk.endIdle()
+      if (!linkWatch.read(options.links(), systemClock.now())) return
+      log.warn('a link is degraded, or has recovered')
+      desk.reconsider()
+    }, LOOK_MILLIS).unref()
+    scope.defer(() => clearInterval(looking))
     const logs = new LogSearch({ directory: config.auditDir ?? join(config.stateDir, 'audit'), keyFolder: config.stateDir, log })
     const reporter = scope.use(new CoreReporter({ url: settings.coreUrl, credentials: () => readCredentials(settings), isReachable: isCoreReachable, links: options.links, grants, logs, log }))
     const take = async (message: CoreMessage): Promise<void> => (message.type === 'audit_question' ? void reporter.answer(message) : mirror.take(message))

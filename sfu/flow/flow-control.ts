@@ -1,17 +1,22 @@
+import { OVERVIEW } from '../../relay/wire/ids.ts'
 import { bitsPerSecond, millis } from '../../relay/wire/units.ts'
 import { DemandTracker } from './demand-tracker.ts'
 import { DownlinkBudget } from './downlink-budget.ts'
+import { grantedRate, withinGrants } from './granted-flow.ts'
 import { LineFit } from './line-fit.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
 import type { RenditionId } from '../../relay/wire/ids.ts'
 import type { Pyramid } from '../../relay/wire/pyramid.ts'
-import type { Demand, Flow } from '../../relay/wire/signaling.ts'
+import type { GrantedMedia } from '../../relay/wire/admission.ts'
+import type { Demand, Flow, Withheld } from '../../relay/wire/signaling.ts'
 import type { BitsPerSecond } from '../../relay/wire/units.ts'
 import type { BandwidthReading } from './downlink-budget.ts'
 import type { WantedFlow } from './line-fit.ts'
 
 /** What flow control needs of one viewer. */
 export interface FlowViewer {
+  /** What its grant lets flow over a link; null or absent: whatever there is. */
+  readonly granted?: GrantedMedia | null
   /** Lets exactly these renditions flow. Never rejects. */
   apply(renditions: readonly RenditionId[]): Promise<void>
   /** The flow changed without the viewer having asked. */
@@ -21,6 +26,8 @@ export interface FlowViewer {
 /** What {@link FlowControl} needs. */
 export interface FlowControlOptions {
   readonly pyramid: Pyramid
+  /** What the microscope's grant lets flow over a link; null or absent: whatever there is. */
+  readonly granted?: GrantedMedia | null
   readonly clock: Clock
   /** The microscope shall send this from now on. */
   readonly onDemand: (demand: Demand) => void
@@ -144,12 +151,9 @@ export class FlowControl {
   }
 
   async #applyFlows(): Promise<void> {
-    const wanted = new Map<FlowViewer, WantedFlow>()
-    for (const [viewer, { wish, budget }] of this.#viewers) wanted.set(viewer, { ...wish, downlink: budget.bitsPerSecond })
-    const uplink = bitsPerSecond((this.#uplink ?? Infinity) * ADMISSION_SHARE)
-    const flows = this.#fit.fit(wanted, uplink)
+    const uplink = bitsPerSecond(Math.min((this.#uplink ?? Infinity) * ADMISSION_SHARE, grantedRate(this.#options.granted ?? null)))
     const changes: Promise<void>[] = []
-    for (const [viewer, flow] of flows) {
+    for (const [viewer, flow] of this.#fitGranted(uplink)) {
       const state = this.#viewers.get(viewer)
       if (state === undefined || isSameFlow(state.flow, flow)) continue
       state.flow = flow
@@ -160,6 +164,33 @@ export class FlowControl {
     const union = unionByRank([...this.#viewers.values()])
     const canLinger = this.#fit.rateOf(new Set([...union, ...this.#tracker.demanded])) <= uplink
     this.#tracker.want(union, canLinger, this.#options.clock.now())
+  }
+
+  /** What flows to each viewer, and never more than was reserved: where lines alone are short, the overview and what is under a pointer flow all the same. */
+  #fitGranted(uplink: BitsPerSecond): ReadonlyMap<FlowViewer, Flow> {
+    const microscope = this.#options.granted ?? null
+    const rateOf = this.#fit.rateOf.bind(this.#fit)
+    const wanted = new Map<FlowViewer, WantedFlow>()
+    const refused = new Map<FlowViewer, Withheld[]>()
+    for (const [viewer, { wish, budget }] of this.#viewers) {
+      const { granted = null } = viewer
+      const within = withinGrants(wish, { viewer: granted, microscope }, rateOf)
+      const cause = withinGrants(wish, { viewer: granted, microscope: null }, rateOf).refused.length > 0 ? 'downlink' : 'uplink'
+      refused.set(viewer, within.refused.map(renditionId => ({ renditionId, cause })))
+      wanted.set(viewer, { ...within, downlink: bitsPerSecond(Math.min(budget.bitsPerSecond, grantedRate(granted))) })
+    }
+    for (;;) {
+      const flows = this.#fit.fit(wanted, uplink)
+      const all = new Set([...flows.values()].flatMap(({ flowing }) => flowing))
+      const [greediest] = [...flows].filter(([viewer]) => wanted.get(viewer)?.renditions.some(id => id !== OVERVIEW)).sort(([, a], [, b]) => rateOf(b.flowing) - rateOf(a.flowing))
+      if (rateOf(all) <= grantedRate(microscope) || greediest === undefined) {
+        return new Map([...flows].map(([viewer, flow]) => [viewer, { ...flow, withheld: [...flow.withheld, ...(refused.get(viewer) ?? [])] }]))
+      }
+      const [viewer] = greediest
+      const { renditions = [], downlink = uplink } = wanted.get(viewer) ?? {}
+      refused.set(viewer, [...(refused.get(viewer) ?? []), ...renditions.filter(id => id !== OVERVIEW).map(renditionId => ({ renditionId, cause: 'uplink' as const }))])
+      wanted.set(viewer, { renditions: [OVERVIEW], prefetch: [], downlink })
+    }
   }
 
   #stepDemand(): void {

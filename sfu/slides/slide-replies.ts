@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { AdmissionRefusal } from '../../relay/wire/admission.ts'
 import { RelayFault, toFault } from '../../relay/wire/fault.ts'
 import { Sha256, SlideId } from '../../relay/wire/ids.ts'
 import { SLIDE_LIMITS } from '../../relay/wire/slide.ts'
@@ -39,16 +40,17 @@ export function parsePart<Schema extends z.ZodType>(schema: Schema, value: unkno
   return parsed.data
 }
 
-/** Answers refusals of these routes with `{ code }` and its status. */
+/** Answers refusals of these routes with `{ code }` and its status; where a line is too narrow, with what would fit. */
 export function refuseByCode(app: FastifyInstance, log: Logger): void {
   app.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
     // fastify's own refusals of a body: too long, another type, not JSON.
     const isClients = !(error instanceof RelayFault) && error.statusCode !== undefined && error.statusCode < 500
-    const { code } = isClients ? new RelayFault('bad_message', 'refused by the server') : toFault(error)
+    const fault = isClients ? new RelayFault('bad_message', 'refused by the server') : toFault(error)
+    const { code } = fault
     const status = isClients ? (error.statusCode ?? 400) : (SLIDE_STATUS[code] ?? 500)
     if (status === 500) log.error({ err: error, method: request.method }, 'slide request failed')
     if (status === 401) void reply.header('www-authenticate', 'Bearer')
     if (status === 503) void reply.header('retry-after', '1')
-    return reply.code(status).header('cache-control', 'no-store').send({ code })
+    return reply.code(status).header('cache-control', 'no-store').send(fault instanceof AdmissionRefusal ? { code, message: fault.message, shortage: fault.shortage } : { code })
   })
 }

@@ -141,7 +141,7 @@ export class ForeignDoors {
       if (consultation === undefined) throw new Error('nothing is published where there is no consultation')
       const member = consultation.admitViewer(admission, () => undefined, 'whep')
       return this.#settling(member, async () => {
-        const viewing = await WhepViewing.open(await consultation.room(), published, renditionId, offer)
+        const viewing = await WhepViewing.open(await consultation.room(), published, renditionId, offer, admission.media)
         member.adopt(viewing)
         // Whoever left meanwhile shall not be counted among those that something flows to.
         if (member.isClosed) throw await member.closed

@@ -1,6 +1,7 @@
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { parametersOf, usableNumbering } from './client-numbering.ts'
 import { writeForeignAnswer } from './foreign-answer.ts'
+import type { GrantedMedia } from '../../relay/wire/admission.ts'
 import type { RenditionId } from '../../relay/wire/ids.ts'
 import type { FlowViewer } from '../flow/flow-control.ts'
 import type { MediaRoom } from '../media-room.ts'
@@ -15,10 +16,12 @@ export class WhepViewing implements FlowViewer, ReceivedMedia {
   readonly transport: WebRtcTransport
   readonly consumers: ReadonlyMap<RenditionId, Consumer>
   readonly published: PublishedMedia
+  readonly granted: GrantedMedia | null
   readonly #renditionId: RenditionId
   readonly #consumer: Consumer
 
-  private constructor(transport: WebRtcTransport, renditionId: RenditionId, consumer: Consumer, published: PublishedMedia) {
+  private constructor(transport: WebRtcTransport, renditionId: RenditionId, consumer: Consumer, published: PublishedMedia, granted: GrantedMedia | null) {
+    this.granted = granted
     this.transport = transport
     this.#renditionId = renditionId
     this.#consumer = consumer
@@ -32,7 +35,7 @@ export class WhepViewing implements FlowViewer, ReceivedMedia {
    *
    * @throws {RelayFault} `not_found` for a rendition that there is not; `unsupported_media`; `unavailable`.
    */
-  static async open(room: MediaRoom, published: PublishedMedia, renditionId: RenditionId, offer: ForeignOffer): Promise<WhepViewing> {
+  static async open(room: MediaRoom, published: PublishedMedia, renditionId: RenditionId, offer: ForeignOffer, granted: GrantedMedia | null = null): Promise<WhepViewing> {
     const producer = published.producers.get(renditionId)
     if (producer === undefined) throw new RelayFault('not_found', 'there is no such rendition')
     const { codec, mid } = offer.video
@@ -42,7 +45,7 @@ export class WhepViewing implements FlowViewer, ReceivedMedia {
       await transport.connect({ dtlsParameters: offer.dtlsParameters })
       const rtpCapabilities = capabilitiesOf(offer, numbering)
       const consumer = await transport.consume({ producerId, rtpCapabilities, paused: true, mid })
-      return new WhepViewing(transport, renditionId, consumer, published)
+      return new WhepViewing(transport, renditionId, consumer, published, granted)
     } catch (cause) {
       if (transport.closed) throw new RelayFault('unavailable', 'the media transport closed', { cause })
       transport.close()

@@ -1,7 +1,8 @@
 import { z } from 'zod'
+import { AdmissionRefusal, AdmissionShortage } from '../../../relay/wire/admission.ts'
 import { FAULT_CODES, RelayFault } from '../../../relay/wire/fault.ts'
 
-const Refusal = z.object({ code: z.enum(FAULT_CODES) })
+const Refusal = z.object({ code: z.enum(FAULT_CODES), shortage: AdmissionShortage.optional() })
 
 /** Asks the node by HTTP as whoever is let in. A token never becomes part of a URL. */
 export interface AuthorizedFetch {
@@ -36,5 +37,6 @@ export async function fetchFromNode(url: string, init: NodeRequest, onAnswer?: (
   onAnswer?.(answer)
   if (answer.ok) return answer
   const refusal = Refusal.safeParse(await answer.json().catch(() => undefined))
+  if (refusal.success && refusal.data.shortage !== undefined) throw new AdmissionRefusal(refusal.data.shortage)
   throw new RelayFault(refusal.success ? refusal.data.code : answer.status === 404 ? 'not_found' : 'unavailable', 'the node refused')
 }

@@ -1,6 +1,8 @@
 import type { ComponentChildren, JSX } from 'preact'
+import { AdmissionRefusal } from '../../../relay/wire/admission.ts'
 import { RelayFault } from '../../../relay/wire/fault.ts'
 import type { FaultCode } from '../../../relay/wire/fault.ts'
+import { admissionWords } from '../access/admission-words.ts'
 import { text } from '../i18n.ts'
 import type { Language, TextKey } from '../i18n.ts'
 import type { PictureFailure } from '../picture/messages.ts'
@@ -38,6 +40,7 @@ export function Notice({ failure, language, children }: { readonly failure: Fail
     <div class="sheet notice" role="alert">
       <h1>kenkyo</h1>
       <p>{text(language, failureKey(failure))}</p>
+      {failure instanceof AdmissionRefusal && <p>{admissionWords(language, failure.shortage)}</p>}
       {failure instanceof RelayFault && <p class="detail">{failure.code}</p>}
       {children}
     </div>

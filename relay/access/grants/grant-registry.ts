@@ -3,6 +3,8 @@ import { RelayFault } from '../../wire/fault.ts'
 import { Deadline, mintAdmission } from '../invitation.ts'
 import type { AccessAction, ConsentId, EmergencyReason, FacilityId, NodeId, PracticeRole, PractitionerId, Purpose } from '../../wire/access.ts'
 import type { ConsultationId, MemberId } from '../../wire/ids.ts'
+import type { GrantedMedia, MediaLevels } from '../../wire/admission.ts'
+import type { LinkName } from '../../wire/link.ts'
 import type { Role } from '../../wire/signaling.ts'
 import type { Admission } from '../invitation.ts'
 import type { Confirmation } from './proof-of-possession.ts'
@@ -25,6 +27,10 @@ export interface GrantSubject {
   readonly purpose: Purpose
   readonly isEmergency: boolean
   readonly emergencyReason?: EmergencyReason | undefined
+  /** What shall flow over a link; the usual of the seat where it is left out. */
+  readonly levels?: MediaLevels | undefined
+  /** The only link that it shall be reserved on. */
+  readonly link?: LinkName | undefined
   /** Whom its tokens are bound to. */
   readonly bound: Confirmation
 }
@@ -36,6 +42,8 @@ export interface GrantedScope {
   readonly consentIds: ReadonlySet<ConsentId>
   /** Milliseconds since the epoch. */
   readonly validUntilMillis: number
+  /** What may flow over a link; null where none is crossed. */
+  readonly media?: GrantedMedia | null
 }
 
 let mint: (subject: GrantSubject, scope: GrantedScope) => Grant
@@ -49,6 +57,8 @@ export class Grant {
   readonly #ended = new AbortController()
   readonly #deadline = new Deadline(this.#ended, () => new RelayFault('invitation_expired', 'the grant has expired'))
   #scope: GrantedScope
+  #inside = 0
+  #idleSinceMillis = Date.now()
 
   static {
     mint = (subject, scope) => new Grant(subject, scope)
@@ -77,9 +87,19 @@ export class Grant {
     return this.#scope.validUntilMillis
   }
 
+  /** What may flow over a link; null where none is crossed. */
+  get media(): GrantedMedia | null {
+    return this.#scope.media ?? null
+  }
+
   /** Aborts with the fault that says why. */
   get ended(): AbortSignal {
     return this.#ended.signal
+  }
+
+  /** Since when nobody is inside by it, in milliseconds since the epoch; undefined while somebody is. */
+  get idleSinceMillis(): number | undefined {
+    return this.#inside > 0 ? undefined : this.#idleSinceMillis
   }
 
   /** What its holder enters with. */
@@ -87,14 +107,25 @@ export class Grant {
     const { id: grantId, ended, subject } = this
     const current = (): GrantedScope => this.#scope
     return mintAdmission(subject, {
-      grantId, ended, holder: subject,
+      grantId, ended, holder: subject, enter: () => this.#enter(),
       get actions() {
         return current().actions
+      },
+      get media() {
+        return current().media ?? null
       },
       get validUntilMillis() {
         return current().validUntilMillis
       },
     })
+  }
+
+  #enter(): () => void {
+    this.#inside++
+    return () => {
+      this.#inside--
+      this.#idleSinceMillis = Date.now()
+    }
   }
 
   #renew(scope: GrantedScope): void {

@@ -87,10 +87,15 @@ export class LinkLedger {
     return over <= 0 ? [] : this.#end(victims(this.#on(key), over))
   }
 
-  /** What can still be reserved of a link, in bits per second. Of a link that is not known: nothing. */
-  headRoom(hop: Hop): number {
+  /**
+   * What can still be reserved of a link, in bits per second. Of a link that is not known: nothing.
+   *
+   * @param claimant - What has to give way to it counts as free, and what it holds itself.
+   */
+  headRoom(hop: Hop, claimant?: { readonly id?: string | undefined; readonly priority: number }): number {
     const key = keyOf(hop)
-    return (this.#capacities.get(key) ?? 0) - this.#reservedOn(key)
+    const staying = this.#on(key).filter(({ id, priority }) => claimant === undefined || (id !== claimant.id && priority >= claimant.priority))
+    return (this.#capacities.get(key) ?? 0) - staying.reduce((sum, { bitsPerSecond }) => sum + bitsPerSecond, 0)
   }
 
   /** What is reserved on a link, in bits per second. */
@@ -110,13 +115,24 @@ export class LinkLedger {
     this.#reservations.delete(request.id)
     const ended = this.#room(request.route, sumOf(request.levels), request.priority)
     if (ended !== undefined) {
-      this.#keep(request)
+      this.#keep(request, before?.order ?? this.#orders++)
       return { state: 'reserved', ended: this.#end(ended) }
     }
     const refusal = this.#refusal(request)
     // What it had it keeps: a refused change takes nothing away.
     if (before !== undefined) this.#reservations.set(before.id, before)
     return refusal
+  }
+
+  /** What would be answered now. Nothing changes. */
+  preview(request: ReservationRequest, nowMillis: number): ReservationAnswer {
+    const before = new Map(this.#reservations)
+    try {
+      return this.request(request, nowMillis)
+    } finally {
+      this.#reservations.clear()
+      for (const [id, reservation] of before) this.#reservations.set(id, reservation)
+    }
   }
 
   /** Gives back what it had. Idempotent. */
@@ -129,8 +145,8 @@ export class LinkLedger {
     return this.#end([...this.#reservations.values()].filter(({ untilMillis }) => untilMillis <= nowMillis))
   }
 
-  #keep({ id, priority, levels, route, untilMillis }: ReservationRequest): void {
-    this.#reservations.set(id, { id, priority, bitsPerSecond: sumOf(levels), hops: [...new Set(route.map(keyOf))], untilMillis, order: this.#orders++ })
+  #keep({ id, priority, levels, route, untilMillis }: ReservationRequest, order: number): void {
+    this.#reservations.set(id, { id, priority, bitsPerSecond: sumOf(levels), hops: [...new Set(route.map(keyOf))], untilMillis, order })
   }
 
   #on(key: string): Reservation[] {
@@ -157,7 +173,7 @@ export class LinkLedger {
 
   #refusal(request: ReservationRequest): ReservationAnswer {
     const wanted = sumOf(request.levels)
-    const lacking = request.route.map(hop => ({ hop, shortage: wanted - this.headRoom(hop) }))
+    const lacking = request.route.map(hop => ({ hop, shortage: wanted - this.headRoom(hop, request) }))
     const worst = lacking.reduce((most, each) => (each.shortage > most.shortage ? each : most))
     return { state: 'refused', hop: worst.hop, shortageBitsPerSecond: worst.shortage, offers: this.#offers(request) }
   }
