@@ -1,7 +1,7 @@
 import { chromium } from 'playwright-core'
 import { RelayFault } from '../relay/wire/fault.ts'
 import type { CapturedPixels, Inspection, KenkyoHandle } from '../clients/viewer/inspect.ts'
-import type { Browser, Page } from 'playwright-core'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 
 /** As root and without a GPU: software WebGL, no calls home, video without a click. */
 const CHROMIUM_ARGUMENTS = [
@@ -31,6 +31,8 @@ export interface ChromiumLaunch {
   readonly executablePath?: string
   /** On top of the usual ones. */
   readonly args?: readonly string[]
+  /** What the window is, besides its size: client certificates, for one. */
+  readonly context?: BrowserContextOptions
 }
 
 /** Pixels read back from the viewer's canvas, and what was on it. */
@@ -66,13 +68,13 @@ export class BrowserViewer implements AsyncDisposable {
    * @throws {RelayFault} `unavailable` when there is no Chromium.
    */
   static async open(link: string, { width, height, deviceScaleFactor = 1, locale = 'en-US' }: ViewerWindow, launch: ChromiumLaunch = {}): Promise<BrowserViewer> {
-    const { executablePath = chromiumPath(), args = [] } = launch
+    const { executablePath = chromiumPath(), args = [], context = {} } = launch
     // Whoever opened it closes it; playwright's own handling of signals would end this process before other scopes.
     const own = { handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false }
     const browser = await chromium.launch({ executablePath, headless: true, args: [...CHROMIUM_ARGUMENTS, ...args], ...own }).catch((cause: unknown) => {
       throw new RelayFault('unavailable', `Chromium does not start from ${executablePath}`, { cause })
     })
-    const page = await browser.newPage({ viewport: { width, height }, deviceScaleFactor, locale })
+    const page = await browser.newPage({ viewport: { width, height }, deviceScaleFactor, locale, ...context })
     const viewer = new BrowserViewer(browser, page)
     await page.goto(link)
     await page.waitForFunction(() => 'kenkyo' in globalThis)

@@ -3,6 +3,10 @@ import { render } from 'preact'
 import { RelayFault, toFault } from '../../relay/wire/fault.ts'
 import { LineRate } from '../../relay/wire/signaling.ts'
 import { DpopKey } from './access/dpop-key.ts'
+import { GrantClient } from './access/grant-client.ts'
+import { tabSignInKeeper } from './access/kept-sign-in.ts'
+import { SignInClient } from './access/sign-in-client.ts'
+import { SignIn } from './access/sign-in.ts'
 import { chooseLanguage } from './i18n.ts'
 import type { KenkyoHandle } from './inspect.ts'
 import { createHandle } from './inspection.ts'
@@ -13,6 +17,7 @@ import { Notice } from './interface/notice.tsx'
 import type { Failure } from './interface/notice.tsx'
 import { MeasureInput } from './measure/measure-input.ts'
 import { readInvitation } from './session/invitation-link.ts'
+import type { Invitation } from './session/invitation-link.ts'
 import { LazySlides } from './slides/lazy-slides.ts'
 import { bindVoiceKeys } from './voice/voice-keys.ts'
 import { watchCanvasSize } from './view/canvas-size.ts'
@@ -36,7 +41,7 @@ function createCanvas(className: string, size: { width: number; height: number }
  * `?frames=video` and `?upload=planes|texture` choose paths that would not be taken by themselves;
  * `?downlink=<Mbit/s>` says what this viewer's line is known to carry; `?relay=only` lets media go over a relay alone.
  */
-function readOptions(query: URLSearchParams): ViewerOptions {
+function readOptions(query: URLSearchParams, { ticket }: Invitation): ViewerOptions {
   const upload = query.get('upload')
   const line = LineRate.safeParse(Math.round(Number(query.get('downlink')) * 1e6))
   return {
@@ -44,7 +49,7 @@ function readOptions(query: URLSearchParams): ViewerOptions {
     upload: upload === 'planes' || upload === 'texture' ? upload : undefined,
     forceVideoElements: query.get('frames') === 'video',
     openKey,
-    signIn: () => ({ signIn: () => Promise.reject(new RelayFault('sign_in_required', 'nobody signed in')) }),
+    signIn: new SignIn({ node: new GrantClient(location.origin), client: new SignInClient(location.origin), ticket: ticket ?? null, keeper: tabSignInKeeper }),
   }
 }
 
@@ -65,7 +70,7 @@ function open(): void {
   main.tabIndex = 0
   main.setAttribute('role', 'application')
   document.body.prepend(main)
-  const viewer = new Viewer(invitation, { main, minimap }, readOptions(new URLSearchParams(location.search)))
+  const viewer = new Viewer(invitation, { main, minimap }, readOptions(new URLSearchParams(location.search), invitation))
   const state = new InterfaceState()
   watchCanvasSize(main, (size, ratio) => viewer.resize(size, ratio))
   new Gestures(main, viewer)

@@ -10,7 +10,7 @@ import { bitsPerSecond, bytes, millis } from '../../relay/wire/units.ts'
 import type { Millis, RtpTimestamp } from '../../relay/wire/units.ts'
 import { AccessPart } from './access/access-part.ts'
 import type { ProofKey } from './access/grant-client.ts'
-import type { SignInSource } from './access/sign-in-source.ts'
+import type { SignIn } from './access/sign-in.ts'
 import { ExperienceMeter } from './experience-meter.ts'
 import { chooseLanguage } from './i18n.ts'
 import type { Language } from './i18n.ts'
@@ -73,7 +73,7 @@ export interface ViewerOptions extends PictureOptions {
   /** Asked for on a platform only. */
   readonly openKey: () => Promise<ProofKey>
   /** How people sign in there. */
-  readonly signIn: (key: ProofKey) => SignInSource
+  readonly signIn: SignIn
 }
 
 /** The viewer as a whole: what it knows (signals) and what can be done with it. */

@@ -1,11 +1,12 @@
 import './access.css'
 import type { JSX } from 'preact'
-import { useEffect, useRef } from 'preact/hooks'
 import { EMERGENCY_REASONS, EmergencyReason } from '../../../relay/wire/access.ts'
 import type { Purpose } from '../../../relay/wire/access.ts'
 import type { Viewer } from '../viewer.ts'
 import { accessReason, accessText, formatUntil } from './access-words.ts'
 import type { AccessTextKey } from './access-words.ts'
+import { Modal } from './modal.tsx'
+import { DemonstrationStrip, OwnPerson, SignInLayer } from './sign-in-layer.tsx'
 
 interface AccessProperties {
   readonly viewer: Viewer
@@ -15,26 +16,6 @@ type Say = (key: AccessTextKey, n?: string) => string
 
 /** What a viewer is opened for. */
 const PURPOSES_OF_VIEWERS = ['intraoperative_diagnosis', 'consultation', 'teaching'] as const satisfies readonly Purpose[]
-
-/** A dialog that the rest of the page waits for. */
-function Modal(props: { readonly class: string; readonly label: string; readonly onCancel?: () => void; readonly children: JSX.Element }): JSX.Element {
-  const dialog = useRef<HTMLDialogElement>(null)
-  useEffect(() => dialog.current?.showModal(), [])
-  return (
-    <dialog
-      ref={dialog}
-      class={`access-dialog ${props.class}`}
-      aria-label={props.label}
-      onKeyDown={event => event.stopPropagation()}
-      onCancel={event => {
-        event.preventDefault()
-        props.onCancel?.()
-      }}
-    >
-      {props.children}
-    </dialog>
-  )
-}
 
 function PurposeDialog({ say, onPurpose }: { readonly say: Say; readonly onPurpose: (purpose: Purpose) => void }): JSX.Element {
   return (
@@ -99,10 +80,12 @@ export function AccessLayer({ viewer }: AccessProperties): JSX.Element {
   const say: Say = (key, n = '') => accessText(language, key, n)
   const [core, loss, onPurpose] = [access.coreLoss.value, access.loss.value, access.purposeAsked.value]
   const emergencyUntil = access.grant.value?.emergencyUntilMillis ?? null
+  const isDemonstration = access.signIn.person.value?.methods.includes('demonstration') === true
   return (
     <>
-      {(core !== null || loss !== null || emergencyUntil !== null) && (
+      {(core !== null || loss !== null || emergencyUntil !== null || isDemonstration) && (
         <div class="access-strips">
+          <DemonstrationStrip viewer={viewer} />
           {emergencyUntil !== null && (
             <div class="access-strip emergency" role="alert" data-access="emergency">
               {say('emergencyOn', formatUntil(language, emergencyUntil))}
@@ -123,6 +106,7 @@ export function AccessLayer({ viewer }: AccessProperties): JSX.Element {
           )}
         </div>
       )}
+      <SignInLayer viewer={viewer} />
       {onPurpose !== null && <PurposeDialog say={say} onPurpose={onPurpose} />}
       {access.glass.value !== 'closed' && <EmergencyDialog viewer={viewer} say={say} />}
     </>
@@ -138,6 +122,7 @@ export function OwnAccess({ viewer }: AccessProperties): JSX.Element | null {
   return (
     <section class="own-access" aria-label={say('own')}>
       <h3>{say('own')}</h3>
+      <OwnPerson viewer={viewer} />
       <p>
         {say(grant.purpose)} · {say('validUntil', formatUntil(language.value, grant.validUntilMillis))}
       </p>

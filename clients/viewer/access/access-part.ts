@@ -11,7 +11,7 @@ import { GrantClient } from './grant-client.ts'
 import { GrantSession } from './grant-session.ts'
 import type { HeldGrant } from './grant-session.ts'
 import { tabKeeper } from './kept-grant.ts'
-import type { SignInSource } from './sign-in-source.ts'
+import type { SignIn } from './sign-in.ts'
 
 /** The platform's core cannot be heard. */
 export interface CoreLoss {
@@ -28,13 +28,14 @@ export interface AccessPartOptions {
   /** As the link says it; undefined: the person is asked. */
   readonly purpose: Purpose | undefined
   readonly openKey: () => Promise<ProofKey>
-  readonly signIn: (key: ProofKey) => SignInSource
+  readonly signIn: SignIn
 }
 
 /** How this page is let in, what it may do by that, and what the person is asked and told of it. */
 export class AccessPart implements ConnectionPart {
   readonly allowance = new Allowance()
   readonly session: GrantSession
+  readonly signIn: SignIn
   /** Null before there is one, and on a node that stands alone. */
   readonly grant = signal<HeldGrant | null>(null)
   /** Takes the answer while the person is asked what access is for. */
@@ -51,8 +52,9 @@ export class AccessPart implements ConnectionPart {
   readonly loss = signal<RelayFault | null>(null)
 
   constructor({ origin, invitation, purpose, openKey, signIn }: AccessPartOptions) {
+    this.signIn = signIn
     this.session = new GrantSession({
-      client: new GrantClient(origin), invitation, openKey, signIn, keeper: tabKeeper,
+      client: new GrantClient(origin), invitation, openKey, signIn: key => signIn.source(key), keeper: tabKeeper,
       askPurpose: () => (purpose === undefined ? this.#askPurpose() : Promise.resolve(purpose)),
       onGranted: grant => {
         this.grant.value = grant

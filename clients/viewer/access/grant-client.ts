@@ -10,6 +10,8 @@ import type { NodeRequest } from './node-fetch.ts'
 
 /** The page's key, which tokens are bound to: `DpopKey` is one. */
 export interface ProofKey {
+  /** SHA-256 of its public half, base64url. */
+  readonly thumbprint: string
   /** A proof for one request; it counts once. */
   proof(method: string, url: string, accessToken?: string): Promise<string>
   /** Proofs carry the node's time from here on, in milliseconds since the epoch. */

@@ -9,7 +9,7 @@ import type { Granted, ProofKey } from './grant-client.ts'
 import type { Test } from 'tap'
 import type { z } from 'zod'
 
-const KEY: ProofKey = { proof: (method, url, token) => Promise.resolve([method, new URL(url).pathname, token].join(' ')), followClock: () => undefined }
+const KEY: ProofKey = { thumbprint: 'key', proof: (method, url, token) => Promise.resolve([method, new URL(url).pathname, token].join(' ')), followClock: () => undefined }
 
 /** A node in memory that grants, renews and serves what it is told to. */
 class FakeNode {

@@ -19,6 +19,8 @@ export interface NodeRequest {
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | Blob
   readonly signal?: AbortSignal
+  /** Whether a client certificate is shown to another origin. */
+  readonly credentials?: 'include'
 }
 
 /**

@@ -9,10 +9,12 @@ export interface Invitation {
   readonly token: string
   /** What it is for, where the link says so. */
   readonly purpose?: Purpose
+  /** Of a person, to sign in with, where the link carries one. */
+  readonly ticket?: string
 }
 
 /**
- * Reads the page's own address: `<origin>/#invitation=<token>`, on a platform also `&purpose=<purpose>`.
+ * Reads the page's own address: `<origin>/#invitation=<token>`, on a platform also `&purpose=<purpose>` and `&ticket=<ticket>`.
  *
  * @throws {RelayFault} `bad_message` without a token; `wrong_role` for an invitation of another role, which
  *   must not be used here: joining with a microscope's would replace the microscope, and a scanner is shown nothing.
@@ -27,7 +29,8 @@ export function readInvitation(address: string): Invitation {
   const signalingUrl = new URL(SIGNALING_PATH, url.origin)
   signalingUrl.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
   const purpose = Purpose.safeParse(said.get('purpose'))
-  return { signalingUrl: signalingUrl.href, token, ...(purpose.success ? { purpose: purpose.data } : {}) }
+  const ticket = said.get('ticket') ?? ''
+  return { signalingUrl: signalingUrl.href, token, ...(purpose.success ? { purpose: purpose.data } : {}), ...(ticket === '' ? {} : { ticket }) }
 }
 
 /** The role that a token claims, unverified; undefined when it cannot be read. @see RFC 7519 section 3 */
