@@ -1,12 +1,14 @@
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { Server as HttpsServer } from 'node:https'
 import fastifyHelmet from '@fastify/helmet'
 import fastifyStatic from '@fastify/static'
 import fastify from 'fastify'
 import { Registry } from 'prom-client'
 import { watchConnections } from '../relay/runtime/connection-reset.ts'
+import { TlsFiles } from '../relay/runtime/tls-files.ts'
 import { RelayFault, toFault } from '../relay/wire/fault.ts'
 import type { Logger } from '../relay/runtime/log.ts'
+import type { TlsMaterial } from '../relay/runtime/tls-files.ts'
 import type { FaultCode } from '../relay/wire/fault.ts'
 import type { FastifyInstance } from 'fastify'
 import type { Server } from 'node:http'
@@ -77,25 +79,30 @@ const CODEC_WORKER = { file: /\/jpeg2000-worker-[\w-]+\.js$/, policy: "default-s
 
 const STATUS: Partial<Record<FaultCode, number>> = { not_found: 404, overloaded: 503, unavailable: 503 }
 
-async function readTls(tls: { certFile: string; keyFile: string }): Promise<{ cert: Buffer; key: Buffer; minVersion: 'TLSv1.3' }> {
-  try {
-    const [cert, key] = await Promise.all([readFile(tls.certFile), readFile(tls.keyFile)])
-    return { cert, key, minVersion: 'TLSv1.3' }
-  } catch (cause) {
-    throw new RelayFault('bad_config', 'the TLS certificate or key cannot be read', { cause })
-  }
-}
+/** How often it is looked whether a renewal replaced the certificate. */
+const RELOAD_MILLIS = 20_000
 
-async function createFastify({ tls }: HttpServerOptions): Promise<FastifyInstance> {
+function createFastify(tls: TlsMaterial | undefined): FastifyInstance {
   // fastify's type differs with the server below it; from here on only the common part is used.
   if (tls === undefined) return fastify({ logger: false, bodyLimit: 64 * 1024 })
-  const https = await readTls(tls)
   try {
-    const app: unknown = fastify({ logger: false, bodyLimit: 64 * 1024, https })
+    const app: unknown = fastify({ logger: false, bodyLimit: 64 * 1024, https: { ...tls, minVersion: 'TLSv1.3' } })
     return app as FastifyInstance
   } catch (cause) {
     throw new RelayFault('bad_config', 'the TLS certificate or key is not usable', { cause })
   }
+}
+
+/** Shows what was put in the place of the certificate, from the next connection on. @returns Stops looking. */
+function reload(server: Server, files: TlsFiles): () => void {
+  let shown = files.read()
+  const timer = setInterval(() => {
+    const material = files.read()
+    if (material === shown || !(server instanceof HttpsServer)) return
+    shown = material
+    server.setSecureContext({ ...material, minVersion: 'TLSv1.3' })
+  }, RELOAD_MILLIS).unref()
+  return () => clearInterval(timer)
 }
 
 /** The node's HTTP side: the viewer, `/healthz`, `/metrics`, `/links`, `/slides`, `/stills`, `/preflight`, `/access`, `/services`, `/whip` and `/whep`. Signaling is attached to {@link server}. */
@@ -111,7 +118,15 @@ export class HttpServer {
 
   /** @throws {RelayFault} `bad_config` for unusable TLS material, `address_in_use` when the port is taken. */
   static async open(options: HttpServerOptions): Promise<HttpServer> {
-    const app = await createFastify(options)
+    const files = options.tls === undefined ? undefined : new TlsFiles(options.tls)
+    const app = createFastify(files?.read())
+    if (files !== undefined) {
+      const stop = reload(app.server, files)
+      app.addHook('onClose', (_app, done) => {
+        stop()
+        done()
+      })
+    }
     await app.register(fastifyHelmet, {
       contentSecurityPolicy: contentSecurityPolicy(options.cardOrigin ?? (() => null)),
       referrerPolicy: { policy: 'no-referrer' },

@@ -43,6 +43,8 @@ import type { CoreConfig } from './core-config.ts'
 import type { Operator } from './operator.ts'
 
 const HOUR_MILLIS = 3_600_000
+/** The core's own certificate is issued anew so often; timers wait no longer than 24 days. */
+const SELF_RENEWAL_MILLIS = 20 * 24 * HOUR_MILLIS
 /** The core among facilities, and its own name there. */
 const PLATFORM = FacilityId.parse('platform')
 const CORE = NodeId.parse('core')
@@ -75,7 +77,7 @@ export class PlatformCore implements AsyncDisposable {
     const ca = await PlatformCa.open(join(stateDir, 'ca'), 'Kenkyo Platform', now())
     const registry = await RegistryLedger.open({ folder: stateDir, signer: await SnapshotSigner.open(await loadRegistryKey(stateDir)), lifetimeMillis: config.registryLifetimeHours * HOUR_MILLIS, now })
     const store = scope.use(new CoreStore(stateDir))
-    const desk = scope.use(new CoreDesk({ registry, store, now }))
+    const desk = scope.use(new CoreDesk({ registry, store, revocations: ca, now }))
     const consents = await openConsents(config, desk, await loadRegionKey(stateDir))
     const recordEvent = (event: AuditEventInput): Promise<void> => audit.record(event).then(() => undefined)
     const [reports, questions] = [new NodeReports(), new AuditQuestions()]
@@ -103,6 +105,8 @@ export class PlatformCore implements AsyncDisposable {
     app.get('/core/crl', (_request, reply) => reply.type('application/x-pem-file').send(readFile(join(stateDir, 'ca', 'crl.pem'))))
     await app.ready()
     const files = await certifySelf(ca, stateDir, config.hostNames, now())
+    const upkeep = setInterval(() => void certifySelf(ca, stateDir, config.hostNames, now()).catch((err: unknown) => log.error({ err }, 'the core\'s own certificate cannot be made anew')), SELF_RENEWAL_MILLIS)
+    scope.defer(() => clearInterval(upkeep))
     const door = scope.adopt(await MembersDoor.open({ host, port, ...files, server: app.server, registry: revocationsOf(registry), log }), it => it.close())
     const operators = scope.use(await OperatorDoor.open({ port: config.operatorPort, stateDir, routes: operatorRoutes, log }))
     return new PlatformCore(desk, ca, { members: door.port, operators: operators.port }, scope.move())
@@ -169,7 +173,7 @@ async function readCardCas(path: string): Promise<Certificate[]> {
   }
 }
 
-/** The core's own certificate, issued anew at each start. */
+/** The core's own certificate, issued anew at each start and from time to time; the door reads it anew. */
 async function certifySelf(ca: PlatformCa, stateDir: string, hostNames: readonly string[], nowMillis: number) {
   const files = { certFile: join(stateDir, 'core.pem'), keyFile: join(stateDir, 'core-key.pem'), caFile: join(stateDir, 'trust.pem'), crlFile: join(stateDir, 'ca', 'crl.pem') }
   const { keyPem, requestPem } = await createRequest(CORE)

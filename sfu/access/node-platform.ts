@@ -10,6 +10,7 @@ import { GrantTokens } from '../../relay/access/grants/grant-tokens.ts'
 import { PossessionVerifier } from '../../relay/access/grants/proof-of-possession.ts'
 import { LinkLedger } from '../../relay/access/ledger/link-ledger.ts'
 import { readCertificate } from '../../relay/access/pki/certificate.ts'
+import { RevocationCache } from '../../relay/access/pki/revocation-cache.ts'
 import { SignInTokens } from '../../relay/access/practitioners/sign-in-tokens.ts'
 import { RegistryCache } from '../../relay/access/registry/registry-cache.ts'
 import { SnapshotVerifier } from '../../relay/access/registry/snapshot.ts'
@@ -17,6 +18,7 @@ import { LogSearch } from '../../relay/audit/log-search.ts'
 import { systemClock } from '../../relay/runtime/clock.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { AccessDesk } from './access-desk.ts'
+import { CertificateUpkeep } from './certificate-upkeep.ts'
 import { CoreReporter } from './core-reporter.ts'
 import { LinkAdmission } from './link-admission.ts'
 import { LinkStanding } from './link-standing.ts'
@@ -25,6 +27,7 @@ import { NodeSignIn } from './node-sign-in.ts'
 import type { Server } from 'node:http'
 import type { JWK } from 'jose'
 import type { CoreMessage } from '../../relay/access/core/core-stream.ts'
+import type { MembersDoorOptions } from '../../relay/access/doors/members-door.ts'
 import type { Admission } from '../../relay/access/invitation.ts'
 import type { MemberName } from '../../relay/access/pki/member-name.ts'
 import type { AccessPolicy } from '../../relay/access/policy/access-policy.ts'
@@ -77,6 +80,7 @@ export class NodePlatform implements AsyncDisposable {
   readonly signIns: SignInTokens
   readonly signIn: NodeSignIn
   readonly registry: RegistryCache
+  readonly revocations: RevocationCache
   readonly mirror: CoreMirror
   /** Whose the node is. */
   readonly facilityId: FacilityId
@@ -84,11 +88,12 @@ export class NodePlatform implements AsyncDisposable {
   readonly #scope: AsyncDisposableStack
   #closing: Promise<void> | undefined
 
-  private constructor(parts: Pick<NodePlatform, 'desk' | 'signIns' | 'signIn' | 'registry' | 'mirror' | 'facilityId'>, options: NodePlatformOptions, scope: AsyncDisposableStack) {
+  private constructor(parts: Pick<NodePlatform, 'desk' | 'signIns' | 'signIn' | 'registry' | 'revocations' | 'mirror' | 'facilityId'>, options: NodePlatformOptions, scope: AsyncDisposableStack) {
     this.desk = parts.desk
     this.signIns = parts.signIns
     this.signIn = parts.signIn
     this.registry = parts.registry
+    this.revocations = parts.revocations
     this.mirror = parts.mirror
     this.facilityId = parts.facilityId
     this.#options = options
@@ -103,7 +108,8 @@ export class NodePlatform implements AsyncDisposable {
     const folder = join(config.stateDir, 'registry')
     await mkdir(folder, { recursive: true, mode: 0o700 })
     const registry = await RegistryCache.open(folder, await SnapshotVerifier.open(await readJwk(settings.registryKeyFile)))
-    const mirror = new CoreMirror(registry, () => performance.now())
+    const revocations = await RevocationCache.open(folder)
+    const mirror = new CoreMirror(registry, () => performance.now(), revocations)
     const { facilityId } = ownName(settings)
     const [ledger, linkWatch] = [new LinkLedger(), new LinkWatch()]
     const links = new LinkStanding(registry, ledger, facilityId, link => linkWatch.isDegraded(link))
@@ -129,13 +135,14 @@ export class NodePlatform implements AsyncDisposable {
     const reporter = scope.use(new CoreReporter({ url: settings.coreUrl, credentials: () => readCredentials(settings), isReachable: isCoreReachable, links: options.links, grants, logs, log }))
     const take = async (message: CoreMessage): Promise<void> => (message.type === 'audit_question' ? void reporter.answer(message) : mirror.take(message))
     scope.use(new CoreClient({ url: settings.coreUrl, credentials: () => readCredentials(settings), take, clock: systemClock, log }))
+    scope.use(new CertificateUpkeep({ nodeCertFile: settings.nodeCertFile, coreUrl: settings.coreUrl, log }))
     const watch = watchCore(mirror, isReachable => {
       log.warn({ isReachable }, 'the core can be heard, or not')
       options.onCoreChanged(isReachable)
     })
     scope.defer(() => clearInterval(watch))
     const signIn = scope.use(await NodeSignIn.open({ config, key, registry, tokens: signIns, audit, origin: options.origin, log }))
-    return new NodePlatform({ desk, signIns, signIn, registry, mirror, facilityId }, options, scope.move())
+    return new NodePlatform({ desk, signIns, signIn, registry, revocations, mirror, facilityId }, options, scope.move())
   }
 
   /** What the node shows to others, and knows them by: PEM. @throws {RelayFault} `bad_config`. */
@@ -152,7 +159,15 @@ export class NodePlatform implements AsyncDisposable {
    */
   async openDoor(server: Server): Promise<number> {
     const { config, settings, log } = this.#options
-    const options = { host: config.listenHost, port: config.membersListenPort, certFile: settings.nodeCertFile, keyFile: settings.nodeKeyFile, caFile: settings.platformCaFile, server, registry: this.registry, log }
+    const { registry, revocations } = this
+    const options: MembersDoorOptions = {
+      host: config.listenHost, port: config.membersListenPort, certFile: settings.nodeCertFile, keyFile: settings.nodeKeyFile, caFile: settings.platformCaFile, server, registry,
+      get crlFile() {
+        return revocations.file
+      },
+      crlsChanged: listener => revocations.changed(listener),
+      log,
+    }
     const door = this.#scope.adopt(await MembersDoor.open(options), it => it.close())
     await this.signIn.openDoor()
     return door.port

@@ -1,11 +1,14 @@
+import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { TlsFiles } from '../../relay/runtime/tls-files.ts'
 import { NodeId } from '../../relay/wire/access.ts'
 import { NodeUnderTest } from './node-under-test.ts'
 import { HOSPITAL, PlatformUnderTest, TWO_FACILITIES, UNIVERSITY } from './platform-under-test.ts'
 import type { CoreCredentials } from '../../relay/access/core/core-client.ts'
 import type { ConsentId } from '../../relay/wire/access.ts'
+import type { TlsMaterial } from '../../relay/runtime/tls-files.ts'
 import type { Role } from '../../relay/wire/signaling.ts'
 import type { NodeConfig } from '../../sfu/config.ts'
 
@@ -74,6 +77,13 @@ export class AgentsWorld implements AsyncDisposable {
     const { cert, key } = await this.platform.credentials(nodeId, UNIVERSITY, 'agent')
     await Promise.all([writeFile(file('pem'), cert), writeFile(file('key'), key)])
     return ['--cert-file', file('pem'), '--key-file', file('key'), '--ca-file', join(this.platform.folder, 'ca.pem'), '--node', this.membersOrigin]
+  }
+
+  /** An agent's certificate and key as they were written; both are made when there are none. */
+  async material(nodeId: string): Promise<TlsMaterial> {
+    const file = (name: string): string => join(this.platform.folder, name)
+    if (!existsSync(file(`${nodeId}.pem`))) await this.flags(nodeId)
+    return new TlsFiles({ certFile: file(`${nodeId}.pem`), keyFile: file(`${nodeId}.key`), caFile: file('ca.pem') }).read()
   }
 
   /** An invitation, good at any node that has this one's key: a token alone. */

@@ -19,10 +19,19 @@ export interface CoreListener {
   close(reason: RelayFault): void
 }
 
+/** Revocation lists that are made anew from time to time. */
+export interface RevocationLists {
+  readonly crlsPem: string
+  /** @returns Stops listening. */
+  changed(listener: (crlsPem: string) => void): () => void
+}
+
 /** What the core's desk stands on. */
 export interface CoreDeskOptions {
   readonly registry: RegistryLedger
   readonly store: CoreStore
+  /** The platform's CA: revocation lists, PEM. */
+  readonly revocations?: RevocationLists | undefined
   /** Milliseconds since the epoch. */
   readonly now: () => number
 }
@@ -34,19 +43,22 @@ export class CoreDesk implements Disposable {
   readonly #now: () => number
   readonly #listeners = new Set<CoreListener>()
   readonly #timer: NodeJS.Timeout
-  readonly #stopListening: () => void
+  readonly #revocations: RevocationLists | undefined
+  readonly #stopListening: (() => void)[]
 
-  constructor({ registry, store, now }: CoreDeskOptions) {
+  constructor({ registry, store, revocations, now }: CoreDeskOptions) {
     this.registry = registry
     this.store = store
     this.#now = now
-    this.#stopListening = registry.changed(snapshot => this.#tellAll({ type: 'registry', snapshot }))
+    this.#revocations = revocations
+    const stops = [registry.changed(snapshot => this.#tellAll({ type: 'registry', snapshot })), revocations?.changed(crlsPem => this.#tellAll({ type: 'revocations', crlsPem }))]
+    this.#stopListening = stops.filter(stop => stop !== undefined)
     this.#timer = setInterval(() => this.#beat(), HEARTBEAT_INTERVAL_MILLIS)
   }
 
   [Symbol.dispose](): void {
     clearInterval(this.#timer)
-    this.#stopListening()
+    for (const stop of this.#stopListening) stop()
     for (const listener of [...this.#listeners]) listener.close(new RelayFault('unavailable', 'the core is stopping'))
     this.#listeners.clear()
   }
@@ -72,6 +84,7 @@ export class CoreDesk implements Disposable {
     const everything: CoreMessage[] = [
       { type: 'hello', protocol: 1, atMillis: this.#now() },
       { type: 'registry', snapshot: this.registry.snapshot },
+      ...(this.#revocations === undefined ? [] : [{ type: 'revocations', crlsPem: this.#revocations.crlsPem } as const]),
       ...this.store.consents().map(statement => ({ type: 'consent', statement }) as const),
       ...this.store.consultations().map(entry => ({ type: 'consultation', entry }) as const),
       { type: 'complete' },

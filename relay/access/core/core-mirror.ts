@@ -12,6 +12,7 @@ import type { CoreMessage } from './core-stream.ts'
  */
 export class CoreMirror implements ConsentBook {
   readonly #registry: Pick<RegistryCache, 'take'>
+  readonly #revocations: { take(crlsPem: string): Promise<void> } | undefined
   /** Monotonic milliseconds. */
   readonly #now: () => number
   readonly #listeners = new Set<(consultationId: ConsultationId) => void>()
@@ -21,7 +22,8 @@ export class CoreMirror implements ConsentBook {
   #arriving: { consents: Map<ConsultationId, Map<string, ConsentStatement>>; consultations: Map<ConsultationId, ConsultationEntry> } | undefined
   #lastHeardMillis = -Infinity
 
-  constructor(registry: Pick<RegistryCache, 'take'>, now: () => number) {
+  constructor(registry: Pick<RegistryCache, 'take'>, now: () => number, revocations?: { take(crlsPem: string): Promise<void> }) {
+    this.#revocations = revocations
     this.#registry = registry
     this.#now = now
   }
@@ -44,6 +46,9 @@ export class CoreMirror implements ConsentBook {
         return
       case 'registry':
         await this.#registry.take(message.snapshot)
+        return
+      case 'revocations':
+        await this.#revocations?.take(message.crlsPem)
         return
       case 'consent':
         this.#keepConsent(message.statement)

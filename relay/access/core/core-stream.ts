@@ -14,10 +14,11 @@ export const MAX_LINE_CHARACTERS = 64 * 1024 * 1024
 
 const epochMillis = z.number().min(0).max(8.64e15)
 
-/** One line. After `hello` come the registry, every consent and every consultation, then `complete`, then what changes. */
+/** One line. After `hello` come the registry, the revocation lists, every consent and every consultation, then `complete`, then what changes. */
 export const CoreMessage = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('hello'), protocol: z.literal(1), atMillis: epochMillis }),
   z.strictObject({ type: z.literal('registry'), snapshot: z.string() }),
+  z.strictObject({ type: z.literal('revocations'), crlsPem: z.string().min(1).max(16 * 1024 * 1024) }),
   z.strictObject({ type: z.literal('consent'), statement: ConsentStatement }),
   z.strictObject({ type: z.literal('consultation'), entry: ConsultationEntry }),
   z.strictObject({ type: z.literal('complete') }),

@@ -1,6 +1,6 @@
 import { execFile, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -39,7 +39,7 @@ class FakeRegistry implements MemberRegistry {
   }
 }
 
-async function openDoor(t: Test, options: { recheckMillis?: number; registry?: MemberRegistry } = {}) {
+async function openDoor(t: Test, options: { recheckMillis?: number; registry?: MemberRegistry; crlsChanged?: (listener: () => void) => () => void } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'kenkyo-door-'))
   const file = (name: string): string => join(folder, name)
   const own = await root.member({ purposes: [KEY_PURPOSES.serverAuth, KEY_PURPOSES.clientAuth], names: [{ type: 'dns', value: 'localhost' }] })
@@ -167,4 +167,50 @@ t.test('speaks TLS 1.3 only', async t => {
   }
   const { stdout: report } = await promisify(execFile)('sslscan', ['--no-colour', `127.0.0.1:${door.port}`], { timeout: DEADLINE_MILLIS })
   t.same([...report.matchAll(/^(SSLv\d|TLSv1\.\d)\s+(\w+)$/gm)].filter(([, , state]) => state === 'enabled').map(([, version]) => version), ['TLSv1.3'])
+})
+
+t.test('a certificate that was renewed is shown without a restart', async t => {
+  const { door, file } = await openDoor(t, { recheckMillis: 50 })
+  const member = await root.member()
+  const shown = async (): Promise<string> => {
+    const socket = connect({ host: '127.0.0.1', port: door.port, servername: 'localhost', ca: root.rootPem, ...member, minVersion: 'TLSv1.3' })
+    await once(socket, 'secureConnect')
+    const { serialNumber } = socket.getPeerCertificate()
+    socket.destroy()
+    return serialNumber
+  }
+  const before = await shown()
+  const renewed = await root.member({ purposes: [KEY_PURPOSES.serverAuth, KEY_PURPOSES.clientAuth], names: [{ type: 'dns', value: 'localhost' }] })
+  await Promise.all([writeFile(file('cert.pem.new'), renewed.cert), writeFile(file('key.pem.new'), renewed.key)])
+  await rename(file('cert.pem.new'), file('cert.pem'))
+  await rename(file('key.pem.new'), file('key.pem'))
+  const deadline = performance.now() + DEADLINE_MILLIS
+  while ((await shown()) === before) if (performance.now() > deadline) throw new Error('the old certificate is still shown')
+})
+
+t.test('new revocation lists end connections at once, and not only when it is time to look', async t => {
+  await using platform = await openTestCa()
+  const lists = { changed: (): void => undefined }
+  const { door, reasons, file } = await openDoor(t, {
+    crlsChanged: listener => {
+      lists.changed = listener
+      return () => undefined
+    },
+  })
+  await Promise.all([writeFile(file('ca.pem'), platform.ca.trustPem), writeFile(file('crl.pem'), platform.ca.crlsPem)])
+  const member = await platform.issue('scope')
+  const socket = connect({ host: '127.0.0.1', port: door.port, servername: 'localhost', ca: root.rootPem, ...member, minVersion: 'TLSv1.3' })
+  t.teardown(() => socket.destroy())
+  await once(socket, 'secureConnect')
+  const deadline = performance.now() + DEADLINE_MILLIS
+  while (door.size === 0) {
+    if (performance.now() > deadline) throw new Error('not let in')
+    await new Promise(resolve => setTimeout(resolve, 10))
+  }
+  const ended = closeOf(socket)
+  await platform.ca.revoke(({ nodeId }) => nodeId === 'scope', Date.now())
+  await writeFile(file('crl.pem'), platform.ca.crlsPem)
+  lists.changed()
+  await ended
+  t.same(reasons, ['revoked'])
 })

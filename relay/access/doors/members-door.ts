@@ -1,17 +1,18 @@
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
 import { Server as HttpsServer } from 'node:https'
 import { createServer } from 'node:tls'
 import { CertificateChecker } from '../pki/certificate-checker.ts'
 import { CertificateFault } from '../pki/certificate-fault.ts'
 import { readTrust } from '../pki/trust-files.ts'
 import { resetConnection, watchConnections } from '../../runtime/connection-reset.ts'
+import { TlsFiles } from '../../runtime/tls-files.ts'
 import { RelayFault, toFault } from '../../wire/fault.ts'
 import { notePresenter } from './presenter.ts'
 import type { CertificateRefusal } from '../pki/certificate-fault.ts'
 import type { CertificateReading } from '../pki/certificate.ts'
 import type { TrustFiles } from '../pki/trust-files.ts'
 import type { Logger } from '../../runtime/log.ts'
+import type { TlsMaterial } from '../../runtime/tls-files.ts'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Server as TlsServer, TLSSocket } from 'node:tls'
@@ -19,7 +20,7 @@ import type { Presenter } from './presenter.ts'
 
 /** How long a client may take for its handshake. */
 const HANDSHAKE_MILLIS = 5000
-/** How often the certificates of open connections are checked again. Revocation takes effect within a minute. */
+/** How often the certificates of open connections are checked again, and its own read anew where files were replaced. Revocation takes effect within a minute. */
 const RECHECK_MILLIS = 20_000
 /** Connections at once. */
 const MAX_CONNECTIONS = 1024
@@ -44,6 +45,8 @@ export interface MembersDoorOptions extends TrustFiles {
   /** Undefined: only revocation lists say who is revoked. */
   readonly registry?: MemberRegistry | undefined
   readonly onRefused?: ((reason: CertificateRefusal, thumbprint: string | undefined) => void) | undefined
+  /** Tells of new revocation lists. @returns Stops telling. */
+  readonly crlsChanged?: ((listener: () => void) => () => void) | undefined
   readonly recheckMillis?: number | undefined
   readonly log: Logger
 }
@@ -68,22 +71,30 @@ export class MembersDoor {
   readonly #checker = new CertificateChecker()
   readonly #open = new Map<TLSSocket, CertificateReading>()
   readonly #timer: NodeJS.Timeout
-  readonly #unhear: () => void
+  readonly #unhear: readonly (() => void)[]
+  readonly #files: TlsFiles
+  #material: TlsMaterial
   #closing: Promise<void> | undefined
 
-  private constructor(server: TlsServer, options: MembersDoorOptions) {
+  private constructor(server: TlsServer, files: TlsFiles, options: MembersDoorOptions) {
+    this.#files = files
+    this.#material = files.read()
     this.#server = server
     this.#options = options
     this.port = (server.address() as AddressInfo).port
     server.on('secureConnection', socket => void this.#admit(socket))
-    this.#timer = setInterval(() => void this.#recheck(), options.recheckMillis ?? RECHECK_MILLIS)
-    this.#unhear = options.registry?.changed(() => this.#dropRevoked()) ?? (() => undefined)
+    this.#timer = setInterval(() => {
+      this.#reload()
+      void this.#recheck()
+    }, options.recheckMillis ?? RECHECK_MILLIS)
+    this.#unhear = [options.registry?.changed(() => this.#dropRevoked()), options.crlsChanged?.(() => void this.#recheck())].filter(stop => stop !== undefined)
   }
 
   /** @throws {RelayFault} `bad_config` for material that cannot be used, `address_in_use`. */
   static async open(options: MembersDoorOptions): Promise<MembersDoor> {
     const { host, port, log } = options
-    const server = await listenerOf(options)
+    const files = new TlsFiles(options)
+    const server = await listenerOf(options, files.read())
     watchConnections(server)
     server.maxConnections = MAX_CONNECTIONS
     server.on('tlsClientError', err => log.debug({ err }, 'a member handshake failed'))
@@ -93,7 +104,7 @@ export class MembersDoor {
     } catch (cause) {
       throw new RelayFault('address_in_use', `cannot listen on ${host}:${port}`, { cause })
     }
-    return new MembersDoor(server, options)
+    return new MembersDoor(server, files, options)
   }
 
   /** Connections that are open now. */
@@ -108,7 +119,7 @@ export class MembersDoor {
 
   async #shutdown(): Promise<void> {
     clearInterval(this.#timer)
-    this.#unhear()
+    for (const stop of this.#unhear) stop()
     const closed = once(this.#server, 'close')
     this.#server.close()
     for (const socket of this.#open.keys()) socket.destroy()
@@ -158,6 +169,15 @@ export class MembersDoor {
     }
   }
 
+  /** Shows what a renewal put in the place of its own certificate. */
+  #reload(): void {
+    const material = this.#files.read()
+    if (material === this.#material) return
+    this.#material = material
+    this.#server.setSecureContext({ ...material, minVersion: 'TLSv1.3' })
+    this.#options.log.info('the certificate was replaced, and is shown from now on')
+  }
+
   async #recheck(): Promise<void> {
     const verdicts = new Map<string, unknown>()
     for (const [socket, { thumbprint }] of [...this.#open]) {
@@ -173,12 +193,11 @@ function presenterFrom({ thumbprint, member }: CertificateReading): Presenter {
   return { certificateThumbprint: thumbprint, ...(member === undefined ? {} : { nodeId: member.nodeId, facilityId: member.facilityId }) }
 }
 
-async function listenerOf({ certFile, keyFile, caFile, crlFile }: MembersDoorOptions): Promise<TlsServer> {
-  const { anchorsPem } = await readTrust({ caFile, crlFile })
+async function listenerOf({ caFile, crlFile }: MembersDoorOptions, material: TlsMaterial): Promise<TlsServer> {
+  await readTrust({ caFile, crlFile })
   try {
-    const [cert, key] = await Promise.all([readFile(certFile), readFile(keyFile)])
     // The certificate is judged after the handshake, by the checker, so that the reason is known: nothing is read from the connection before.
-    return createServer({ cert, key, ca: anchorsPem, minVersion: 'TLSv1.3', requestCert: true, rejectUnauthorized: false, handshakeTimeout: HANDSHAKE_MILLIS, ALPNProtocols: ['http/1.1'] })
+    return createServer({ ...material, minVersion: 'TLSv1.3', requestCert: true, rejectUnauthorized: false, handshakeTimeout: HANDSHAKE_MILLIS, ALPNProtocols: ['http/1.1'] })
   } catch (cause) {
     throw new RelayFault('bad_config', 'the node certificate or key is not usable', { cause })
   }

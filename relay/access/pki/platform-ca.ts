@@ -83,6 +83,8 @@ export class PlatformCa {
   readonly #issuing: Authority
   readonly #ledger: CaLedger
   readonly #crlPath: string
+  readonly #listeners = new Set<(crlsPem: string) => void>()
+  #crlsPem = ''
   /** Changes are made one after the other. */
   #work: Promise<unknown> = Promise.resolve()
 
@@ -121,6 +123,17 @@ export class PlatformCa {
   /** Both: what a door needs, which builds paths of the CAs that it was told of. */
   get trustPem(): string {
     return this.rootPem + this.issuingPem
+  }
+
+  /** The newest revocation lists, PEM. */
+  get crlsPem(): string {
+    return this.#crlsPem
+  }
+
+  /** @param listener - Hears new revocation lists, PEM. @returns Stops listening. */
+  changed(listener: (crlsPem: string) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
   }
 
   get issued(): readonly IssuedCertificate[] {
@@ -168,6 +181,8 @@ export class PlatformCa {
       const lists = await Promise.all([signRevocationList(this.#root, [], number, thisUpdate, nextUpdate), signRevocationList(this.#issuing, revoked, number, thisUpdate, nextUpdate)])
       const pem = lists.map(pemOfCrl).join('')
       await replaceDurably(this.#crlPath, pem)
+      this.#crlsPem = pem
+      for (const listener of this.#listeners) listener(pem)
       return pem
     })
   }
