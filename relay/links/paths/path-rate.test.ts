@@ -144,3 +144,35 @@ t.test('keeps its bounds whatever the far end says', async t => {
   }
   t.pass('all within')
 })
+
+/** 100 Mbit/s until packets begin to wait; then less and less is sent. All that waits comes out at `outOf` at the end. */
+function afterQueue(outOf: number): { readonly before: number; readonly after: number } {
+  const rate = open({ initial: bitsPerSecond(100e6) })
+  let now = report(rate, 100, { perReport: 200 })
+  const before = rate.capacity
+  // It begins: what is sent in 20 ms arrives in 80.
+  const from = now
+  now = report(rate, 2, { from, perReport: 200, queue: at => 3 * (at - from) })
+  const low = rate.capacity
+  t.ok(low < 50e6, `${low}`)
+  // A packet every 5 ms for 300 ms, none of which arrives before the last was sent.
+  const packets = 60
+  for (let packet = 0; packet < packets; packet++) {
+    rate.sent(SIZE, millis(now + 5 * packet))
+    rate.acknowledged(millis(now + 5 * packet), millis(now + 5 * packets + 20 + (packet * SIZE * 8000) / outOf + OFFSET), SIZE)
+  }
+  now += 5 * packets
+  rate.reported(millis(now + ROUND_TRIP), ROUND_TRIP, true)
+  report(rate, 3, { from: now, perReport: Math.ceil(low / 1e6) })
+  return { before, after: rate.capacity }
+}
+
+t.test('a queue that comes out faster than any path carries was that of a machine that stood still', async t => {
+  const { before, after } = afterQueue(500e6)
+  t.ok(after > 0.95 * before && after < 1.1 * before, `${after} after ${before}`)
+})
+
+t.test('a queue that comes out as fast as the path carries is one of the path', async t => {
+  const { before, after } = afterQueue(12e6)
+  t.ok(after < before / 2, `${after} after ${before}`)
+})

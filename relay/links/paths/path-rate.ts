@@ -71,6 +71,8 @@ const OVERFLOW_SPAN = millis(800)
  *
  * - Overload: the delay is longer than what is usual with it, and less arrives than was sent: the rate falls to what
  *   arrives, within two round trips, and the queue drains at once.
+ * - A machine that was not run for a moment looks like overload, too: what waited for it comes out faster than any
+ *   bottleneck lets it out, and the rate is again what it was.
  * - Delays that wander by themselves bend from one report to the next, which a queue does not. Where they do, the
  *   shortest delay is taken over up to half a second.
  * - Loss below a tenth more than usual means nothing by itself. A queue that overflows also delays.
@@ -107,6 +109,7 @@ export class PathRate implements RateControl {
   #isOverloaded = false
   #overloadedAt = -Infinity
   #rateBefore = 0
+  #ceilingBefore = 0
   /** Largest delivery rate of late. */
   #bestRate = 0
   #wasProbing = false
@@ -249,6 +252,7 @@ export class PathRate implements RateControl {
     }
     if (this.#isOverloaded) {
       this.#isOverloaded = this.#queue > this.#target + 2 * this.#usual.deviation
+      if (!this.#isOverloaded) this.#forgiveStall()
       // All the time a queue stood, so that what was delivered over it is what the path carries.
       const isLong = !this.#isOverloaded && this.#window.measure(Math.max(150, now - this.#overloadedAt))
       if (isLong) this.#setRate(Math.max(this.#rate, Math.min(this.#window.delivered, this.#rateBefore)))
@@ -261,6 +265,18 @@ export class PathRate implements RateControl {
     this.#overloadedAt = now
     this.#lowSince = undefined
     this.#rateBefore = this.#rate
+    this.#ceilingBefore = this.#ceiling
+  }
+
+  /**
+   * A queue at a bottleneck comes out of it no faster than the bottleneck carries. What came out faster waited elsewhere:
+   * for a machine that was not run for a moment, which says nothing of the path.
+   */
+  #forgiveStall(): void {
+    const shown = Math.min(this.#rateBefore, this.#window.burst(this.#overloadedAt))
+    if (shown <= this.#rate) return
+    this.#setRate(shown)
+    this.#ceiling = this.#ceilingBefore
   }
 
   /** Whether more gets lost than by chance, even in bursts. */

@@ -2,6 +2,12 @@ import { bitsPerSecond, millis } from '../../wire/units.ts'
 import type { BitsPerSecond, Bytes, Millis } from '../../wire/units.ts'
 
 const CELLS = 128
+/** Packets that came no further apart belong to one burst, in milliseconds. */
+const BURST_GAP = 3
+/** Delays have to fall by so much within a burst to tell of a queue, in milliseconds: more than they wander by themselves. */
+const BURST_FALL = 20
+/** And by so many times the time in which its packets came. */
+const BURST_SLOPE = 4
 
 /**
  * What the reports of the last seconds said, in cells of one report or a few: rates over any span of them, loss, and
@@ -16,6 +22,7 @@ export class ReportWindow {
   readonly #packets = new Float64Array(CELLS)
   readonly #lost = new Float64Array(CELLS)
   readonly #delays = new Float64Array(CELLS)
+  readonly #bursts = new Float64Array(CELLS)
   #count = 0
   /** The first cell that may be measured from the end of. */
   #from = 0
@@ -24,8 +31,14 @@ export class ReportWindow {
   #openPackets = 0
   #openLost = 0
   #openDelay = Infinity
+  #openBurst = 0
   #lastArrival = -Infinity
   #lastSent = -Infinity
+
+  // Of the burst that goes on:
+  #burstSince = Infinity
+  #burstDelay = 0
+  #burstBytes = 0
 
   /** Delivered over the span asked for last. */
   delivered = bitsPerSecond(0)
@@ -60,6 +73,7 @@ export class ReportWindow {
     const delay = arrivedAt - sentAt
     if (!Number.isFinite(delay)) return
     if (delay < this.#openDelay) this.#openDelay = delay
+    this.#noteBurst(arrivedAt, delay, size)
     if (arrivedAt > this.#lastArrival) this.#lastArrival = arrivedAt
     if (sentAt > this.#lastSent) this.#lastSent = sentAt
     this.#openBytes += size
@@ -78,12 +92,14 @@ export class ReportWindow {
     this.#closedAt[index] = now
     this.#arrivedAt[index] = this.#lastArrival
     this.#sentAt[index] = this.#lastSent
+    this.#bursts[index] = this.#openBurst
     this.#bytes[index] = this.#openBytes
     this.#packets[index] = this.#openPackets
     this.#lost[index] = this.#openLost
     this.#delays[index] = this.#openDelay
     this.#openBytes = this.#openPackets = this.#openLost = 0
     this.#openDelay = Infinity
+    this.#openBurst = 0
     return true
   }
 
@@ -101,6 +117,20 @@ export class ReportWindow {
       shortest = Math.min(shortest, this.#delays[index] ?? Infinity)
     }
     return millis(shortest)
+  }
+
+  /**
+   * How fast a queue came out all at once, in cells closed since then: delays fell by far more than the time in which
+   * the packets came. 0 where none did.
+   */
+  burst(since: number): BitsPerSecond {
+    let highest = 0
+    for (let age = 1; age <= Math.min(CELLS, this.#count); age++) {
+      const index = (this.#count - age) % CELLS
+      if ((this.#closedAt[index] ?? 0) < since) break
+      highest = Math.max(highest, this.#bursts[index] ?? 0)
+    }
+    return bitsPerSecond(highest)
   }
 
   /**
@@ -130,6 +160,21 @@ export class ReportWindow {
       return true
     }
     return false
+  }
+
+  #noteBurst(arrivedAt: number, delay: number, size: number): void {
+    const isNext = arrivedAt >= this.#lastArrival && arrivedAt - this.#lastArrival <= BURST_GAP
+    if (!isNext) {
+      this.#burstSince = arrivedAt
+      this.#burstDelay = delay
+      this.#burstBytes = 0
+      return
+    }
+    this.#burstBytes += size
+    const fall = this.#burstDelay - delay
+    if (fall < BURST_FALL) return
+    const span = Math.max(1, arrivedAt - this.#burstSince)
+    if (fall >= BURST_SLOPE * span) this.#openBurst = Math.max(this.#openBurst, rate(this.#burstBytes, span))
   }
 }
 
