@@ -1,9 +1,9 @@
 import { confidenceInterval, mean } from '../statistics.ts'
-import { DELIVERY_GOAL } from './fanout-run.ts'
+import { DELIVERY_GOAL, UNDISTURBED_RATIO } from './fanout-run.ts'
 import type { Shape } from '../accept/traffic-shape.ts'
 import type { FigureOptions, FigureSheet } from '../report.ts'
 import type { EngineName } from './fanout-engine.ts'
-import type { FanoutWindow } from './fanout-run.ts'
+import type { FanoutWindow, SinkFlood } from './fanout-run.ts'
 
 /** What one engine did in one round with one shape. */
 export interface EngineRun {
@@ -24,14 +24,21 @@ export const lastCarried = ({ windows }: EngineRun): FanoutWindow | undefined =>
 /** Bits of UDP payload for each second of CPU time, in Gbit/s. */
 export const gigabitsPerCore = ({ deliveredBytes, engineCpuSeconds }: FanoutWindow): number => (8 * deliveredBytes) / 1e9 / engineCpuSeconds
 
-/** Adds every figure that follows from some rounds. @param callsPerSecond - What one core sends by a bare system call for each packet. */
-export function reportFanout(runs: readonly EngineRun[], callsPerSecond: number, sheet: FigureSheet): void {
+/** Adds every figure that follows from some rounds. @param floods - Without an engine, at least one. */
+export function reportFanout(runs: readonly EngineRun[], floods: readonly SinkFlood[], sheet: FigureSheet): void {
+  const arrived = Math.min(...floods.map(({ deliveredRatio }) => deliveredRatio))
+  sheet.add({ name: 'receivers_packets_per_second', labels: {}, unit: '1/s', note: `of full packets from one flooding sender; ${(100 * arrived).toFixed(2)} % or more arrived` }, floods.map(({ packetsPerSecond }) => packetsPerSecond))
+  withInterval(sheet, { name: 'call_limit_packets_per_second', labels: {}, unit: '1/s', note: 'full packets by a bare sendto each, for each second of CPU, the way into the receivers\' sockets included' }, floods.map(({ sentPerCpuSecond }) => sentPerCpuSecond))
+  const callsPerSecond = mean(floods.map(({ sentPerCpuSecond }) => sentPerCpuSecond))
   for (const [key, group] of Map.groupBy(runs, ({ engine, shape }) => `${engine} ${shape}`)) {
     const [engine = '', shape = ''] = key.split(' ')
     reportCapacity(group, { engine, shape }, callsPerSecond, sheet)
     reportGrowth(group, { engine, shape }, sheet)
   }
-  for (const [shape, ofShape] of Map.groupBy(runs, run => run.shape)) reportRatios(ofShape, shape, sheet)
+  for (const [shape, ofShape] of Map.groupBy(runs, run => run.shape)) {
+    reportRatios(ofShape, shape, sheet)
+    reportEvenRatios(ofShape, shape, sheet)
+  }
   warnOfBottlenecks(runs, sheet)
 }
 
@@ -71,6 +78,23 @@ function reportRatios(runs: readonly EngineRun[], shape: Shape, sheet: FigureShe
   }
 }
 
+/** Of every number of viewers that both carried in the same round: what is not owed to who carries more. */
+function reportEvenRatios(runs: readonly EngineRun[], shape: Shape, sheet: FigureSheet): void {
+  const ours = runs.filter(({ engine }) => engine === 'kenkyo')
+  const pairs = runs.flatMap(({ engine, round, windows }) => {
+    const own = engine === 'kenkyo' ? undefined : ours.find(run => run.round === round)?.windows
+    return windows.flatMap(theirs => {
+      const mine = own?.find(({ viewers }) => viewers === theirs.viewers)
+      if (mine === undefined || Math.min(mine.deliveredRatio, theirs.deliveredRatio) < DELIVERY_GOAL) return []
+      return [{ against: engine, viewers: String(theirs.viewers), ratio: gigabitsPerCore(mine) / gigabitsPerCore(theirs) }]
+    })
+  })
+  for (const group of Map.groupBy(pairs, ({ against, viewers }) => `${against} ${viewers}`).values()) {
+    const [{ against, viewers } = { against: '', viewers: '' }] = group
+    withInterval(sheet, { name: 'fanout_even_ratio', labels: { against, shape, viewers }, unit: 'ratio', note: 'both with so many viewers' }, group.map(({ ratio }) => ratio))
+  }
+}
+
 function withInterval(sheet: FigureSheet, options: FigureOptions, sample: readonly number[]): void {
   if (sample.length === 0) {
     sheet.add(options, sample)
@@ -86,6 +110,8 @@ function warnOfBottlenecks(runs: readonly EngineRun[], sheet: FigureSheet): void
   const windows = runs.flatMap(run => run.windows)
   const dropped = windows.filter(({ sinkDropped }) => sinkDropped > 0)
   if (dropped.length > 0) sheet.warnings.push(`the receivers' sockets were full in ${dropped.length} of ${windows.length} windows, and ${dropped.reduce((sum, window) => sum + window.sinkDropped, 0)} packets were dropped there`)
+  const disturbed = windows.filter(({ othersCpuRatio }) => othersCpuRatio > UNDISTURBED_RATIO)
+  if (disturbed.length > 0) sheet.warnings.push(`other work took up to ${Math.max(...disturbed.map(({ othersCpuRatio }) => othersCpuRatio)).toFixed(2)} of the engine's CPU in ${disturbed.length} of ${windows.length} windows`)
   const busiest = Math.max(0, ...windows.map(({ sinkCpuRatio }) => sinkCpuRatio))
   if (busiest > BUSY_SINK_RATIO) sheet.warnings.push(`the receivers took up to ${busiest.toFixed(2)} of their CPU`)
   const undecrypted = Math.min(1, ...windows.map(({ decryptedRatio }) => decryptedRatio))

@@ -59,6 +59,10 @@ export class RtpSource implements AsyncDisposable {
     return new RtpSource(child, input, signal)
   }
 
+  get pid(): number {
+    return this.#program.pid
+  }
+
   /** Goes on with the recording for so long. @throws {RelayFault} `unavailable` when it ends. */
   run(seconds: number): Promise<SourceRun> {
     return this.#ask('run', seconds)

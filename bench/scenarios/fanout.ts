@@ -15,6 +15,7 @@ import { PionEngine } from '../fanout/pion-engine.ts'
 import { FigureSheet } from '../report.ts'
 import type { EngineName, EngineOptions, FanoutEngine } from '../fanout/fanout-engine.ts'
 import type { EngineRun } from '../fanout/fanout-report.ts'
+import type { SinkFlood } from '../fanout/fanout-run.ts'
 import type { Measurement } from '../report.ts'
 import type { BenchContext, Scenario } from './scenario.ts'
 
@@ -75,11 +76,10 @@ async function run(flags: Readonly<Record<string, unknown>>, { isQuick, signal, 
   await using _cpus = await yieldEngineCpu(cpus, signal)
   const tools = { source: await buildC('rtp-source', signal), sink: await buildC('rtp-sink', signal), cpus }
   const recorded = await loadRecordedShapes()
-  const flood = await measureSink(tools, fanoutSchedule(recorded, 'whole'), FLOOD_SECONDS, signal)
-  sheet.add({ name: 'receivers_packets_per_second', labels: {}, unit: '1/s', note: `of full packets from one flooding sender; ${(100 * flood.deliveredRatio).toFixed(2)} % arrived` }, [flood.packetsPerSecond])
-  sheet.add({ name: 'call_limit_packets_per_second', labels: {}, unit: '1/s', note: 'full packets that one core sends by a bare sendto each, the way into the receivers\' sockets included' }, [flood.sentPerSecond])
+  const floods: SinkFlood[] = []
   const runs: EngineRun[] = []
   for (let round = 0; round < rounds; round++) {
+    floods.push(await measureSink(tools, fanoutSchedule(recorded, 'whole'), FLOOD_SECONDS, signal))
     for (const shape of shapes) {
       // Who goes first changes, so that nobody always has the machine as it is then.
       const order = [...engines.keys()]
@@ -93,7 +93,7 @@ async function run(flags: Readonly<Record<string, unknown>>, { isQuick, signal, 
       }
     }
   }
-  reportFanout(runs, flood.sentPerSecond, sheet)
+  reportFanout(runs, floods, sheet)
   return {
     parameters: { engines: [...engines.keys()].join(), shapes: shapes.join(), viewers: viewers.join(), rounds, seconds, engineCpu: cpus.engine, otherCpus: cpus.others, stockWorker: stockWorker ?? 'the same without segmentation' },
     figures: sheet.figures, samples: sheet.samples, warnings: sheet.warnings,
