@@ -9,6 +9,14 @@ import type { SignInAnswer } from '../../relay/wire/sign-in.ts'
 /** By what somebody signs in, as it is recorded. */
 export type SignInMethod = Extract<AuditEventInput, { kind: 'sign_in' }>['method']
 
+/**
+ * One way of finding out who somebody is: the card in a reader at the listener for cards, a passkey, a ticket. The
+ * second-generation card, which is used over a remote service without a reader, would be another; there is none.
+ *
+ * @throws {RelayFault} Why it does not count.
+ */
+export type ProveIdentity = () => Promise<SignInEvidence>
+
 /** What the desk stands on. */
 export interface SignInDeskOptions {
   readonly tokens: Pick<SignInTokens, 'issue'>
@@ -32,7 +40,7 @@ export class SignInDesk {
    * @param proofs - Of the door where it happens, when that has an origin of its own.
    * @throws {RelayFault} whatever `prove` throws, and as `SignInTokens.issue`; `not_recorded`.
    */
-  async signIn(method: SignInMethod, possession: Possession, prove: () => Promise<SignInEvidence>, proofs?: ProofReader): Promise<SignInAnswer> {
+  async signIn(method: SignInMethod, possession: Possession, prove: ProveIdentity, proofs?: ProofReader): Promise<SignInAnswer> {
     const { tokens, registry, audit, log } = this.#options
     let evidence: SignInEvidence | undefined
     try {
