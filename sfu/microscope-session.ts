@@ -69,6 +69,11 @@ export class MicroscopeSession extends Session {
       this.#consultation.reportCapture(rtpTimestamp(request.rtpTimestamp), request.capturedAtMillis)
       return {}
     },
+    reportDigests: request => {
+      const { sentDigests } = this.#requirePublication(request.publicationId)
+      for (const window of request.windows) sentDigests.push(window)
+      return {}
+    },
     ...stillSourceHandlers(() => this.#consultation.stills),
   }
 
@@ -107,8 +112,8 @@ export class MicroscopeSession extends Session {
     const { publicationId } = await this.#consultation.publish(this, request, async room => {
       const ingest = await openLinkIngest(await room.createPlainTransport(), request)
       this.#ingest = ingest
-      const { transport, producers } = ingest
-      return { transport, producers, linkName: link.contract.name, clockOffset: () => link.clockOffset, lost: link.lost }
+      const { transport, producers, digests } = ingest
+      return { transport, producers, digests, linkName: link.contract.name, clockOffset: () => link.clockOffset, lost: link.lost }
     })
     return { publicationId }
   }

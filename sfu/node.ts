@@ -6,6 +6,7 @@ import { systemClock } from '../relay/runtime/clock.ts'
 import { createRegistry } from '../relay/runtime/metrics.ts'
 import { RelayFault } from '../relay/wire/fault.ts'
 import { AccessRoutes } from './access/access-routes.ts'
+import { ConsultationQuality } from './access/consultation-quality.ts'
 import { GrantRoutes } from './access/grant-routes.ts'
 import { NodeAudit } from './access/node-audit.ts'
 import { NodePlatform, platformSettings } from './access/node-platform.ts'
@@ -133,6 +134,7 @@ export class KenkyoNode {
     scope.adopt(new SignalingServer(http.server, host), it => it.close())
     origin = () => config.publicOrigin ?? http.origin
     const membersPort = await platform?.openDoor(http.server)
+    if (recorder !== undefined) scope.use(new ConsultationQuality({ consultations: () => consultations.all(), links: () => nodeLinks.snapshots(), record: event => recorder.happened(event) }))
     scope.adopt(new StatsCollector(metrics, pool, () => consultations.all(), config.statsIntervalSeconds, log), it => it.close())
     return new KenkyoNode({ origin: origin(), membersPort }, issuer, pool, pages.health, scope.move())
   }

@@ -18,15 +18,34 @@ export interface ReportedExperience extends Experience {
   readonly link: string
 }
 
+/** The least and the longest of several reports. */
+export interface WorstExperience {
+  readonly publicationId: PublicationId
+  readonly framesPerSecond: number
+  readonly nativePixelRatio: number
+  readonly freezes: number
+  readonly longestFreezeMillis: number
+}
+
+const worst = (before: WorstExperience | undefined, { publicationId, framesPerSecond, nativePixelRatio, freezes, longestFreezeMillis }: ReportedExperience): WorstExperience => ({
+  publicationId,
+  framesPerSecond: Math.min(before?.framesPerSecond ?? Infinity, framesPerSecond),
+  nativePixelRatio: Math.min(before?.nativePixelRatio ?? Infinity, nativePixelRatio),
+  freezes: (before?.freezes ?? 0) + freezes,
+  longestFreezeMillis: Math.max(before?.longestFreezeMillis ?? 0, longestFreezeMillis),
+})
+
 /** What one viewer says of the picture at its end. Reads no clock. */
 export class ViewerExperience {
   readonly #uncounted = new DropOldestQueue<ReportedExperience>(MAX_UNCOUNTED)
+  #minute: WorstExperience | undefined
   #latest: { readonly report: ReportedExperience; readonly at: Millis } | undefined
   /** Falling in length, growing in time: each is the longest of all from it on. */
   #freezes: { readonly link: string; readonly length: Millis; readonly at: Millis }[] = []
 
   report(report: ReportedExperience, now: Millis): void {
     this.#uncounted.push(report)
+    this.#minute = worst(this.#minute?.publicationId === report.publicationId ? this.#minute : undefined, report)
     this.#latest = { report, at: now }
     const { link, longestFreezeMillis } = report
     if (longestFreezeMillis === 0) return
@@ -39,6 +58,13 @@ export class ViewerExperience {
     const reports: ReportedExperience[] = []
     for (let report = this.#uncounted.shift(); report !== undefined; report = this.#uncounted.shift()) reports.push(report)
     return reports
+  }
+
+  /** The worst that was said of that publication since the last call; undefined when nothing was. */
+  takeWorst(publicationId: PublicationId): WorstExperience | undefined {
+    const minute = this.#minute
+    this.#minute = undefined
+    return minute?.publicationId === publicationId ? minute : undefined
   }
 
   /** What is true now of that publication; undefined for a viewer that has fallen silent. */

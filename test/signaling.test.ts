@@ -77,6 +77,7 @@ const WELL_FORMED: Record<string, object> = {
   readClock: {},
   reportExperience: { publicationId: UNKNOWN, framesPerSecond: 30, freezes: 0, longestFreezeMillis: 0, nativePixelRatio: 1, captureToGlassMillis: null },
   reportCapture: { publicationId: UNKNOWN, rtpTimestamp: 1, capturedAtMillis: 1_800_000_000_000 },
+  reportDigests: { publicationId: UNKNOWN, windows: [{ renditionId: 'overview', window: 7, packets: 10, bytes: 1000, sha256: 'a'.repeat(64) }] },
   pointAtSlide: { slideId: UNKNOWN, at: null },
   leadSlide: { lead: null },
   readPreflight: {},
@@ -85,7 +86,7 @@ const WELL_FORMED: Record<string, object> = {
   leave: {},
 }
 const VIEWER_ONLY = ['createTransport', 'connectTransport', 'restartIce', 'subscribe', 'watch', 'claimStage', 'releaseStage', 'handOverStage', 'stopStage', 'moveStage', 'pointAtImage', 'annotateImage', 'removeImageAnnotation', 'readClock', 'reportExperience', 'readPreflight', 'loadTransport', 'reportPreflight', 'pointAtSlide', 'leadSlide']
-const MICROSCOPE_ONLY = ['readIceServers', 'publish', 'publishLink', 'reportSource', 'reportUplink', 'reportStage', 'reportCapture']
+const MICROSCOPE_ONLY = ['readIceServers', 'publish', 'publishLink', 'reportSource', 'reportUplink', 'reportStage', 'reportCapture', 'reportDigests']
 
 for (const [type, parameters] of Object.entries(WELL_FORMED)) {
   t.test(`refuses a bad ${type} with a code, and lives on`, async t => {

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { LinkDialer } from '../../relay/links/link-sockets.ts'
+import { MediaDigests } from '../../relay/links/measurement/media-digests.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { OVERVIEW } from '../../relay/wire/ids.ts'
 import { bitsPerSecond, millis } from '../../relay/wire/units.ts'
@@ -7,7 +8,7 @@ import { serializeRtpFlow } from './rtp-flow.ts'
 import type { Clock } from '../../relay/runtime/clock.ts'
 import type { RenditionId } from '../../relay/wire/ids.ts'
 import type { Pyramid } from '../../relay/wire/pyramid.ts'
-import type { LinkTrack, ReplyData } from '../../relay/wire/signaling.ts'
+import type { DigestedWindow, LinkTrack, ReplyData } from '../../relay/wire/signaling.ts'
 import type { Carrier, CarrierCounts, UplinkMeter } from './carrier.ts'
 import type { PacedPacket } from './pacer.ts'
 import type { RtpFlow } from './rtp-flow.ts'
@@ -47,6 +48,7 @@ export class LinkPublisher implements Carrier {
   readonly #timer: NodeJS.Timeout
   readonly #clock: Clock
   #onControl: (body: Buffer) => void = () => undefined
+  readonly #digests = new MediaDigests()
   #packetsSent = 0
   #bytesSent = 0
   #livedAt: number
@@ -103,7 +105,13 @@ export class LinkPublisher implements Carrier {
     const rtp = serializeRtpFlow(flow, packet)
     this.#packetsSent++
     this.#bytesSent += packet.payload.length
+    this.#digests.take(packet.renditionId, rtp)
     this.#dialer.transport.sendLive(flow.flow, rtp)
+  }
+
+  /** Digests of what was sent, of minutes that have ended since the last call. */
+  takeDigests(): DigestedWindow[] {
+    return this.#digests.takeDone()
   }
 
   /** The overview, and what is under the pointer of somebody. */

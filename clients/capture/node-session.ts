@@ -2,6 +2,7 @@ import { openSignalingSocket } from '../../relay/runtime/signaling-socket.ts'
 import { RelayFault, toFault } from '../../relay/wire/fault.ts'
 import { SignalingClient } from '../../relay/wire/signaling-client.ts'
 import { decodeNodeMessage, LINE_RATE_LIMITS, PROTOCOL_VERSION } from '../../relay/wire/signaling.ts'
+import { MAX_RENDITIONS } from '../../relay/wire/ids.ts'
 import { PathName } from '../../relay/wire/link.ts'
 import { CommandOrder } from './command-order.ts'
 import { LinkPublisher } from './link-publisher.ts'
@@ -20,6 +21,9 @@ import type { Carrier, CarrierKind } from './carrier.ts'
 import type { UplinkEstimator } from './uplink-estimator.ts'
 import type { NodeAddress } from '../../relay/runtime/invitation-link.ts'
 import type { Entry } from '../../relay/runtime/kept-grant.ts'
+
+/** How often it is looked whether a minute of media has ended. */
+const DIGEST_INTERVAL_MILLIS = 5000
 
 /** How far an agent has come with its node. */
 export type SessionStage = 'connecting' | 'joined' | 'publishing'
@@ -139,7 +143,11 @@ export class NodeSession implements AsyncDisposable {
     scope.use(carrier)
     onStage('publishing')
     inbox.publicationId = publicationId
-    if (carrier instanceof LinkPublisher) carrier.onControl(body => inbox.read(body))
+    if (carrier instanceof LinkPublisher) {
+      carrier.onControl(body => inbox.read(body))
+      const telling = setInterval(() => tellDigests(signaling, publicationId, carrier), DIGEST_INTERVAL_MILLIS).unref()
+      scope.defer(() => clearInterval(telling))
+    }
     return new NodeSession(signaling, carrier, inbox, scope.move())
   }
 
@@ -197,6 +205,14 @@ export class NodeSession implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#scope.disposeAsync()
+  }
+}
+
+/** What the node does not take it goes without: the next minute follows. */
+function tellDigests(signaling: SignalingClient, publicationId: PublicationId, carrier: LinkPublisher): void {
+  const windows = carrier.takeDigests()
+  for (let from = 0; from < windows.length; from += MAX_RENDITIONS) {
+    signaling.request('reportDigests', { publicationId, windows: windows.slice(from, from + MAX_RENDITIONS) }).catch(() => undefined)
   }
 }
 

@@ -78,7 +78,7 @@ export class NodeAudit implements AccessRecord, AsyncDisposable {
   }
 
   failed(member: RecordedMember, access: RecordedAccess, error: unknown, subject: RecordedSubject = {}): void {
-    void this.#recordAfterwards({ ...accessOf(member, access, subject), outcome: toFault(error).code })
+    void this.happened({ ...accessOf(member, access, subject), outcome: toFault(error).code })
   }
 
   /** Somebody is about to join. @throws {RelayFault} `not_recorded`. */
@@ -88,7 +88,7 @@ export class NodeAudit implements AccessRecord, AsyncDisposable {
 
   /** Somebody left. */
   left(member: RecordedMember, sessionId: SessionId): void {
-    void this.#recordAfterwards(accessOf(member, 'leave', { sessionId }))
+    void this.happened(accessOf(member, 'leave', { sessionId }))
   }
 
   /** Somebody is about to be answered. @throws {RelayFault} `not_recorded`. */
@@ -97,7 +97,7 @@ export class NodeAudit implements AccessRecord, AsyncDisposable {
     if (access !== undefined) await this.doing(member, access, subjectOf(sessionId, request))
     if (request.type === 'moveStage') this.#steering.asked(member, sessionId, Date.now())
     // A stage is stopped at once, whatever the disk does: nothing is safer than that it stands.
-    if (request.type === 'stopStage') void this.#recordAfterwards(accessOf(member, 'stop_stage', { sessionId }))
+    if (request.type === 'stopStage') void this.happened(accessOf(member, 'stop_stage', { sessionId }))
   }
 
   /** What was about to be done was not. */
@@ -146,11 +146,11 @@ export class NodeAudit implements AccessRecord, AsyncDisposable {
 
   async #recordMinute(): Promise<void> {
     const now = Date.now()
-    await Promise.all([...this.#readings.take(now), ...this.#steering.take(now)].map(event => this.#recordAfterwards(event)))
+    await Promise.all([...this.#readings.take(now), ...this.#steering.take(now)].map(event => this.happened(event)))
   }
 
-  /** Of what has happened already: it cannot be refused any more. */
-  async #recordAfterwards(event: AuditEventInput): Promise<void> {
+  /** Records what has happened already: it cannot be refused any more. Never rejects. */
+  async happened(event: AuditEventInput): Promise<void> {
     try {
       await this.log.record(event)
     } catch (err) {

@@ -1,5 +1,6 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
+import { MediaDigests } from '../../relay/links/measurement/media-digests.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import type { RenditionId } from '../../relay/wire/ids.ts'
 import type { Pyramid, RenditionCodec } from '../../relay/wire/pyramid.ts'
@@ -20,6 +21,8 @@ export interface LinkIngest {
   readonly producers: ReadonlyMap<RenditionId, Producer>
   /** Takes one packet of a flow; what is not its RTP is dropped and counted. */
   take(flow: number, packet: Buffer): void
+  /** Digests of what was received. */
+  readonly digests: MediaDigests
   /** Packets dropped so far. */
   readonly refused: number
 }
@@ -85,7 +88,8 @@ async function connectedSocket(transport: PlainTransport): Promise<Socket> {
 class SocketIngest implements LinkIngest {
   readonly transport: PlainTransport
   readonly producers: ReadonlyMap<RenditionId, Producer>
-  readonly #ssrcs: ReadonlyMap<number, number>
+  readonly digests = new MediaDigests()
+  readonly #tracks: ReadonlyMap<number, LinkTrack>
   readonly #socket: Socket
   #refused = 0
   #isOpen = true
@@ -93,7 +97,7 @@ class SocketIngest implements LinkIngest {
   constructor(transport: PlainTransport, producers: ReadonlyMap<RenditionId, Producer>, tracks: readonly LinkTrack[], socket: Socket) {
     this.transport = transport
     this.producers = producers
-    this.#ssrcs = new Map(tracks.map(({ flow, ssrc }) => [flow, ssrc]))
+    this.#tracks = new Map(tracks.map(track => [track.flow, track]))
     this.#socket = socket
     transport.observer.once('close', () => {
       this.#isOpen = false
@@ -106,11 +110,13 @@ class SocketIngest implements LinkIngest {
   }
 
   take(flow: number, packet: Buffer): void {
-    const isRtp = packet.length >= RTP_HEADER_BYTES && packet.readUInt8(0) >> 6 === 2 && packet.readUInt32BE(8) === this.#ssrcs.get(flow)
+    const track = this.#tracks.get(flow)
+    const isRtp = packet.length >= RTP_HEADER_BYTES && packet.readUInt8(0) >> 6 === 2 && packet.readUInt32BE(8) === track?.ssrc
     if (!isRtp || !this.#isOpen) {
       this.#refused++
       return
     }
+    this.digests.take(track.renditionId, packet)
     this.#socket.send(packet)
   }
 }

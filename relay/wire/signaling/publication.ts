@@ -1,7 +1,7 @@
 /** What a microscope publishes, by which carrier, and what the node wants of it. */
 import { z } from 'zod'
 import { FAULT_CODES } from '../fault.ts'
-import { MAX_RENDITIONS, PublicationId, RenditionId } from '../ids.ts'
+import { MAX_RENDITIONS, PublicationId, RenditionId, Sha256 } from '../ids.ts'
 import { LinkContract, MAX_PATHS, PathContract } from '../link.ts'
 import { Pyramid } from '../pyramid.ts'
 import { ReplayOrigin } from '../recording.ts'
@@ -97,6 +97,21 @@ const captured = {
 /** Microscope: when an image was handed over by its source, on the agent's clock; sent every second. */
 export const ReportCapture = z.strictObject({ type: z.literal('reportCapture'), requestId, ...captured })
 
+/** What one end of a link sent or received of one rendition within one minute of the RTP clock: digests of both ends are equal where every byte came. */
+export const DigestedWindow = z.strictObject({
+  renditionId: RenditionId,
+  /** The RTP timestamp by 5,400,000, rounded down. */
+  window: z.int().min(0).max(795),
+  packets: z.int().min(0).max(Number.MAX_SAFE_INTEGER),
+  /** Of RTP packets, headers included. */
+  bytes: z.int().min(0).max(Number.MAX_SAFE_INTEGER),
+  sha256: Sha256,
+})
+export type DigestedWindow = z.infer<typeof DigestedWindow>
+
+/** Microscope, by a link: digests of what it sent, once a minute of it is over. */
+export const ReportDigests = z.strictObject({ type: z.literal('reportDigests'), requestId, publicationId: PublicationId, windows: z.array(DigestedWindow).min(1).max(MAX_RENDITIONS) })
+
 /** The microscope came, went, or publishes anew; consumers of an earlier publication are gone. */
 export const PublicationChanged = z.strictObject({
   type: z.literal('publicationChanged'),
@@ -157,6 +172,7 @@ export const PUBLICATION_REQUESTS = {
   reportSource: { schema: ReportSource, reply: Nothing, askedBy: ['microscope'], action: 'publish_live' },
   reportUplink: { schema: ReportUplink, reply: Nothing, askedBy: ['microscope'], action: 'publish_live' },
   reportCapture: { schema: ReportCapture, reply: Nothing, askedBy: ['microscope'], action: 'publish_live' },
+  reportDigests: { schema: ReportDigests, reply: Nothing, askedBy: ['microscope'], action: 'publish_live' },
 } as const satisfies Record<string, RequestDeclaration>
 
 /** What is said of a publication. */
