@@ -1,7 +1,7 @@
 import { signal } from '@preact/signals'
 import { toFault } from '../../../relay/wire/fault.ts'
 import type { RelayFault } from '../../../relay/wire/fault.ts'
-import type { EmergencyReason, Purpose } from '../../../relay/wire/access.ts'
+import type { AccessAction, EmergencyReason, Purpose } from '../../../relay/wire/access.ts'
 import type { Notification } from '../../../relay/wire/signaling.ts'
 import type { ConnectionPart } from '../session/connection-part.ts'
 import type { Joined } from '../session/viewer-session.ts'
@@ -50,6 +50,8 @@ export class AccessPart implements ConnectionPart {
   readonly ended = signal<RelayFault | null>(null)
   /** Why there is less than there was, until it was read. */
   readonly loss = signal<RelayFault | null>(null)
+  /** What there was before it ended. */
+  #before: ReadonlySet<AccessAction> = new Set()
 
   constructor({ origin, invitation, purpose, openKey, signIn }: AccessPartOptions) {
     this.signIn = signIn
@@ -67,8 +69,10 @@ export class AccessPart implements ConnectionPart {
   joined(as: Joined): void {
     this.allowance.joined(as)
     this.coreLoss.value = null
-    this.loss.value = this.ended.value
+    const { value: ended } = this.ended
+    if (ended === null) return
     this.ended.value = null
+    this.loss.value = [...this.#before].some(action => !this.allowance.may(action)) ? ended : null
   }
 
   heard(notification: Notification): void {
@@ -79,6 +83,8 @@ export class AccessPart implements ConnectionPart {
 
   /** What there was ended. */
   lostAccess(fault: RelayFault): void {
+    const { value: actions } = this.allowance.actions
+    if (actions.size > 0) this.#before = actions
     this.ended.value = fault
     this.grant.value = null
     this.allowance.granted([])

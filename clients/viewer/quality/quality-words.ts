@@ -8,7 +8,7 @@ const LEVELS: Record<Language, Record<QualityLevel, string>> = {
 
 /** Why it is bad and what to do, in words for whoever sits at the microscope or reads; `{n}` is a number. */
 const en: Record<QualityReason, string> = {
-  refused: 'The node refused the invitation. Ask for a new link.',
+  refused: 'There is no access. Why is said on the screen.',
   connecting: 'The node has not answered yet. If this lasts, check the network and open the link again.',
   reconnecting: 'The connection to the node is lost and is being restored. Check the network cable or the Wi-Fi.',
   absent: 'No microscope is connected. Ask the technician to start it.',
@@ -26,7 +26,7 @@ const en: Record<QualityReason, string> = {
 }
 
 const ja: Record<QualityReason, string> = {
-  refused: 'ノードが招待を拒否しました。新しいリンクを依頼してください。',
+  refused: 'アクセスできません。理由は画面に表示しています。',
   connecting: 'ノードの応答を待っています。続く場合はネットワークを確認し、リンクを開き直してください。',
   reconnecting: 'ノードとの接続が切れ、再接続しています。ネットワークケーブルまたは Wi-Fi を確認してください。',
   absent: '顕微鏡が接続されていません。技師に起動を依頼してください。',

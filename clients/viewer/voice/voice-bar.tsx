@@ -173,9 +173,10 @@ function Others({ part, language }: VoiceProperties): JSX.Element | null {
   )
 }
 
-/** Speaking and hearing: everything of it that is seen. */
-export function VoiceBar({ part, language }: VoiceProperties): JSX.Element {
+/** Speaking and hearing: everything of it that is seen; nothing where one may not speak and nobody is heard. */
+export function VoiceBar({ part, language }: VoiceProperties): JSX.Element | null {
   const state = part.state.value
+  if (!part.maySpeak && state === 'off' && part.others.value.length === 0 && part.fault.value === null) return null
   return (
     <section class="voice" aria-label={voiceText(language, 'voice')} data-state={state}>
       <Trouble part={part} language={language} />
