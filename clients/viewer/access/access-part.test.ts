@@ -2,12 +2,14 @@ import { t } from 'tap'
 import { RelayFault } from '../../../relay/wire/fault.ts'
 import { MemberId, SessionId } from '../../../relay/wire/ids.ts'
 import { AccessPart } from './access-part.ts'
+import { SignIn } from './sign-in.ts'
 import type { AccessAction } from '../../../relay/wire/access.ts'
 
 const never = (): never => {
   throw new Error('nobody is asked')
 }
-const part = (): AccessPart => new AccessPart({ origin: 'https://node.example', invitation: 'i', purpose: 'consultation', openKey: never, signIn: never })
+const signIn = new SignIn({ node: { standing: never }, client: { byTicket: never, byPasskey: never, byNewPasskey: never, byCard: never }, ticket: null, keeper: { recall: () => undefined, keep: () => undefined } })
+const part = (): AccessPart => new AccessPart({ origin: 'https://node.example', invitation: 'i', purpose: 'consultation', openKey: never, signIn })
 const as = (...actions: AccessAction[]) => ({ sessionId: SessionId.parse('5f0b7f0e-6c8e-4d2a-9f5e-1c2d3e4f5a6b'), memberId: MemberId.parse('reader'), role: 'viewer' as const, colour: 1, actions })
 const withdrawn = new RelayFault('consent_withdrawn', 'the patient has withdrawn the consent')
 
