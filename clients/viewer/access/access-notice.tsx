@@ -6,6 +6,7 @@ import { Notice } from '../interface/notice.tsx'
 import type { Viewer } from '../viewer.ts'
 import { EmergencyButton } from './access-layer.tsx'
 import { accessText } from './access-words.ts'
+import { OwnPerson } from './sign-in-layer.tsx'
 
 /** What may be otherwise when it is asked for again: by then, as somebody else, or for another purpose. */
 const WORTH_ASKING: ReadonlySet<FaultCode> = new Set(['sign_in_required', 'token_refused', 'certificate_refused', 'consent_required', 'policy_refused', 'admission_refused'])
@@ -16,6 +17,7 @@ export function AccessNotice({ viewer, failure }: { readonly viewer: Viewer; rea
   const code = failure instanceof RelayFault ? failure.code : undefined
   return (
     <Notice failure={failure} language={language}>
+      {viewer.access.session.isPlatform && <OwnPerson viewer={viewer} />}
       {viewer.access.session.isPlatform && code !== undefined && WORTH_ASKING.has(code) && (
         <div class="choices">
           <button type="button" onClick={() => location.reload()}>
