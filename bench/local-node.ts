@@ -64,13 +64,15 @@ function logMessage(line: string): Record<string, unknown> | undefined {
 export class LocalNode implements AsyncDisposable {
   readonly origin: string
   readonly program: ChildProgram
+  readonly stateDir: string
   readonly #issuer: InvitationIssuer
   readonly #inNetwork: InNetwork | undefined
   readonly #scope: AsyncDisposableStack
 
-  private constructor(origin: string, program: ChildProgram, issuer: InvitationIssuer, inNetwork: InNetwork | undefined, scope: AsyncDisposableStack) {
+  private constructor({ origin, program, stateDir }: Pick<LocalNode, 'origin' | 'program' | 'stateDir'>, issuer: InvitationIssuer, inNetwork: InNetwork | undefined, scope: AsyncDisposableStack) {
     this.origin = origin
     this.program = program
+    this.stateDir = stateDir
     this.#issuer = issuer
     this.#inNetwork = inNetwork
     this.#scope = scope
@@ -88,7 +90,7 @@ export class LocalNode implements AsyncDisposable {
       try {
         const { program, origin } = await startNode(stateDir, options, inNetwork)
         scope.use(program)
-        return new LocalNode(origin, program, issuer, inNetwork, scope.move())
+        return new LocalNode({ origin, program, stateDir }, issuer, inNetwork, scope.move())
       } catch (error) {
         const isTaken = error instanceof RelayFault && error.message.includes('address_in_use')
         if (!isTaken || attempt === START_ATTEMPTS) throw error

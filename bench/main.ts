@@ -31,9 +31,10 @@ import { sharing } from './scenarios/sharing.ts'
 import { slides } from './scenarios/slides.ts'
 import { stage } from './scenarios/stage.ts'
 import { tilesService } from './scenarios/tiles-service.ts'
+import { withdrawal } from './scenarios/withdrawal.ts'
 import type { Scenario } from './scenarios/scenario.ts'
 
-const SCENARIOS: readonly Scenario[] = [line, live, picture, demand, detail, glass, narrow, repair, paths, sharing, slides, firstView, largeSlide, observed, networks, tilesService, stage, pointer, audit, accept, admission, fanout]
+const SCENARIOS: readonly Scenario[] = [line, live, picture, demand, detail, glass, narrow, repair, paths, sharing, slides, firstView, largeSlide, observed, networks, tilesService, stage, pointer, audit, accept, admission, withdrawal, fanout]
 
 const EXIT_FAILED = 1
 const EXIT_USAGE = 2

@@ -53,7 +53,8 @@ export class FanoutViewer implements Disposable {
   }
 }
 
-async function connectedWithin(peer: MediaPeer): Promise<void> {
+/** Settles when media can flow. @throws {RelayFault} `timeout` or `unavailable`. */
+export async function connectedWithin(peer: MediaPeer): Promise<void> {
   const late = Promise.withResolvers<never>()
   const timer = setTimeout(() => late.reject(new RelayFault('timeout', 'a viewer could not connect')), CONNECT_DEADLINE)
   try {
@@ -64,7 +65,7 @@ async function connectedWithin(peer: MediaPeer): Promise<void> {
 }
 
 /** An offer whose only candidate is the sink, and where the SFU really is. */
-function redirectOffer(sdp: string, innerPort: number): { readonly sdp: string; readonly ip: string; readonly port: number } {
+export function redirectOffer(sdp: string, innerPort: number): { readonly sdp: string; readonly ip: string; readonly port: number } {
   const session = parse(sdp)
   const candidate = session.media.flatMap(({ candidates }) => candidates ?? []).find(({ transport, ip, component }) => transport.toLowerCase() === 'udp' && component === 1 && !ip.includes(':'))
   if (candidate === undefined) throw new RelayFault('unsupported_media', 'an offer without an IPv4 candidate')
@@ -73,7 +74,7 @@ function redirectOffer(sdp: string, innerPort: number): { readonly sdp: string; 
 }
 
 /** An answer whose only candidate is the sink. */
-function redirectAnswer(sdp: string, outerPort: number): string {
+export function redirectAnswer(sdp: string, outerPort: number): string {
   const session = parse(sdp)
   for (const media of session.media) media.candidates = [{ foundation: '1', component: 1, transport: 'UDP', priority: 2_122_252_543, ip: '127.0.0.1', port: outerPort, type: 'host' }]
   return write(session)
