@@ -15,12 +15,11 @@ export class LiveMember implements Disposable {
   readonly arrivals = new Arrivals()
   readonly signaling: SignalingClient
   readonly notifications: Notification[] = []
-  readonly #publication: Publication | null
+  #publication: Publication | null = null
   #rtpTimestamp: number | undefined
 
-  private constructor(signaling: SignalingClient, publication: Publication | null) {
-    this.signaling = signaling
-    this.#publication = publication
+  private constructor(socket: WebSocket) {
+    this.signaling = new SignalingClient(socket, { onNotification: notification => this.#hear(notification) })
   }
 
   /** @throws {RelayFault} what the node refuses with. */
@@ -31,13 +30,10 @@ export class LiveMember implements Disposable {
       socket.once('open', resolve)
       socket.on('error', reject)
     })
-    let member: LiveMember | undefined
-    const before: Notification[] = []
-    const signaling = new SignalingClient(socket, { onNotification: notification => (member === undefined ? before.push(notification) : member.#hear(notification)) })
+    const member = new LiveMember(socket)
     const { dpop } = await person.headers('GET', url, token)
-    const { publication } = await signaling.request('join', { protocol: PROTOCOL_VERSION, invitation: token, proof: dpop })
-    member = new LiveMember(signaling, publication)
-    for (const notification of before) member.#hear(notification)
+    const { publication } = await member.signaling.request('join', { protocol: PROTOCOL_VERSION, invitation: token, proof: dpop })
+    member.#publication = publication
     return member
   }
 

@@ -68,7 +68,7 @@ class Publication {
     })
     const connected = Promise.withResolvers<undefined>()
     this.#connection.onStateChange(state => {
-      if ((state as string) === 'connected') connected.resolve(undefined)
+      if (state === 'connected') connected.resolve(undefined)
     })
     this.#connection.setRemoteDescription(sdp, 'answer')
     await connected.promise
@@ -89,7 +89,7 @@ class Publication {
   async #offer(): Promise<string> {
     const gathered = Promise.withResolvers<undefined>()
     this.#connection.onGatheringStateChange(state => {
-      if ((state as string) === 'complete') gathered.resolve(undefined)
+      if (state === 'complete') gathered.resolve(undefined)
     })
     this.#connection.setLocalDescription('offer')
     await gathered.promise

@@ -1,6 +1,6 @@
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { Arrivals } from './arrivals.ts'
-import { RandomSlide } from './random-slide.ts'
+import type { RandomSlide } from './random-slide.ts'
 import type { GrantedMachine, NodeReply, PlatformNode } from './withdrawal-world.ts'
 
 /** Chunks of 256 KB: about so many a second. */

@@ -104,7 +104,7 @@ export async function runRound({ world, node, publisher, doctor, colleague, show
     live: () => media.arrivals.lastAt, tiles: () => tiles.arrivals.lastAt, transfer: () => transfer.arrivals.lastAt,
     instruments: () => Math.max(operator.arrivals.lastAt, onlooker.arrivals.lastAt),
   }
-  let liveBitsPerSecond = 0
+  let liveBitsPerSecond: number
   for (const deadline = performance.now() + FLOWING_WITHIN_MILLIS; ;) {
     signal.throwIfAborted()
     const [before, at] = [media.arrivals.bytes, performance.now()]

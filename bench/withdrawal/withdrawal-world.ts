@@ -105,10 +105,10 @@ export class WithdrawalWorld implements AsyncDisposable {
   }
 
   /** The patient signs for a consultation. @param validForMillis - From now. */
-  sign(consultationId: ConsultationId, validForMillis = HOUR): Promise<ConsentStatement> {
+  sign(consultationId: ConsultationId, validForMillis = HOUR, scopes: ConsentStatement['scopes'] = ['live', 'slide', 'recording']): Promise<ConsentStatement> {
     const now = Date.now()
     return this.platform.sign(this.#desk, this.#card, {
-      consultationId, hostFacilityId: HOSPITAL, recipients: [HOSPITAL, UNIVERSITY], purposes: ['consultation'], scopes: ['live', 'slide', 'recording'],
+      consultationId, hostFacilityId: HOSPITAL, recipients: [HOSPITAL, UNIVERSITY], purposes: ['consultation'], scopes,
       validFromMillis: now - 1000, validUntilMillis: now + validForMillis,
     })
   }
@@ -154,7 +154,7 @@ export class PlatformNode {
   readonly #issuer: InvitationIssuer
   readonly #consultationId: ConsultationId
 
-  private constructor({ origin }: LocalNode, membersPort: number, { key, issuer, consultationId }: { readonly key: JWK; readonly issuer: InvitationIssuer; readonly consultationId: ConsultationId }) {
+  private constructor({ origin }: Pick<LocalNode, 'origin'>, membersPort: number, { key, issuer, consultationId }: { readonly key: JWK; readonly issuer: InvitationIssuer; readonly consultationId: ConsultationId }) {
     this.origin = origin
     this.membersOrigin = `https://localhost:${membersPort}`
     this.#key = key
@@ -162,7 +162,8 @@ export class PlatformNode {
     this.#consultationId = consultationId
   }
 
-  static async open(node: LocalNode, membersPort: number, consultationId: ConsultationId): Promise<PlatformNode> {
+  /** @param node - Where it is, and its key. */
+  static async open(node: Pick<LocalNode, 'origin' | 'stateDir'>, membersPort: number, consultationId: ConsultationId): Promise<PlatformNode> {
     const key = await loadInvitationKey(node.stateDir)
     return new PlatformNode(node, membersPort, { key, issuer: await InvitationIssuer.open(key), consultationId })
   }

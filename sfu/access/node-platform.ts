@@ -136,11 +136,6 @@ export class NodePlatform implements AsyncDisposable {
     const take = async (message: CoreMessage): Promise<void> => (message.type === 'audit_question' ? void reporter.answer(message) : mirror.take(message))
     scope.use(new CoreClient({ url: settings.coreUrl, credentials: () => readCredentials(settings), take, clock: systemClock, log }))
     scope.use(new CertificateUpkeep({ nodeCertFile: settings.nodeCertFile, coreUrl: settings.coreUrl, log }))
-    const watch = watchCore(mirror, isReachable => {
-      log.warn({ isReachable }, 'the core can be heard, or not')
-      options.onCoreChanged(isReachable)
-    })
-    scope.defer(() => clearInterval(watch))
     const signIn = scope.use(await NodeSignIn.open({ config, key, registry, tokens: signIns, audit, origin: options.origin, log }))
     return new NodePlatform({ desk, signIns, signIn, registry, revocations, mirror, facilityId }, options, scope.move())
   }
@@ -152,7 +147,7 @@ export class NodePlatform implements AsyncDisposable {
   }
 
   /**
-   * Opens the door of nodes and agents before the node's own server, and the listener for people's cards.
+   * Opens the door of nodes and agents before the node's own server, and the listener for people's cards. From here on it is told whether the core can be heard.
    *
    * @returns Port of the door of nodes and agents.
    * @throws {RelayFault} `bad_config`, `address_in_use`.
@@ -170,6 +165,12 @@ export class NodePlatform implements AsyncDisposable {
     }
     const door = this.#scope.adopt(await MembersDoor.open(options), it => it.close())
     await this.signIn.openDoor()
+    // Not before there is somebody to be told.
+    const watch = watchCore(this.mirror, isReachable => {
+      log.warn({ isReachable }, 'the core can be heard, or not')
+      this.#options.onCoreChanged(isReachable)
+    })
+    this.#scope.defer(() => clearInterval(watch))
     return door.port
   }
 
@@ -179,8 +180,9 @@ export class NodePlatform implements AsyncDisposable {
   }
 }
 
+/** Tells what differs from what was told last; before anything was, the core passes for one that can be heard. */
 function watchCore(mirror: CoreMirror, onChanged: (isReachable: boolean) => void): NodeJS.Timeout {
-  let wasReachable = mirror.isReachable
+  let wasReachable = true
   return setInterval(() => {
     const { isReachable } = mirror
     if (isReachable === wasReachable) return

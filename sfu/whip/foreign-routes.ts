@@ -46,6 +46,8 @@ export interface ForeignRoutesOptions {
 /** The endpoints `/whip` and `/whep` and their sessions. `docs/WHIP.md` says what of the standards they do. @see RFC 9725, draft-ietf-wish-whep-04 */
 export class ForeignRoutes {
   readonly #options: ForeignRoutesOptions
+  /** By request, where a proof of possession came with it: it is good once. */
+  readonly #granted = new WeakMap<object, Admission>()
   readonly #offers = new LRUCache<string, TokenBucket>({ max: MAX_COUNTED_MEMBERS })
 
   constructor(options: ForeignRoutesOptions) {
@@ -97,8 +99,8 @@ export class ForeignRoutes {
 
   /** Who makes an offer, if it has not made too many. */
   async #admitOffer(request: FastifyRequest, protocol: ForeignProtocol): Promise<Admission> {
-    const { doors, clock } = this.#options
-    const admission = await doors.admit(request.headers.authorization, protocol, possessionOf(request))
+    const { clock } = this.#options
+    const admission = await this.#admit(request, protocol)
     const key = `${admission.consultationId} ${admission.memberId}`
     const now = clock.now()
     const bucket = this.#offers.get(key) ?? new TokenBucket(OFFERS.perSecond, OFFERS.burst, now)
@@ -148,16 +150,26 @@ export class ForeignRoutes {
     })
   }
 
+  /** Who asks. @throws {RelayFault} as `ForeignDoors.admit`; why it ended, for a grant that ended since the request began. */
+  async #admit(request: FastifyRequest, protocol: ForeignProtocol): Promise<Admission> {
+    const known = this.#granted.get(request.raw)
+    known?.expired.throwIfAborted()
+    if (known !== undefined) return known
+    const admission = await this.#options.doors.admit(request.headers.authorization, protocol, possessionOf(request))
+    if (admission.grantId !== null) this.#granted.set(request.raw, admission)
+    return admission
+  }
+
   /** Refuses who is not invited before a body is read. */
   #requireInvitation(protocol: ForeignProtocol): (request: FastifyRequest) => Promise<void> {
     return async request => {
-      const admission = await this.#options.doors.admit(request.headers.authorization, protocol, possessionOf(request))
+      const admission = await this.#admit(request, protocol)
       admission.release()
     }
   }
 
   async #session(request: FastifyRequest<{ Params: { id: string } }>, protocol: ForeignProtocol): Promise<ReturnType<ForeignDoors['session']>> {
-    const admission: Admission = await this.#options.doors.admit(request.headers.authorization, protocol, possessionOf(request))
+    const admission = await this.#admit(request, protocol)
     admission.release()
     return this.#options.doors.session(request.params.id, protocol, admission)
   }

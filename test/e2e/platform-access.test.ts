@@ -28,9 +28,9 @@ async function until(what: string, holds: () => boolean | Promise<boolean>, dead
 }
 
 /** Asks a node over its members' door. */
-async function ask(port: number, credentials: CoreCredentials, method: string, path: string, body: object = {}): Promise<{ status: number; answer: Record<string, unknown> }> {
+async function ask(port: number, credentials: CoreCredentials, method: string, path: string, body: object = {}, token?: string): Promise<{ status: number; answer: Record<string, unknown> }> {
   const payload = JSON.stringify(body)
-  const asking = request({ host: 'localhost', port, path, method, ...credentials, agent: false, headers: method === 'GET' ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) } })
+  const asking = request({ host: 'localhost', port, path, method, ...credentials, agent: false, headers: method === 'GET' ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload), ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) } })
   asking.end(method === 'GET' ? undefined : payload)
   const [response] = (await once(asking, 'response', { signal: AbortSignal.timeout(10_000) })) as [IncomingMessage]
   let text = ''
@@ -39,7 +39,7 @@ async function ask(port: number, credentials: CoreCredentials, method: string, p
 }
 
 /** A platform, a node of the university that hears it, a case with consent, and a microscope with a certificate. */
-async function openWorld(t: Test) {
+async function openWorld(t: Test, validForMillis = 3_600_000) {
   const platform = await PlatformUnderTest.open()
   t.teardown(() => platform[Symbol.asyncDispose]())
   await platform.setRegistry(MEMBERS)
@@ -54,7 +54,7 @@ async function openWorld(t: Test) {
   const port = node.node.membersPort ?? 0
   await until('the core to be heard', async () => (await ask(port, scope, 'GET', '/access')).answer['isCoreReachable'] === true)
   await platform.openCase(desk)
-  const { consentId } = await platform.consent(desk, await platform.cards.issue('試験 花子'))
+  const { consentId } = await platform.consent(desk, await platform.cards.issue('試験 花子'), { validUntilMillis: Date.now() + validForMillis })
   const invitation = new URLSearchParams(new URL(await node.invite('microscope', { member: 'scope' })).hash.slice(1)).get('invitation') ?? ''
   const askGrant = (credentials = scope) => ask(port, credentials, 'POST', '/access/grants', { invitation, purpose: 'consultation' })
   await until('the consent to be known', async () => (await askGrant()).status === 200)
@@ -103,9 +103,10 @@ t.test('a certificate that is revoked ends the session', async t => {
   await t.rejects(join())
 })
 
-t.test('without the core nothing new is granted, members are told, and sessions go on', async t => {
-  const { platform, askGrant, join } = await openWorld(t)
+t.test('without the core nothing new is granted, members are told, and sessions go on until what was granted runs out', async t => {
+  const { platform, port, scope, askGrant, join } = await openWorld(t, 20_000)
   const client = await join()
+  const early = GrantAnswer.parse((await askGrant()).answer)
   await platform.core[Symbol.asyncDispose]()
   const lost = () => client.received.find(({ type, isCoreReachable }) => type === 'accessChanged' && isCoreReachable === false)
   await until('members to be told', () => lost() !== undefined)
@@ -113,4 +114,13 @@ t.test('without the core nothing new is granted, members are told, and sessions 
   t.match(await askGrant(), { status: 503, answer: { code: 'core_unreachable' } })
   t.equal(client.socket.readyState, client.socket.OPEN)
   t.notOk(client.received.some(({ type }) => type === 'closing'))
+  await using late = await RawClient.open(`https://localhost:${port}/#invitation=${early.token}`, scope)
+  await late.ok('join', late.joinParameters())
+  t.match(await late.find(({ type }) => type === 'accessChanged'), { isCoreReachable: false, validUntilMillis: early.validUntilMillis })
+  const renewal = await ask(port, scope, 'POST', '/access/grants/renew', {}, early.token)
+  t.match(renewal, { status: 503, answer: { code: 'core_unreachable' } })
+  t.ok(Date.now() < early.validUntilMillis, 'the grant lives on until its end')
+  await late.closed
+  t.match(late.received.find(({ type }) => type === 'closing'), { fault: { code: 'invitation_expired' } })
+  t.ok(Date.now() >= early.validUntilMillis)
 })

@@ -49,6 +49,11 @@ export class NodeUnderTest implements AsyncDisposable {
     return this.node.invite({ consultationId, memberId: MemberId.parse(member), role, lifetimeSeconds })
   }
 
+  /** Where it keeps what it keeps. */
+  get stateDir(): string {
+    return this.#stateDir
+  }
+
   /** The public key of its audit log. */
   get auditKeyFile(): string {
     return join(this.#stateDir, AUDIT_PUBLIC_KEY_FILE)
