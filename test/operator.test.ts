@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { copyFile, cp, readFile, rm, writeFile } from 'node:fs/promises'
+import { request } from 'node:https'
 import { join } from 'node:path'
 import { t } from 'tap'
 import { askCore } from '../relay/access/core/core-request.ts'
@@ -9,6 +11,7 @@ import { createLogger } from '../relay/runtime/log.ts'
 import { NodeId, PractitionerId, ServiceId } from '../relay/wire/access.ts'
 import { AuditSearchAnswer, OperatorOverview } from '../relay/wire/operator.ts'
 import { CASE, HOSPITAL, PlatformUnderTest, TWO_FACILITIES, UNIVERSITY } from './harness/platform-under-test.ts'
+import type { IncomingMessage } from 'node:http'
 import type { Test } from 'tap'
 import type { CoreCredentials } from '../relay/access/core/core-client.ts'
 
@@ -40,7 +43,7 @@ async function open(t: Test) {
   const ask = (method: 'GET' | 'POST' | 'PUT', path: string, body?: unknown, credentials = operator) => askCore(platform.url, credentials, { method, path: `/operator/${path}`, ...(body === undefined ? {} : { body }) })
   const overview = async (): Promise<OperatorOverview> => OperatorOverview.parse(await ask('GET', 'overview'))
   const search = async (wanted: object): Promise<AuditSearchAnswer['logs']> => AuditSearchAnswer.parse(await ask('POST', 'audit/search', wanted)).logs
-  return { platform, folder, kenkyo, ask, overview, search }
+  return { platform, folder, operator, kenkyo, ask, overview, search }
 }
 
 t.test('an operator sees members, consultations and consents, and no patient', async t => {
@@ -92,6 +95,30 @@ t.test('an operator takes a request, approves it, revokes the machine, and the r
   const [own] = await search({ practitionerId: 'ops-1', kind: 'ceremony' })
   t.same(own?.findings?.entries.map(({ event }) => event.kind === 'ceremony' && event.step), ['left', 'issued', 'approved'])
   await t.rejects(ask('POST', 'requests', { ...(request as object), requestPem: 'nothing' }), { code: 'certificate_refused' })
+})
+
+t.test('audit is searched by time, kind and case, and never at greater length than was asked for', async t => {
+  const { platform, search } = await open(t)
+  await platform.openCase(await platform.credentials('hospital-desk', HOSPITAL, 'agent'))
+  const from = Date.now()
+  for (const consultationId of ['case-1', 'case-2', 'case-1']) await search({ consultationId })
+  t.match((await search({ consultationId: 'case-1', fromMillis: from }))[0]?.findings, { entries: { length: 3 }, hasMore: false }, 'the search itself is one of them')
+  t.match((await search({ consultationId: 'case-1', untilMillis: from }))[0]?.findings, { entries: { length: 0 } })
+  t.match((await search({ fromMillis: from, limit: 2 }))[0]?.findings, { entries: { length: 2 }, hasMore: true })
+  t.match((await search({ kind: 'ceremony', fromMillis: from }))[0]?.findings, { entries: { length: 0 } })
+  for (const wrong of [{ limit: 1000 }, { kind: 'everything' }, { patient: 'hanako' }]) await t.rejects(search(wrong), { code: 'bad_message' })
+})
+
+t.test('what another site\'s page asks for with an operator\'s certificate is refused, and changes nothing', async t => {
+  const { platform, operator, overview } = await open(t)
+  for (const site of ['cross-site', 'same-site', 'none']) {
+    const asking = request(new URL('/operator/services/archive/quarantine', platform.url), { ...operator, method: 'POST', agent: false, headers: { 'sec-fetch-site': site, 'content-type': 'text/plain' } })
+    asking.end('{}')
+    const [response] = (await once(asking, 'response', { signal: AbortSignal.timeout(10_000) })) as [IncomingMessage]
+    t.equal(response.statusCode, 403, site)
+    response.destroy()
+  }
+  t.match((await overview()).services, [{ status: 'active' }])
 })
 
 t.test('a service is put in quarantine and released, and the others go on', async t => {

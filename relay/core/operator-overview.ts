@@ -21,14 +21,17 @@ const SHOWN_AFTER_END_MILLIS = 86_400_000
 export function overviewOf({ desk, reports, issued, pending }: OverviewSources, { practitionerId }: Operator, nowMillis: number): OperatorOverview {
   const { version, expiresAtMillis, facilities, nodes, practitioners, services } = desk.registry.contents
   const consents = Map.groupBy(desk.store.consents(), ({ consultationId }) => consultationId)
-  reports.retain(id => nodes.some(node => node.id === id))
+  const newest = newestByNode(issued)
+  const listening = desk.listening()
+  const known = new Set(nodes.map(({ id }) => id))
+  reports.retain(id => known.has(id))
   return OperatorOverview.parse({
     atMillis: nowMillis,
     operator: practitionerId,
     registryVersion: version,
     registryExpiresAtMillis: expiresAtMillis,
     facilities,
-    nodes: nodes.map(({ id, facilityId, kind, status }) => ({ id, facilityId, kind, status, certificate: newestOf(issued, id), isListening: desk.isListening(id), reportedAtMillis: reports.reportedAt(id) ?? null })),
+    nodes: nodes.map(({ id, facilityId, kind, status }) => ({ id, facilityId, kind, status, certificate: newest.get(id) ?? null, isListening: listening.has(id), reportedAtMillis: reports.reportedAt(id) ?? null })),
     practitioners: practitioners.map(({ id, facilityId, role, status }) => ({ id, facilityId, role, status })),
     services: services.map(({ id, facilityId, kind, status }) => ({ id, facilityId, kind, status })),
     links: linksOf(desk, reports),
@@ -42,10 +45,14 @@ export function overviewOf({ desk, reports, issued, pending }: OverviewSources, 
   } satisfies OperatorOverview)
 }
 
-function newestOf(issued: readonly IssuedCertificate[], nodeId: NodeId): { thumbprint: IssuedCertificate['thumbprint']; notAfterMillis: number; isRevoked: boolean } | null {
-  const own = issued.filter(each => each.nodeId === nodeId)
-  const newest = own.toSorted((one, other) => other.notAfterMillis - one.notAfterMillis)[0]
-  return newest === undefined ? null : { thumbprint: newest.thumbprint, notAfterMillis: newest.notAfterMillis, isRevoked: newest.revokedAtMillis !== null }
+type ShownCertificate = NonNullable<OperatorOverview['nodes'][number]['certificate']>
+
+function newestByNode(issued: readonly IssuedCertificate[]): ReadonlyMap<NodeId, ShownCertificate> {
+  const newest = new Map<NodeId, ShownCertificate>()
+  for (const { nodeId, thumbprint, notAfterMillis, revokedAtMillis } of issued) {
+    if ((newest.get(nodeId)?.notAfterMillis ?? -1) < notAfterMillis) newest.set(nodeId, { thumbprint, notAfterMillis, isRevoked: revokedAtMillis !== null })
+  }
+  return newest
 }
 
 function linksOf({ registry }: CoreDesk, reports: NodeReports): OperatorOverview['links'] {

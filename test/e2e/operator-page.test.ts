@@ -175,9 +175,11 @@ t.test('finds in every log what somebody did, and says whether the chains are wh
     await page.waitForResponse(/audit\/search/, PATIENCE)
     await page.locator('[aria-busy="false"]').waitFor(PATIENCE)
   }
-  await search()
   const checks = page.locator('.checks li')
-  await checks.nth(1).waitFor(PATIENCE)
+  const deadline = performance.now() + 60_000
+  // The first search of a busy machine may end before its log was verified.
+  do await search()
+  while (/being verified|no answer/.test((await checks.allInnerTexts()).join()) && performance.now() < deadline)
   t.match(await checks.allInnerTexts(), [/core.*chain intact/, /university-node.*chain intact/])
   if (screenshots !== undefined) await page.screenshot({ path: join(screenshots, 'operator-audit-found.png') })
   await page.getByLabel('Practitioner').fill('ops-1')

@@ -137,7 +137,7 @@ export function AuditView({ state }: { readonly state: OperatorState }): JSX.Ele
           <input name="from" type="datetime-local" step="1" />
         </label>
         <label>
-          {say('until')}
+          {say('before')}
           <input name="until" type="datetime-local" step="1" />
         </label>
         <button type="submit" disabled={isSearching.value}>

@@ -2,8 +2,8 @@ import { FAULT_CODES, RelayFault } from '../../../relay/wire/fault.ts'
 import { AuditSearchAnswer, OperatorOverview } from '../../../relay/wire/operator.ts'
 import type { AuditSearch } from '../../../relay/wire/operator.ts'
 
-/** An answer that takes longer is none. A search waits for nodes up to 5 s. */
-const PATIENCE_MILLIS = 15_000
+/** An answer that takes longer is none. A search waits for nodes up to 10 s. */
+const PATIENCE_MILLIS = 20_000
 
 /** Asks the core that the page came from, with the certificate that the browser shows it. */
 async function ask(method: 'GET' | 'POST', path: string, body?: unknown): Promise<unknown> {

@@ -26,8 +26,8 @@ export function LinksView({ state, overview: { links, atMillis } }: { readonly s
     <Table
       caption={`${say('links')} · ${links.length}`}
       columns={[
-        { head: say('link'), share: 4 }, { head: say('between'), share: 5 }, { head: say('contract'), share: 4 }, { head: say('measuredBy'), share: 4 }, { head: say('state'), share: 3 },
-        { head: say('paths'), share: 2 }, { head: say('roundTrip'), share: 2 }, { head: say('loss'), share: 2 }, { head: say('incoming'), share: 3 }, { head: say('outgoing'), share: 3 },
+        { head: say('link'), share: 4 }, { head: say('between'), share: 4 }, { head: say('contract'), share: 4 }, { head: say('measuredBy'), share: 4 }, { head: say('state'), share: 3 },
+        { head: say('paths'), share: 2.2 }, { head: say('roundTrip'), share: 2.3 }, { head: say('loss'), share: 2.5 }, { head: say('incoming'), share: 3 }, { head: say('outgoing'), share: 3 },
       ]}
       none={say('none')}
     >

@@ -40,7 +40,7 @@ export function MembersView({ state, overview }: { readonly state: OperatorState
   return (
     <>
       <Table
-        caption={`${say('facility')} · ${facilities.length}`}
+        caption={`${say('facilities')} · ${facilities.length}`}
         columns={[{ head: say('facility'), share: 3 }, { head: say('name'), share: 5 }, { head: say('state'), share: 2 }]}
         none={say('none')}
       >

@@ -46,7 +46,10 @@ export class OperatorState {
 
   /** Asks the core again and again, as long as the page is there. */
   run(): void {
-    addEventListener('hashchange', () => (this.section.value = sectionIn(location.hash)))
+    addEventListener('hashchange', () => {
+      this.section.value = sectionIn(location.hash)
+      this.tidings.value = undefined
+    })
     setInterval(() => (this.now.value = Date.now()), TICK_MILLIS)
     void this.#poll()
   }

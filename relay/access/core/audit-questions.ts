@@ -3,7 +3,7 @@ import type { NodeId } from '../../wire/access.ts'
 import type { AuditFindings, AuditSearch } from '../../wire/operator.ts'
 
 /** A node that does not answer within this is told as silent, in milliseconds. */
-const PATIENCE_MILLIS = 5000
+const PATIENCE_MILLIS = 10_000
 /** Questions at once. */
 const MAX_QUESTIONS = 16
 

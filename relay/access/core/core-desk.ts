@@ -68,15 +68,15 @@ export class CoreDesk implements Disposable {
     return this.#listeners.size
   }
 
-  /** Whether a node hears the core at this moment. */
-  isListening(nodeId: NodeId): boolean {
-    return [...this.#listeners].some(listener => listener.nodeId === nodeId)
+  /** The nodes that hear the core at this moment. */
+  listening(): ReadonlySet<NodeId> {
+    return new Set([...this.#listeners].map(({ nodeId }) => nodeId))
   }
 
   /** Asks every node that listens for what its audit log has. @returns Which they are. */
   askLogs(questionId: string, search: AuditSearch): NodeId[] {
     this.#tellAll({ type: 'audit_question', questionId, search })
-    return [...new Set([...this.#listeners].map(({ nodeId }) => nodeId))]
+    return [...this.listening()]
   }
 
   /** Tells a node everything, and from then on what changes. @returns Stops telling. */

@@ -1,5 +1,5 @@
 import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { z } from 'zod'
 import { replaceDurably } from '../../runtime/durable-file.ts'
 import { FacilityId, NodeId } from '../../wire/access.ts'
@@ -69,6 +69,7 @@ export class Enrolment {
   readonly #options: EnrolmentOptions
   readonly #requests: string
   readonly #answers: string
+  readonly #known = new Map<string, { readonly version: string; readonly pending: PendingRequest | undefined }>()
   #work: Promise<unknown> = Promise.resolve()
 
   private constructor(options: EnrolmentOptions) {
@@ -86,7 +87,8 @@ export class Enrolment {
   /** What waits, and how many files are no request. */
   async pending(): Promise<{ waiting: PendingRequest[]; unreadable: number }> {
     const names = (await readdir(this.#requests)).filter(name => name.endsWith('.json')).sort().slice(0, MAX_FILES)
-    const read = await Promise.all(names.map(name => readPending(join(this.#requests, name))))
+    const read = await Promise.all(names.map(name => this.#readOnce(join(this.#requests, name))))
+    for (const path of this.#known.keys()) if (!names.includes(basename(path))) this.#known.delete(path)
     const waiting = read.filter(each => each !== undefined)
     return { waiting, unreadable: read.length - waiting.length }
   }
@@ -169,6 +171,17 @@ export class Enrolment {
       await ca.revoke(each => each.nodeId === nodeId, now())
       return good.length
     })
+  }
+
+  /** Checks the signature of a file once, until it is another. */
+  async #readOnce(path: string): Promise<PendingRequest | undefined> {
+    const { mtimeMs, size } = await stat(path).catch(() => ({ mtimeMs: 0, size: 0 }))
+    const version = `${mtimeMs} ${size}`
+    const known = this.#known.get(path)
+    if (known?.version === version) return known.pending
+    const pending = await readPending(path)
+    this.#known.set(path, { version, pending })
+    return pending
   }
 
   async #find(keyThumbprint: Sha256): Promise<PendingRequest> {
