@@ -29,7 +29,9 @@ import { authoriseService } from './services/service-grants.ts'
 import { ServiceMetrics } from './services/service-metrics.ts'
 import { SignalingServer } from './signaling/server.ts'
 import { NodeStills } from './stills/node-stills.ts'
+import { StillMetrics } from './stills/still-metrics.ts'
 import { ForeignDoors } from './whip/foreign-doors.ts'
+import { ForeignMetrics } from './whip/foreign-metrics.ts'
 import { ForeignRoutes } from './whip/foreign-routes.ts'
 import { StatsCollector } from './stats-collector.ts'
 import { TurnRelays } from './turn/turn-relays.ts'
@@ -91,8 +93,9 @@ export class KenkyoNode {
     if (platform !== undefined) scope.use(platform)
     const verify: VerifyToken = platform === undefined ? token => verifier.verify(token) : (token, possession) => platform.desk.verify(token, possession)
     const slideMetrics = new SlideMetrics(registry)
+    const stillMetrics = new StillMetrics(registry)
     const slides = config.slides ? scope.use(await openSlides(config, { verify, colourOf: (...of) => consultations.colourOf(...of), recorder, metrics: slideMetrics, clock: systemClock, log })) : undefined
-    const stills = config.stillsQuotaBytes > 0 ? scope.use(await NodeStills.open({ stateDir: config.stateDir, quotaBytes: config.stillsQuotaBytes, verify, recorder, clock: systemClock, log })) : undefined
+    const stills = config.stillsQuotaBytes > 0 ? scope.use(await NodeStills.open({ stateDir: config.stateDir, quotaBytes: config.stillsQuotaBytes, verify, recorder, metrics: stillMetrics, clock: systemClock, log })) : undefined
     const recordings = config.recordingsQuotaBytes > 0 ? scope.use(await openRecordings(config, { metrics: new RecordingMetrics(registry), verify, recorder, log })) : undefined
     const services = platform === undefined || recorder === undefined ? undefined : scope.use(openServices(config, platform, { audit: recorder.log, metrics: new ServiceMetrics(registry), access: scope.use(new SlideAccess(verify)), log }))
     const preflight = scope.use(new NodePreflight({ stateDir: config.stateDir, verify, clock: systemClock, log }))
@@ -122,7 +125,7 @@ export class KenkyoNode {
       slides,
       stills,
       recordings,
-      foreign: openForeign(verify, consultations, recorder, log),
+      foreign: openForeign(verify, consultations, recorder, new ForeignMetrics(registry), log),
       preflight,
       signIn: platform?.signIn,
       cardOrigin: () => platform?.signIn.ways.cardOrigin ?? null,
@@ -208,8 +211,8 @@ function openServices({ serviceCredentialsFile: file }: NodeConfig, { registry, 
 }
 
 /** WHIP and WHEP. */
-function openForeign(verify: VerifyToken, consultations: ConsultationRegistry, recorder: NodeAudit | undefined, log: Logger): ForeignRoutes {
-  const doors = new ForeignDoors({ verify, consultations, recorder, log })
+function openForeign(verify: VerifyToken, consultations: ConsultationRegistry, recorder: NodeAudit | undefined, metrics: ForeignMetrics, log: Logger): ForeignRoutes {
+  const doors = new ForeignDoors({ verify, consultations, recorder, metrics, log })
   return new ForeignRoutes({ doors, clock: systemClock, log })
 }
 

@@ -13,6 +13,8 @@ import { LinkMetrics } from '../sfu/links/link-metrics.ts'
 import { nodeCommand } from '../sfu/main.ts'
 import { createNodeMetrics } from '../sfu/node-metrics.ts'
 import { RecordingMetrics } from '../sfu/recording/recording-metrics.ts'
+import { StillMetrics } from '../sfu/stills/still-metrics.ts'
+import { ForeignMetrics } from '../sfu/whip/foreign-metrics.ts'
 import { ServiceMetrics } from '../sfu/services/service-metrics.ts'
 import { SlideMetrics } from '../sfu/slides/slide-metrics.ts'
 import type { Command } from 'commander'
@@ -64,6 +66,8 @@ const nodeMetrics = () => {
   new SlideMetrics(registry)
   new ServiceMetrics(registry)
   new RecordingMetrics(registry)
+  new StillMetrics(registry)
+  new ForeignMetrics(registry)
   new AuditMetrics(registry)
   return registry
 }

@@ -16,6 +16,7 @@ import type { Clock } from '../../relay/runtime/clock.ts'
 import type { Logger } from '../../relay/runtime/log.ts'
 import type { ConsultationId } from '../../relay/wire/ids.ts'
 import type { StillScene } from './still-desk.ts'
+import type { StillMetrics } from './still-metrics.ts'
 import type { StillRoom } from './still-shelf.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
@@ -28,6 +29,7 @@ export interface NodeStillsOptions {
   readonly verify: VerifyToken
   /** Without it nothing is recorded. */
   readonly recorder?: AccessRecord | undefined
+  readonly metrics: StillMetrics
   readonly clock: Clock
   readonly log: Logger
 }
@@ -59,8 +61,8 @@ export class NodeStills implements AsyncDisposable {
 
   /** The desk of a consultation that begins. Whoever takes it disposes of it. */
   desk(scene: StillScene): StillDesk {
-    const { clock, log } = this.#options
-    const desk = new StillDesk({ scene, shelf: this.#shelf(scene.id), pngs: this.#pngs, clock, log: log.child({ consultationId: scene.id }) })
+    const { clock, log, metrics } = this.#options
+    const desk = new StillDesk({ scene, shelf: this.#shelf(scene.id), pngs: this.#pngs, metrics, clock, log: log.child({ consultationId: scene.id }) })
     this.#desks.set(scene.id, desk)
     return desk
   }

@@ -14,6 +14,7 @@ import type { Pyramid } from '../../relay/wire/pyramid.ts'
 import type { Stage } from '../../relay/wire/stage.ts'
 import type { StillDescription, StillSidecar } from '../../relay/wire/still.ts'
 import type { Notification } from '../../relay/wire/signaling.ts'
+import type { StillMetrics } from './still-metrics.ts'
 import type { StillPngs } from './still-pngs.ts'
 import type { StillShelf } from './still-shelf.ts'
 
@@ -41,6 +42,7 @@ export interface StillDeskOptions {
   readonly scene: StillScene
   readonly shelf: StillShelf
   readonly pngs: StillPngs
+  readonly metrics: StillMetrics
   readonly clock: Clock
   readonly log: Logger
 }
@@ -186,7 +188,10 @@ export class StillDesk implements Disposable {
 
   #changed(): void {
     const stills = this.#ledger.summaries
-    for (const { stillId, state } of stills) if (state === 'kept' || state === 'failed') this.#wishes.delete(stillId)
+    for (const { stillId, state, fault } of stills) {
+      // Wishes are forgotten once.
+      if ((state === 'kept' || state === 'failed') && this.#wishes.delete(stillId)) this.#options.metrics.ended.inc({ outcome: fault ?? 'ok' })
+    }
     clearTimeout(this.#timer)
     if (this.#isClosed) return
     for (const viewer of this.#options.scene.viewers) viewer.notify({ type: 'stillsChanged', stills: [...stills] })

@@ -3,6 +3,7 @@ import { findFreePorts } from '../../bench/free-ports.ts'
 import { generateInvitationKey, InvitationIssuer, InvitationVerifier } from '../../relay/access/invitation.ts'
 import { systemClock } from '../../relay/runtime/clock.ts'
 import { createLogger } from '../../relay/runtime/log.ts'
+import { createRegistry } from '../../relay/runtime/metrics.ts'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { ConsultationId, MemberId } from '../../relay/wire/ids.ts'
 import { ForeignSdp } from '../../test/harness/foreign-sdp.ts'
@@ -10,9 +11,11 @@ import { publishParameters } from '../../test/harness/offer.ts'
 import { ConsultationRegistry } from '../consultation-registry.ts'
 import { openSdpIngest } from '../sdp-ingest.ts'
 import { NodeStills } from '../stills/node-stills.ts'
+import { StillMetrics } from '../stills/still-metrics.ts'
 import { TurnRelays } from '../turn/turn-relays.ts'
 import { WorkerPool } from '../worker-pool.ts'
 import { ForeignDoors } from './foreign-doors.ts'
+import { ForeignMetrics } from './foreign-metrics.ts'
 import type { PresentMember, RequestOf, Role } from '../../relay/wire/signaling.ts'
 import type { Stage } from '../../relay/wire/stage.ts'
 import type { Consultation } from '../consultation.ts'
@@ -37,13 +40,15 @@ async function open(t: Test, recorder?: ForeignRecorder) {
   const key = await generateInvitationKey()
   const [issuer, verifier] = await Promise.all([InvitationIssuer.open(key), InvitationVerifier.open(key)])
   const verify = verifier.verify.bind(verifier)
-  const stills = await NodeStills.open({ stateDir: t.testdir(), quotaBytes: 1e9, verify, clock: systemClock, log })
+  const registry = createRegistry()
+  const counts = async () => Object.fromEntries((await registry.metrics()).split('\n').filter(line => /^kenkyo_(foreign|stills)/.test(line)).map(line => [line.slice('kenkyo_'.length, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ')))]))
+  const stills = await NodeStills.open({ stateDir: t.testdir(), quotaBytes: 1e9, metrics: new StillMetrics(registry), verify, clock: systemClock, log })
   t.teardown(() => stills[Symbol.asyncDispose]())
   const host = { relays: TurnRelays.open(undefined, undefined), leastLoaded: () => pool.leastLoaded(), openLink: () => t.fail('no links') as never, stills }
   const consultations = new ConsultationRegistry(host, { maxConsultations: 4, maxViewersPerConsultation: 4 }, log)
   t.teardown(() => consultations.close(new RelayFault('unavailable', 'the test is over')))
   const admit = async (role: Role) => verify(await issuer.issue({ role, consultationId: ConsultationId.parse('case-1'), memberId: MemberId.parse('member'), lifetimeSeconds: 60 }))
-  return { consultations, admit, doors: new ForeignDoors({ verify, consultations, recorder, log }) }
+  return { consultations, admit, counts, doors: new ForeignDoors({ verify, consultations, recorder, metrics: new ForeignMetrics(registry), log }) }
 }
 
 function publish(consultation: Consultation, by: MicroscopeSession): Promise<PublishedMedia> {
@@ -64,7 +69,7 @@ t.test('nothing flows to a WHEP client that left while its session was being ope
 })
 
 t.test('whoever keeps a frame of a WHIP client hears at once that there is none to be had', async t => {
-  const { consultations, admit, doors } = await open(t)
+  const { consultations, admit, counts, doors } = await open(t)
   await doors.openWhip(await admit('microscope'), ForeignSdp.offer({ direction: 'sendonly' }))
   const [consultation] = [...consultations.all()]
   const microscope = consultation?.microscope
@@ -72,16 +77,22 @@ t.test('whoever keeps a frame of a WHIP client hears at once that there is none 
   const { publicationId } = await publish(consultation, microscope)
   const stillId = consultation.stills?.ask(READER, publicationId, 1)
   t.match(await consultation.stills?.list(), [{ stillId, state: 'failed', fault: 'unsupported_media' }])
+  t.equal((await counts())['stills_total{outcome="unsupported_media"}'], 1)
 })
 
 t.test('an offer that cannot be received does not displace the microscope of the same member', async t => {
-  const { consultations, admit, doors } = await open(t)
+  const { consultations, admit, counts, doors } = await open(t)
   const { session } = await doors.openWhip(await admit('microscope'), ForeignSdp.offer({ direction: 'sendonly' }))
   const bad = ForeignSdp.offer({ direction: 'sendonly' }).replace('FID 1111 2222', 'FID 1111 4294968407')
   await t.rejects(doors.openWhip(await admit('microscope'), bad), { code: 'unsupported_media' })
   const [consultation] = [...consultations.all()]
   t.equal(consultation?.microscope, session.member)
   t.notOk(session.member.isClosed)
+  const offers = { 'foreign_offers_total{protocol="whip",outcome="ok"}': 1, 'foreign_offers_total{protocol="whip",outcome="unsupported_media"}': 1 }
+  t.same(await counts(), { ...offers, 'foreign_sessions{protocol="whip"}': 1 })
+  session.member.close(new RelayFault('unavailable', 'the client left'))
+  await session.member.closed
+  t.same(await counts(), { ...offers, 'foreign_sessions{protocol="whip"}': 0 })
 })
 
 t.test('a client that is refused leaves no consultation behind', async t => {

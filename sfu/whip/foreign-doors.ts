@@ -1,4 +1,4 @@
-import { RelayFault } from '../../relay/wire/fault.ts'
+import { RelayFault, toFault } from '../../relay/wire/fault.ts'
 import { OVERVIEW } from '../../relay/wire/ids.ts'
 import { ForeignSession } from './foreign-session.ts'
 import { readForeignOffer } from './foreign-offer.ts'
@@ -17,6 +17,7 @@ import type { ConsultationRegistry } from '../consultation-registry.ts'
 import type { MicroscopeSession } from '../microscope-session.ts'
 import type { Session } from '../session.ts'
 import type { ForeignOffer } from './foreign-offer.ts'
+import type { ForeignMetrics } from './foreign-metrics.ts'
 import type { ForeignProtocol } from './foreign-session.ts'
 import type { WhipMedia } from './whip-publication.ts'
 
@@ -32,6 +33,8 @@ export interface ForeignDoorsOptions {
   readonly consultations: Pick<ConsultationRegistry, 'find' | 'open'>
   /** Without it nothing is recorded. */
   readonly recorder?: ForeignRecorder | undefined
+  /** Without it nothing is counted. */
+  readonly metrics?: ForeignMetrics | undefined
   readonly log: Logger
 }
 
@@ -172,9 +175,11 @@ export class ForeignDoors {
     const log = this.#options.log.child({ sessionId: member.sessionId })
     log.info({ protocol }, 'foreign session opened')
     this.#sessions.set(session.id, session)
+    this.#options.metrics?.sessions.inc({ protocol })
     void member.closed.then(({ code }) => {
       this.#options.recorder?.left(parts.admission, member.sessionId)
       this.#sessions.delete(session.id)
+      this.#options.metrics?.sessions.dec({ protocol })
       log.info({ protocol, code }, 'foreign session closed')
     })
     return session
@@ -182,9 +187,13 @@ export class ForeignDoors {
 
   /** Releases the admission unless a member took it over. */
   async #owning<Value>(admission: Admission, access: 'publish' | 'view_live', open: () => Promise<Value>): Promise<Value> {
+    const count = (outcome: string): void => this.#options.metrics?.opened.inc({ protocol: access === 'publish' ? 'whip' : 'whep', outcome })
     try {
-      return await open()
+      const opened = await open()
+      count('ok')
+      return opened
     } catch (error) {
+      count(toFault(error).code)
       this.#options.recorder?.failed(admission, access, error)
       admission.release()
       throw error
