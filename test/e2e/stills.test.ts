@@ -56,42 +56,45 @@ async function shownFrame({ viewer }: Awaited<ReturnType<typeof open>>): Promise
   throw new Error('no frame could be read')
 }
 
-t.test('with a ring, the still is bit-identical to the frame that the viewer saw', async t => {
-  const scene = await open(t, [...PATTERN, '--still-ring', '15'])
-  for (let round = 0; round < 3; round++) {
-    const { rtpTimestamp, frameNumber } = await shownFrame(scene)
-    const still = await scene.keep(rtpTimestamp)
-    t.match(still, { state: 'kept', origin: 'exact', missingTiles: 0, keptBy: 'hands', rtpTimestamp }, scene.stage.microscope.log)
-    const planes = await scene.file(still.stillId, 'planes')
-    t.ok(planes.equals(new PatternCard(GRID).draw(frameNumber)), `frame ${frameNumber} as it was drawn`)
-    t.notOk(planes.equals(new PatternCard(GRID).draw(frameNumber + 1)))
-    const sidecar = JSON.parse((await scene.file(still.stillId, 'sidecar')).toString()) as StillSidecar
-    t.match(sidecar, { rtpTimestamp, origin: 'exact', keptBy: 'hands', consultationId: 'case-1', image: { ...IMAGE, format: 'I420', matrix: 'BT.709', range: 'limited' }, stage: null })
-    t.equal(sidecar.planes.sha256, createHash('sha256').update(planes).digest('hex'))
-  }
-  const { rtpTimestamp } = await shownFrame(scene)
-  t.match(await scene.keep((rtpTimestamp + 90_000 * 3600) % 2 ** 32), { state: 'failed', fault: 'out_of_range' }, 'from the future')
-  t.match(await scene.keep((rtpTimestamp + 2 ** 32 - 90_000 * 60) % 2 ** 32), { state: 'failed', fault: 'not_found' }, 'long gone')
-  const { framesDrawn } = await scene.viewer.inspect()
-  await scene.viewer.until('the picture going on', now => now.framesDrawn > framesDrawn + 3)
-})
-
-t.test('a viewer keeps what is on the canvas with a key, sees what became of it, and opens it at 1:1', async t => {
+t.test('with a ring', async t => {
   // What is on the canvas of a busy machine may be seconds old.
-  const { viewer } = await open(t, [...PATTERN, '--still-ring', '15'])
-  await viewer.page.keyboard.press('k')
-  const { stills, still } = await viewer.until('the still', now => now.stills.some(each => each.state === 'kept'), 60)
-  t.match(stills, [{ state: 'kept', origin: 'exact', keptBy: 'someone' }])
-  t.equal(still.last, stills[0]?.stillId)
-  await viewer.page.waitForSelector('[data-still="exact"]')
-  await viewer.page.keyboard.press('s')
-  await viewer.page.click(`.entry[data-still="${stills[0]?.stillId}"]`)
-  await viewer.page.waitForSelector('.still-screen [data-origin="exact"]')
-  await viewer.page.waitForFunction(() => document.querySelector<HTMLImageElement>('.still-pan img')?.naturalWidth === 1280)
-  t.equal((await viewer.page.locator('.still-pan img').boundingBox())?.width, IMAGE.width, 'one pixel of it is one of the screen')
-  await viewer.page.keyboard.press('Escape')
-  await viewer.until('the live image', now => now.still.open === null)
-  t.same(viewer.pageErrors, [])
+  const scene = await open(t, [...PATTERN, '--still-ring', '15'])
+
+  await t.test('a viewer keeps what is on the canvas with a key, sees what became of it, and opens it at 1:1', async t => {
+    const { viewer } = scene
+    await viewer.page.keyboard.press('k')
+    const { stills, still } = await viewer.until('the still', now => now.stills.some(each => each.state === 'kept'), 60)
+    t.match(stills, [{ state: 'kept', origin: 'exact', keptBy: 'someone' }])
+    t.equal(still.last, stills[0]?.stillId)
+    await viewer.page.waitForSelector('[data-still="exact"]')
+    await viewer.page.keyboard.press('s')
+    await viewer.page.click(`.entry[data-still="${stills[0]?.stillId}"]`)
+    await viewer.page.waitForSelector('.still-screen [data-origin="exact"]')
+    await viewer.page.waitForFunction(() => document.querySelector<HTMLImageElement>('.still-pan img')?.naturalWidth === 1280)
+    t.equal((await viewer.page.locator('.still-pan img').boundingBox())?.width, IMAGE.width, 'one pixel of it is one of the screen')
+    await viewer.page.keyboard.press('Escape')
+    await viewer.until('the live image', now => now.still.open === null)
+    t.same(viewer.pageErrors, [])
+  })
+
+  await t.test('the still is bit-identical to the frame that the viewer saw', async t => {
+    for (let round = 0; round < 2; round++) {
+      const { rtpTimestamp, frameNumber } = await shownFrame(scene)
+      const still = await scene.keep(rtpTimestamp)
+      t.match(still, { state: 'kept', origin: 'exact', missingTiles: 0, keptBy: 'hands', rtpTimestamp }, scene.stage.microscope.log)
+      const planes = await scene.file(still.stillId, 'planes')
+      t.ok(planes.equals(new PatternCard(GRID).draw(frameNumber)), `frame ${frameNumber} as it was drawn`)
+      t.notOk(planes.equals(new PatternCard(GRID).draw(frameNumber + 1)))
+      const sidecar = JSON.parse((await scene.file(still.stillId, 'sidecar')).toString()) as StillSidecar
+      t.match(sidecar, { rtpTimestamp, origin: 'exact', keptBy: 'hands', consultationId: 'case-1', image: { ...IMAGE, format: 'I420', matrix: 'BT.709', range: 'limited' }, stage: null })
+      t.equal(sidecar.planes.sha256, createHash('sha256').update(planes).digest('hex'))
+    }
+    const { rtpTimestamp } = await shownFrame(scene)
+    t.match(await scene.keep((rtpTimestamp + 90_000 * 3600) % 2 ** 32), { state: 'failed', fault: 'out_of_range' }, 'from the future')
+    t.match(await scene.keep((rtpTimestamp + 2 ** 32 - 90_000 * 60) % 2 ** 32), { state: 'failed', fault: 'not_found' }, 'long gone')
+    const { framesDrawn } = await scene.viewer.inspect()
+    await scene.viewer.until('the picture going on', now => now.framesDrawn > framesDrawn + 3)
+  })
 })
 
 t.test('without a ring the still is decoded, says so, and shows the frame that the viewer saw', async t => {
