@@ -2,8 +2,8 @@
 // for machines: `N passed, N failed`. A test is a `t.test` on the first level of its file; one that is
 // skipped or still to do counts as neither.
 //
-// Files that drive live video, emulate lines or say so have the machine for themselves, one after the other; before
-// them the others run side by side.
+// Files that open a browser, drive live video, emulate lines or say so have the machine for themselves, one after the
+// other. Before them the others run side by side, and those of them that say that they may run in pairs.
 //
 // Arguments are files or folders to run instead of all, and options for tap (`--name=value`).
 import { spawn } from 'node:child_process'
@@ -23,7 +23,9 @@ const ALL_TESTS = '{relay,sfu,clients,bench,test}/**/*.test.ts'
  * A test that imports one of these is not to share the machine: it opens a browser, encodes live video or measures a
  * line. One that counts on being run in time without any of them says so in a comment of its own.
  */
-const NEEDS_THE_MACHINE = /^import .*\/(chromium|microscope|stage|emulated-network)\.ts'$|^\/\/ Has the machine for itself/m
+const NEEDS_THE_MACHINE = /^import (?!type ).*\/(chromium|harness\/microscope|harness\/stage|emulated-network)\.ts'$|^\/\/ Has the machine for itself/m
+/** What such a test says when it waits more than it computes, and counts on nothing being soon: another of its kind may run beside it. */
+const MAY_RUN_IN_PAIRS = /^\/\/ May share the machine with one other/m
 /** Tests that run side by side: most wait most of the time, and more of them than this starve each other's timers. */
 const JOBS = Math.min(8, availableParallelism() + 1)
 /** Compiled modules: every process of every test finds those of the one before. */
@@ -126,13 +128,19 @@ const isOption = (argument: string): boolean => argument.startsWith('-')
 const options = process.argv.slice(2).filter(isOption)
 const named = process.argv.slice(2).filter(argument => !isOption(argument))
 const tests = (named.length === 0 ? globSync(ALL_TESTS, { cwd: root }) : named.flatMap(testsIn)).sort()
-const isAlone = new Set(tests.filter(test => existsSync(join(root, test)) && NEEDS_THE_MACHINE.test(readFileSync(join(root, test), 'utf8'))))
+const textOf = (test: string): string => (existsSync(join(root, test)) ? readFileSync(join(root, test), 'utf8') : '')
+const groupOf = (test: string): 'beside' | 'pairs' | 'alone' => {
+  const text = textOf(test)
+  if (!NEEDS_THE_MACHINE.test(text)) return 'beside'
+  return MAY_RUN_IN_PAIRS.test(text) ? 'pairs' : 'alone'
+}
+const groups = { beside: [], pairs: [], alone: [], ...Object.groupBy(tests, groupOf) }
 const total: Tally = { passed: 0, failed: 0 }
 const codes: (number | null)[] = []
 // Ctrl-C reaches tap as well, which then ends the tests and says which were running.
 const interruption = new AbortController()
 process.on('SIGINT', () => interruption.abort())
-for (const [jobs, group] of [[JOBS, tests.filter(test => !isAlone.has(test))], [1, [...isAlone]]] as const) {
+for (const [jobs, group] of [[JOBS, groups.beside], [2, groups.pairs], [1, groups.alone]] as const) {
   if (group.length > 0 && !interruption.signal.aborted) codes.push(await run(group, jobs, options, total))
 }
 // Nothing that was run is not green.

@@ -1,3 +1,4 @@
+// May share the machine with one other.
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

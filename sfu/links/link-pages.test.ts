@@ -1,3 +1,4 @@
+// May share the machine with one other.
 import { once } from 'node:events'
 import { get } from 'node:http'
 import { t } from 'tap'

@@ -1,3 +1,4 @@
+// May share the machine with one other.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { t } from 'tap'

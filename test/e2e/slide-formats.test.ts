@@ -1,3 +1,4 @@
+// May share the machine with one other.
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'

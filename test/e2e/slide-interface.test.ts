@@ -1,3 +1,4 @@
+// May share the machine with one other.
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { t } from 'tap'

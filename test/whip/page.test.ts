@@ -1,3 +1,4 @@
+// May share the machine with one other.
 import { t } from 'tap'
 import { BrowserViewer } from '../../bench/chromium.ts'
 import { ForeignProgram } from '../harness/foreign-program.ts'
