@@ -136,7 +136,7 @@ t.test('serves HTTPS and WSS with TLS 1.3 material, and refuses broken material'
   node.kill('SIGTERM')
   t.same(await exited, [0, null], 'stops when it is told to')
   writeFileSync(cert, 'nonsense')
-  t.match((await failing('node', '--tls-cert-file', cert, '--tls-key-file', key, '--state-dir', dir, '--rtc-base-port', String(await findFreePorts(1)), '--log-level', 'silent')).stderr, /^kenkyo: bad_config: the TLS/)
+  t.match((await failing('node', '--tls-cert-file', cert, '--tls-key-file', key, '--state-dir', dir, '--rtc-base-port', String(await findFreePorts(1)), '--log-level', 'silent')).stderr, /^kenkyo: bad_config: the certificate/)
 })
 
 t.test('keeps its key, readable by its owner only, and refuses a broken one', async t => {

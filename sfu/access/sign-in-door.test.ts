@@ -1,6 +1,8 @@
+import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { request } from 'node:https'
 import { tmpdir } from 'node:os'
+import { connect } from 'node:tls'
 import { join } from 'node:path'
 import { decodeJwt, exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { t } from 'tap'
@@ -12,7 +14,7 @@ import { systemClock } from '../../relay/runtime/clock.ts'
 import { createLogger } from '../../relay/runtime/log.ts'
 import { FacilityId, PractitionerId } from '../../relay/wire/access.ts'
 import { actor, attributes, CardIssuer } from '../../test/harness/hpki-card.ts'
-import { LooseCa } from '../../test/harness/test-ca.ts'
+import { dersIn, LooseCa } from '../../test/harness/test-ca.ts'
 import { SignInDesk } from './sign-in-desk.ts'
 import { SignInLimiter } from './sign-in-limiter.ts'
 import { SignInDoor } from './sign-in-door.ts'
@@ -121,6 +123,24 @@ t.test('a card that its authority revoked is refused', async t => {
   t.match(await ask(lost), { status: 403, body: { code: 'certificate_refused' } })
   await writeFile(file('crl.pem'), await issuer.crl([]))
   t.match(await ask(lost), { status: 200 })
+})
+
+t.test('a certificate that was renewed is shown without a restart, and cards are asked for as before', async t => {
+  const renewing = await SignInDoor.open({ ...options, reloadMillis: 20 })
+  t.teardown(() => renewing.close())
+  const renewed = await (await LooseCa.create()).member({ purposes: [KEY_PURPOSES.serverAuth], names: [{ type: 'dns', value: 'localhost' }] })
+  const [der = Buffer.alloc(0)] = dersIn(renewed.cert)
+  await Promise.all([writeFile(file('cert.pem'), renewed.cert), writeFile(file('key.pem'), renewed.key)])
+  const deadline = performance.now() + 20_000
+  for (;;) {
+    const socket = connect({ port: Number(new URL(renewing.origin).port), host: '127.0.0.1', rejectUnauthorized: false })
+    await once(socket, 'secureConnect')
+    const shown = socket.getPeerX509Certificate()?.raw
+    socket.destroy()
+    if (shown?.equals(der) === true) break
+    if (performance.now() > deadline) throw new Error('waited in vain for the renewed certificate')
+  }
+  t.match(await ask(good, { dpop: await prove(renewing.origin) }, { origin: renewing.origin }), { status: 200 })
 })
 
 t.test('who tries too often waits', async t => {

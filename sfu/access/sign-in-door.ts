@@ -1,5 +1,4 @@
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:https'
 import { TLSSocket } from 'node:tls'
 import { CertificateChecker } from '../../relay/access/pki/certificate-checker.ts'
@@ -8,6 +7,7 @@ import { readTrust } from '../../relay/access/pki/trust-files.ts'
 import { HPKI, readProfessions } from '../../relay/access/practitioners/hc-role.ts'
 import { PossessionVerifier } from '../../relay/access/grants/proof-of-possession.ts'
 import { systemClock } from '../../relay/runtime/clock.ts'
+import { TlsFiles } from '../../relay/runtime/tls-files.ts'
 import { RelayFault, toFault } from '../../relay/wire/fault.ts'
 import { HTTP_STATUS } from '../http-status.ts'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -16,6 +16,7 @@ import type { AddressInfo } from 'node:net'
 import type { TrustFiles } from '../../relay/access/pki/trust-files.ts'
 import type { SignInEvidence } from '../../relay/access/practitioners/sign-in-tokens.ts'
 import type { RegistryView } from '../../relay/access/registry/registry.ts'
+import type { TlsMaterial } from '../../relay/runtime/tls-files.ts'
 import type { Logger } from '../../relay/runtime/log.ts'
 import type { SignInAnswer } from '../../relay/wire/sign-in.ts'
 import type { SignInDesk } from './sign-in-desk.ts'
@@ -23,6 +24,8 @@ import type { SignInLimiter } from './sign-in-limiter.ts'
 
 const HANDSHAKE_MILLIS = 10_000
 const REQUEST_MILLIS = 10_000
+/** How often it is looked whether a renewal replaced the certificate. */
+const RELOAD_MILLIS = 20_000
 const MAX_CONNECTIONS = 256
 const MAX_HEADER_BYTES = 16 * 1024
 
@@ -41,6 +44,7 @@ export interface SignInDoorOptions extends TrustFiles {
   readonly registry: Pick<RegistryView, 'practitionerWith'>
   readonly desk: Pick<SignInDesk, 'signIn'>
   readonly limiter: SignInLimiter
+  readonly reloadMillis?: number | undefined
   readonly log: Logger
 }
 
@@ -48,13 +52,19 @@ export interface SignInDoorOptions extends TrustFiles {
 export class SignInDoor {
   readonly origin: string
   readonly #server: Server
+  readonly #files: TlsFiles
+  #material: TlsMaterial
+  readonly #timer: NodeJS.Timeout
   readonly #options: SignInDoorOptions
   readonly #checker = new CertificateChecker()
   readonly #proofs: PossessionVerifier
   #closing: Promise<void> | undefined
 
-  private constructor(server: Server, options: SignInDoorOptions) {
+  private constructor(server: Server, files: TlsFiles, options: SignInDoorOptions) {
     this.#server = server
+    this.#files = files
+    this.#material = files.read()
+    this.#timer = setInterval(() => this.#reload(), options.reloadMillis ?? RELOAD_MILLIS).unref()
     this.#options = options
     const host = options.host.includes(':') ? `[${options.host}]` : options.host
     this.origin = options.publicOrigin ?? `https://${host}:${(server.address() as AddressInfo).port}`
@@ -64,13 +74,12 @@ export class SignInDoor {
 
   /** @throws {RelayFault} `bad_config` for material that cannot be used, `address_in_use`. */
   static async open(options: SignInDoorOptions): Promise<SignInDoor> {
-    const { certFile, keyFile, host, port, log } = options
-    const { anchorsPem } = await readTrust(options)
+    const { certFile, keyFile, caFile, host, port, log } = options
+    const files = new TlsFiles({ certFile, keyFile, caFile })
     let server: Server
     try {
-      const [cert, key] = await Promise.all([readFile(certFile), readFile(keyFile)])
       // Judged at the request, so that the reason is known, and because browsers ask without a certificate whether they may (CORS).
-      server = createServer({ cert, key, ca: anchorsPem, minVersion: 'TLSv1.3', requestCert: true, rejectUnauthorized: false, handshakeTimeout: HANDSHAKE_MILLIS, requestTimeout: REQUEST_MILLIS, headersTimeout: REQUEST_MILLIS, maxHeaderSize: MAX_HEADER_BYTES })
+      server = createServer({ ...files.read(), minVersion: 'TLSv1.3', requestCert: true, rejectUnauthorized: false, handshakeTimeout: HANDSHAKE_MILLIS, requestTimeout: REQUEST_MILLIS, headersTimeout: REQUEST_MILLIS, maxHeaderSize: MAX_HEADER_BYTES })
     } catch (cause) {
       throw new RelayFault('bad_config', 'the certificate or key of the sign-in is not usable', { cause })
     }
@@ -82,7 +91,7 @@ export class SignInDoor {
     } catch (cause) {
       throw new RelayFault('address_in_use', `cannot listen on ${host}:${port}`, { cause })
     }
-    return new SignInDoor(server, options)
+    return new SignInDoor(server, files, options)
   }
 
   /** Stops listening and drops open connections. Idempotent. */
@@ -91,10 +100,20 @@ export class SignInDoor {
   }
 
   async #shutdown(): Promise<void> {
+    clearInterval(this.#timer)
     const closed = once(this.#server, 'close')
     this.#server.close()
     this.#server.closeAllConnections()
     await closed
+  }
+
+  /** Shows what a renewal put in the place of its own certificate, and names the authorities whose cards are taken by now. */
+  #reload(): void {
+    const material = this.#files.read()
+    if (material === this.#material) return
+    this.#material = material
+    this.#server.setSecureContext({ ...material, minVersion: 'TLSv1.3' })
+    this.#options.log.info('the certificate of the sign-in was replaced, and is shown from now on')
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
