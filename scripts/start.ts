@@ -1,8 +1,9 @@
 /**
- * `npm start`: a node on this machine and a demo microscope that streams real 8K to it.
+ * `npm start`: a platform of three facilities on this machine, with a node and a demo microscope that streams real 8K to it.
  *
- * Arguments go to the capture agent: `npm start -- --source pattern` shows the test card instead,
- * `npm start -- --slide FILE` a whole slide under a simulated microscope.
+ * `npm start -- --alone` is a node without a platform, whose links anybody may open who has them. Other arguments go to
+ * the capture agent: `npm start -- --source pattern` shows the test card instead, `npm start -- --slide FILE` a whole
+ * slide under a simulated microscope.
  */
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -13,6 +14,7 @@ import { ConsultationId, MemberId } from '../relay/wire/ids.ts'
 import { millis } from '../relay/wire/units.ts'
 import { loadNodeConfig } from '../sfu/main.ts'
 import { KenkyoNode } from '../sfu/node.ts'
+import { DemoPlatform } from './demo/demo-platform.ts'
 import { demoRecording } from './demo/record.ts'
 import type { Logger } from '../relay/runtime/log.ts'
 import type { NodeConfig } from '../sfu/config.ts'
@@ -44,12 +46,12 @@ async function openNode(config: NodeConfig, log: Logger): Promise<KenkyoNode> {
 }
 
 /** Runs the capture agent as a process of its own, and again when it dies, until `stop` aborts. */
-async function superviseAgent(invitation: string, args: readonly string[], stop: AbortSignal): Promise<void> {
+async function superviseAgent(environment: NodeJS.ProcessEnv, args: readonly string[], stop: AbortSignal): Promise<void> {
   const isStopped = (): boolean => stop.aborted
   while (!isStopped()) {
     const agent = spawn(process.execPath, [KENKYO, 'capture', '--log-level', 'warn', ...args], {
       stdio: ['ignore', 'inherit', 'inherit'],
-      env: { ...process.env, KENKYO_INVITATION: invitation },
+      env: { ...process.env, ...environment },
     })
     const code = await agentEnd(agent, stop)
     if (isStopped()) return
@@ -78,20 +80,36 @@ async function waitForPicture(node: KenkyoNode, stop: AbortSignal): Promise<bool
   return node.health.publications > 0
 }
 
+/** How the demo microscope enters the node: by its certificate where there is a platform. */
+function entryOf(invitation: string, node: KenkyoNode, platform: DemoPlatform | undefined): NodeJS.ProcessEnv {
+  if (platform === undefined) return { KENKYO_INVITATION: invitation }
+  const { certFile, keyFile, caFile } = platform.microscope
+  return {
+    KENKYO_INVITATION: invitation, KENKYO_NODE: `https://localhost:${node.membersPort}`,
+    KENKYO_CERT_FILE: certFile, KENKYO_KEY_FILE: keyFile, KENKYO_CA_FILE: caFile,
+  }
+}
+
+function captureArgs(args: readonly string[], recording: string | undefined): readonly string[] {
+  if (recording !== undefined) return ['--source', 'recording', '--loop', '--input', recording, ...args]
+  return args.some(arg => /^--source(=|$)/.test(arg)) ? args : ['--source', 'slide', ...args]
+}
+
 async function main(args: readonly string[], stop: AbortSignal): Promise<void> {
-  const config = { ...loadNodeConfig({}), logLevel: 'warn' as const }
-  const log = createLogger({ level: config.logLevel, program: 'node' })
-  const captureArgs = args.some(arg => /^--source(=|$)/.test(arg))
-    ? args
-    : args.some(arg => /^--slide(=|$)/.test(arg))
-    ? ['--source', 'slide', ...args]
-    : ['--source', 'recording', '--loop', '--input', await demoRecording({ onProgress: say, signal: stop }), ...args]
-  await using node = await openNode(config, log)
+  const settings = { ...loadNodeConfig({}), logLevel: 'warn' as const }
+  const log = createLogger({ level: settings.logLevel, program: 'node' })
+  const agentArgs = args.filter(arg => arg !== '--alone')
+  const isRecorded = !agentArgs.some(arg => /^--(source|slide)(=|$)/.test(arg))
+  const recording = isRecorded ? await demoRecording({ onProgress: say, signal: stop }) : undefined
+  await using platform = args.includes('--alone') ? undefined : await DemoPlatform.open(DEMO)
+  await using node = await openNode({ ...settings, ...platform?.nodeSettings }, log)
   const invite = (role: 'viewer' | 'microscope', lifetimeSeconds: number): Promise<string> =>
     node.invite({ consultationId: DEMO, memberId: MemberId.parse(`demo-${role}`), role, lifetimeSeconds })
-  const agent = superviseAgent(await invite('microscope', MICROSCOPE_LIFETIME_SECONDS), captureArgs, stop)
-  const link = await invite('viewer', VIEWER_LIFETIME_SECONDS)
+  const agent = superviseAgent(entryOf(await invite('microscope', MICROSCOPE_LIFETIME_SECONDS), node, platform), captureArgs(agentArgs, recording), stop)
+  const invitation = await invite('viewer', VIEWER_LIFETIME_SECONDS)
+  const link = (await platform?.signedIn(invitation, VIEWER_LIFETIME_SECONDS)) ?? invitation
   const isLive = await waitForPicture(node, stop)
+  if (platform !== undefined) say(platform.description)
   say(`\n${isLive ? 'The microscope is live.' : 'The microscope is not live yet; the viewer will show it when it is.'} Open the viewer:\n`)
   say(`  ${link}\n`)
   say('The same origin serves /healthz and /metrics. Without TLS it listens on loopback only. Ctrl-C ends everything.')
