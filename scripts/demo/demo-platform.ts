@@ -14,6 +14,7 @@ const [HOSPITAL, PLATFORM, UNIVERSITY] = [FacilityId.parse('demo-hospital'), Fac
 const [DESK, MICROSCOPE, NODE] = [NodeId.parse('demo-desk'), NodeId.parse('demo-microscope'), NodeId.parse('demo-node')]
 /** Who looks. */
 const PATHOLOGIST = PractitionerId.parse('demo-pathologist')
+const PURPOSE = 'consultation'
 const LIFETIME_MILLIS = 24 * 3_600_000
 
 const REGISTRY: RegistryDraft = {
@@ -74,9 +75,9 @@ export class DemoPlatform implements AsyncDisposable {
     const [node, microscope, desk] = await Promise.all([filesOf(NODE, PLATFORM, 'node'), filesOf(MICROSCOPE, HOSPITAL, 'agent'), platform.credentials(DESK, HOSPITAL, 'agent')])
     const validUntilMillis = Date.now() + LIFETIME_MILLIS
     const participants = [PLATFORM, UNIVERSITY]
-    await platform.openConsultation(desk, { consultationId, hostFacilityId: HOSPITAL, participants, purpose: 'consultation', validUntilMillis })
+    await platform.openConsultation(desk, { consultationId, hostFacilityId: HOSPITAL, participants, purpose: PURPOSE, validUntilMillis })
     await platform.sign(desk, await platform.cards.issue('試験 花子'), {
-      consultationId, hostFacilityId: HOSPITAL, recipients: [HOSPITAL, ...participants], purposes: ['consultation'],
+      consultationId, hostFacilityId: HOSPITAL, recipients: [HOSPITAL, ...participants], purposes: [PURPOSE],
       scopes: ['live', 'slide', 'recording'], validFromMillis: Date.now() - 1000, validUntilMillis,
     })
     scope.move()
@@ -95,7 +96,7 @@ export class DemoPlatform implements AsyncDisposable {
   /** The same link, with a ticket by which the pathologist is signed in: there is no card and no passkey in a demonstration. */
   async signedIn(link: string, lifetimeSeconds: number): Promise<string> {
     const tickets = await SignInTickets.open(await loadInvitationKey(this.nodeSettings.stateDir))
-    return withTicket(link, await tickets.issue(PATHOLOGIST, lifetimeSeconds))
+    return withTicket(`${link}&purpose=${PURPOSE}`, await tickets.issue(PATHOLOGIST, lifetimeSeconds))
   }
 
   /** What it consists of, for a terminal. */
@@ -103,7 +104,7 @@ export class DemoPlatform implements AsyncDisposable {
     return [
       'A platform of three facilities, made for this run and forgotten with it:',
       `  ${HOSPITAL}    a microscope with a certificate, and a desk where a patient signed consent with a test card`,
-      `  ${PLATFORM}    the core at ${this.#platform.url} and the node`,
+      `  ${PLATFORM}    the core, which knows who belongs to it and who consented, and the node`,
       `  ${UNIVERSITY}  a pathologist, whom the link below signs in by a ticket instead of a card or passkey`,
     ].join('\n')
   }

@@ -14,7 +14,7 @@ const START = join(import.meta.dirname, '../../scripts/start.ts')
 async function start(stateDir: string, args: readonly string[]) {
   const child = spawn(process.execPath, [START, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, KENKYO_LISTEN_PORT: String(await findFreePorts(1)), KENKYO_RTC_BASE_PORT: String(await findFreePorts(2)), KENKYO_STATE_DIR: stateDir, KENKYO_WORKERS: '2' },
+    env: { ...process.env, KENKYO_LISTEN_PORT: String(await findFreePorts(1)), KENKYO_RTC_BASE_PORT: String(await findFreePorts(2)), KENKYO_STATE_DIR: stateDir, TMPDIR: stateDir, KENKYO_WORKERS: '2' },
   })
   let printed = ''
   const link = Promise.withResolvers<string>()
@@ -61,12 +61,15 @@ async function stop(child: ChildProcess): Promise<{ code: number | null; left: n
   return { code, left: family.filter(isAlive) }
 }
 
-t.test('the first link that the demo prints opens moving 8K, and Ctrl-C ends everything', async t => {
-  const { child, link, printed } = await start(t.testdir(), [])
+t.test('the first link that the demo prints signs in on a platform of three facilities and opens moving 8K, and Ctrl-C ends everything', async t => {
+  const folder = t.testdir()
+  const { child, link, printed } = await start(folder, [])
   t.teardown(() => child.kill('SIGKILL'))
   const { origin, hash } = new URL(link)
-  t.match(hash, /^#invitation=/)
+  t.match(hash, /^#invitation=.+&ticket=/)
+  for (const facility of ['demo-hospital', 'demo-platform', 'demo-university']) t.match(printed(), facility)
   t.match(await (await fetch(`${origin}/healthz`)).json(), { status: 'ok', publications: 1 })
+  t.match(await (await fetch(`${origin}/access`)).json(), { mode: 'platform', people: { isDemonstration: true }, isCoreReachable: true })
   t.match(await (await fetch(`${origin}/metrics`)).text(), /^kenkyo_workers 2$/m)
   {
     await using viewer = await BrowserViewer.open(link, { width: 1280, height: 720, locale: 'ja-JP' })
@@ -78,11 +81,13 @@ t.test('the first link that the demo prints opens moving 8K, and Ctrl-C ends eve
   }
   t.same(await stop(child), { code: 0, left: [] })
   t.notMatch(printed(), /error|fault/i)
+  t.same(readdirSync(folder).filter(name => name.startsWith('kenkyo-platform-')), [], 'the platform is forgotten')
 })
 
-t.test('the test card can be started the same way, and is read from the screen', async t => {
-  const { child, link } = await start(t.testdir(), ['--source', 'pattern', '--frames-per-second', '2'])
+t.test('the test card can be started without a platform, and is read from the screen', async t => {
+  const { child, link } = await start(t.testdir(), ['--alone', '--source', 'pattern', '--frames-per-second', '2'])
   t.teardown(() => child.kill('SIGKILL'))
+  t.match(await (await fetch(`${new URL(link).origin}/access`)).json(), { mode: 'alone' })
   await using viewer = await BrowserViewer.open(link, { width: 1400, height: 800 })
   await viewer.until('the field', ({ shown }) => shown !== null, 60)
   // Tile 3,2 in the middle of the canvas.
