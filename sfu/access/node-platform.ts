@@ -167,7 +167,8 @@ export class NodePlatform implements AsyncDisposable {
     await this.signIn.openDoor()
     // Not before there is somebody to be told.
     const watch = watchCore(this.mirror, isReachable => {
-      log[isReachable ? 'info' : 'warn']({ isReachable }, isReachable ? 'the core can be heard' : 'the core cannot be heard any more')
+      if (isReachable) log.info('the core can be heard')
+      else log.warn('the core cannot be heard any more')
       this.#options.onCoreChanged(isReachable)
     })
     this.#scope.defer(() => clearInterval(watch))
