@@ -128,6 +128,7 @@ function addFigures(sheet: FigureSheet, { name, goal, what, ending }: { readonly
     sheet.add({ name, labels: { path }, unit: 's', value: Math.max(...seconds), note: `largest; ${what} until the last came, ${after} at most after it`, goal: { relation: '<=', bound: goal } }, seconds)
   }
   sheet.add({ name: 'live_before_bits_per_second', labels: { before: name.replace('_seconds', '') }, unit: 'bit/s', note: 'UDP payload of RTP at the viewer' }, outcomes.map(({ liveBitsPerSecond }) => liveBitsPerSecond))
+  sheet.add({ name: 'bench_stalled_seconds', labels: { during: name.replace('_seconds', '') }, unit: 's', note: 'longest that the process of core and receivers stood still; it is in the figures' }, outcomes.map(({ stalledSeconds }) => stalledSeconds))
   for (const { wronglyEnded, decrypted, code } of outcomes) {
     if (wronglyEnded.length > 0) sheet.warnings.push(`${name}: ${wronglyEnded.join(' and ')} ended as well, and should have gone on`)
     if (decrypted === 0) sheet.warnings.push(`${name}: nothing of what was counted could be decrypted`)

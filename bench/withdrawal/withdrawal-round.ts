@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { RelayFault } from '../../relay/wire/fault.ts'
 import { LiveMember } from './live-member.ts'
 import { MediaViewer } from './media-viewer.ts'
@@ -47,6 +48,8 @@ export interface RoundOutcome {
   readonly seconds: ReadonlyMap<Path, number>
   /** After the moment. */
   readonly afterwards: ReadonlyMap<Path, number>
+  /** The longest that this process, with the core and all receivers in it, did nothing else meanwhile, in seconds: it is in the figures. */
+  readonly stalledSeconds: number
   /** Before it. */
   readonly liveBitsPerSecond: number
   /** RTP that the viewer could decrypt. */
@@ -116,6 +119,8 @@ export async function runRound({ world, node, publisher, doctor, colleague, show
   }
   await pause(Math.random() * SPREAD_MILLIS)
 
+  const delay = monitorEventLoopDelay({ resolution: 5 })
+  delay.enable()
   let [moment, before]: [number, ReadonlyMap<Path, number>] = [Infinity, new Map()]
   await ending.act({ withdraw: () => world.withdraw(consent), validUntil, begin: () => {
     moment = performance.now()
@@ -128,10 +133,11 @@ export async function runRound({ world, node, publisher, doctor, colleague, show
     if (performance.now() - last > QUIET_MILLIS) break
   }
   const endedAt = performance.now()
+  delay.disable()
   return {
     seconds: new Map(PATHS.map(path => [path, Math.max(0, lastOf[path]() - moment) / 1000])),
     afterwards: new Map(PATHS.map(path => [path, countOf[path]() - (before.get(path) ?? 0)])),
-    liveBitsPerSecond, decrypted: media.decrypted,
+    stalledSeconds: delay.max / 1e9, liveBitsPerSecond, decrypted: media.decrypted,
     wronglyEnded: ending.goesOn.filter(path => endedAt - lastOf[path]() > QUIET_MILLIS),
     code: operator.signaling.isClosed ? (await operator.signaling.closed).code : null,
   }
