@@ -31,6 +31,11 @@ t.test('an emergency stands in for consent and head room, and for nothing else',
   }
 })
 
+t.test('the same facts are decided once, and others anew', async t => {
+  t.equal(policy.decide({ ...reading }), policy.decide({ ...reading }))
+  for (const changed of [{ consent: 'withdrawn' }, { role: 'trainee' }, { isParticipant: false }, { headRoomBitsPerSecond: 1 }] as const) t.equal(policy.decide({ ...reading, ...changed }).isAllowed, false, JSON.stringify(changed))
+})
+
 t.test('head room that is no number is none', async t => {
   for (const headRoomBitsPerSecond of [NaN, -1, -Infinity, Infinity]) t.equal(policy.decide({ ...reading, headRoomBitsPerSecond }).isAllowed, false)
   t.equal(policy.decide({ ...reading, headRoomBitsPerSecond: 2_000_000.7 }).isAllowed, true)

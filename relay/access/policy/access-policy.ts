@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import cedar from '@cedar-policy/cedar-wasm/nodejs'
+import { LRUCache } from 'lru-cache'
 import { z } from 'zod'
 import { ACCESS_ACTIONS } from '../../wire/access.ts'
 import { FAULT_CODES, RelayFault } from '../../wire/fault.ts'
@@ -17,6 +18,9 @@ const SCHEMA_FILE = 'kenkyo.cedarschema'
 const POLICY_SUFFIX = '.cedar'
 /** More than any folder of policies that somebody can review. */
 const MAX_POLICY_CHARACTERS = 256 * 1024
+
+/** Decisions that are remembered. All facts without head-room make 26,880; a node meets few of them. */
+const MAX_REMEMBERED = 8192
 
 /** What a policy says of itself: `@id` names it in audit records, `@fault` is the code that it refuses with. */
 const Annotations = z.object({
@@ -47,6 +51,8 @@ export class AccessPolicy {
   readonly #setId: string
   readonly #schemaId: string
   readonly #faults: ReadonlyMap<string, FaultCode>
+  /** An evaluation takes a millisecond and more, in which a node does nothing else; a withdrawal asks for dozens, a registry for thousands. */
+  readonly #decided = new LRUCache<string, PolicyDecision>({ max: MAX_REMEMBERED })
 
   private constructor(setId: string, schemaId: string, faults: ReadonlyMap<string, FaultCode>, sha256: Sha256) {
     this.sha256 = sha256
@@ -92,8 +98,18 @@ export class AccessPolicy {
     return [...this.#faults.keys()]
   }
 
-  /** What these facts permit. Whatever cannot be evaluated is refused. */
+  /** What these facts permit. Whatever cannot be evaluated is refused. The same facts are decided once: policies and facts are all that counts. */
   decide(facts: AccessFacts): PolicyDecision {
+    const { role, action, purpose, consent, link, headRoomBitsPerSecond, isParticipant, isEmergency } = facts
+    const key = JSON.stringify([role, action, purpose, consent, link, wholeRate(headRoomBitsPerSecond), isParticipant, isEmergency])
+    const known = this.#decided.get(key)
+    if (known !== undefined) return known
+    const decision = this.#evaluate(facts)
+    this.#decided.set(key, decision)
+    return decision
+  }
+
+  #evaluate(facts: AccessFacts): PolicyDecision {
     const answer = cedar.statefulIsAuthorized({
       principal: entity('Role', facts.role),
       action: entity('Action', facts.action),
