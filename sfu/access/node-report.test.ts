@@ -52,7 +52,7 @@ t.test('of more grants than fit, it says how many there are', async t => {
 
 t.test('a figure that is none spoils no report', async t => {
   const { links, grants } = open(0)
-  const [{ paths: [path], ...link } = { paths: [] }] = links.snapshots() as [LinkSnapshot]
+  const [{ paths: [path], ...link }] = links.snapshots() as [LinkSnapshot]
   const gauges = { ...path!.gauges.in, throughput: bitsPerSecond(0), lossRatio: Number.NaN }
   const odd = { ...link, paths: [{ ...path!, state: 'up', roundTrip: millis(1e12), gauges: { in: gauges, out: { ...gauges, throughput: Infinity } } }] } as unknown as LinkSnapshot
   t.match(NodeReport.parse(nodeReport([odd], grants, new LinkStandings())).links, [{ roundTripMillis: 600_000, lossRatio: 0, outBitsPerSecond: 0 }])
