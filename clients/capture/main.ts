@@ -9,6 +9,7 @@ import { millis, rtpTimestamp } from '../../relay/wire/units.ts'
 import { Agent } from './agent.ts'
 import { FrameLog } from './frame-log.ts'
 import { FramePump } from './frame-pump.ts'
+import { levelsOfPyramid } from '../../relay/wire/admission.ts'
 import { findAccess, NodeAccess } from '../../relay/runtime/node-access.ts'
 import { recordSource } from './record.ts'
 import { SentLog } from './sent-log.ts'
@@ -105,6 +106,7 @@ async function runAgent(settings: AgentSettings): Promise<void> {
   await using scope = new AsyncDisposableStack()
   scope.defer(async () => plan.close?.())
   const { pyramid } = plan
+  access.shallSend(levelsOfPyramid(pyramid))
   log.info(
     { source: plan.kind, width: pyramid.width, height: pyramid.height, framesPerSecond: pyramid.framesPerSecond, columns: pyramid.columns, rows: pyramid.rows },
     'source is planned',

@@ -6,6 +6,7 @@ import { flag } from './config.ts'
 import { findInvitation } from './invitation-link.ts'
 import { KeptGrant } from './kept-grant.ts'
 import { TlsFiles } from './tls-files.ts'
+import type { MediaLevels } from '../wire/admission.ts'
 import type { FaultCode } from '../wire/fault.ts'
 import type { InvitationSettings, NodeAddress } from './invitation-link.ts'
 import type { Entry } from './kept-grant.ts'
@@ -56,6 +57,7 @@ export class NodeAccess {
   readonly #options: NodeAccessOptions
   readonly #files: TlsFiles
   readonly #agent: Agent | false
+  #levels: MediaLevels | undefined
   #current: KeptGrant | undefined
   #asking: Promise<KeptGrant> | undefined
 
@@ -107,6 +109,11 @@ export class NodeAccess {
     return grant.wasAccepted
   }
 
+  /** What grants are asked for from then on to reserve on a link. */
+  shallSend(levels: MediaLevels): void {
+    this.#levels = levels
+  }
+
   async #grant(signal: AbortSignal): Promise<KeptGrant> {
     const grant = this.#current
     // A certificate that was renewed is shown as soon as something new begins.
@@ -118,7 +125,7 @@ export class NodeAccess {
     const { purpose = 'consultation', isEmergency = false } = this.#options
     const { origin, invitation } = this.address
     const door = { origin, tls: this.#files.read(), agent: this.#agent, now: () => performance.now() }
-    this.#current = await KeptGrant.ask(door, { invitation, purpose, isEmergency })
+    this.#current = await KeptGrant.ask(door, { invitation, purpose, isEmergency, ...(this.#levels === undefined ? {} : { levels: this.#levels }) })
     return this.#current
   }
 }

@@ -3,7 +3,9 @@ import { z } from 'zod'
 import { RelayFault } from './fault.ts'
 import { OVERVIEW } from './ids.ts'
 import { LinkName } from './link.ts'
+import { middlePosition } from './pyramid.ts'
 import type { RenditionId } from './ids.ts'
+import type { Pyramid } from './pyramid.ts'
 import type { Role } from './signaling/protocol.ts'
 
 /** What media are sent as, the most needed first: the whole image small, and everything finer than that. */
@@ -36,6 +38,17 @@ export const USUAL_MEDIA: Readonly<Record<Role, MediaLevels>> = {
 
 /** Which level a rendition is of. */
 export const levelOf = (id: RenditionId): MediaLevel => (id === OVERVIEW ? 'overview' : 'native')
+
+/** Headers and repair on top of what an encoder puts out. */
+const WIRE_OVERHEAD = 1.08
+const LEAST_BITS_PER_SECOND = 100_000
+
+/** What a microscope needs that publishes this, with every part of the image watched by somebody. Middle tiles take the place of others. */
+export function levelsOfPyramid({ renditions }: Pick<Pyramid, 'renditions'>): MediaLevels {
+  const rateOf = (ids: (id: RenditionId) => boolean): number => Math.ceil(renditions.filter(({ id }) => ids(id)).reduce((sum, { bitsPerSecond }) => sum + bitsPerSecond, 0) * WIRE_OVERHEAD)
+  const [overview, native] = [rateOf(id => levelOf(id) === 'overview'), rateOf(id => levelOf(id) === 'native' && middlePosition(id) === undefined)]
+  return [{ level: 'overview', bitsPerSecond: Math.max(LEAST_BITS_PER_SECOND, overview) }, ...(native === 0 ? [] : [{ level: 'native' as const, bitsPerSecond: Math.max(LEAST_BITS_PER_SECOND, native) }])]
+}
 
 /** What levels take together, in bits per second. */
 export const rateOfLevels = (levels: MediaLevels): number => levels.reduce((sum, { bitsPerSecond }) => sum + bitsPerSecond, 0)

@@ -1,7 +1,8 @@
 import { t } from 'tap'
+import { levelsOfPyramid } from '../../relay/wire/admission.ts'
 import { middleId, OVERVIEW, tileId, WHOLE } from '../../relay/wire/ids.ts'
 import { LinkName } from '../../relay/wire/link.ts'
-import { planPyramid } from '../../relay/wire/pyramid.ts'
+import { middlePosition, planPyramid, planUncut } from '../../relay/wire/pyramid.ts'
 import { millis } from '../../relay/wire/units.ts'
 import { FlowControl } from './flow-control.ts'
 import { grantedRate, withinGrants } from './granted-flow.ts'
@@ -75,4 +76,12 @@ t.test('whatever viewers wish, no viewer gets and no microscope is asked for mor
     control.close()
   }
   t.ok(withheld > 100)
+})
+
+t.test('what a microscope asks to reserve lets all of its tiles flow at once, and everything that takes their place', async t => {
+  const levels = levelsOfPyramid(pyramid)
+  const all = pyramid.renditions.map(({ id }) => id).filter(id => middlePosition(id) === undefined)
+  t.ok(rateOf(all) <= grantedRate(grant(...levels)))
+  t.same(withinGrants({ renditions: all, prefetch: [] }, { viewer: null, microscope: grant(...levels) }, rateOf).refused, [])
+  t.same(levelsOfPyramid(planUncut({ width: 1920, height: 1080, framesPerSecond: 30, codec: 'H264' })).map(({ level }) => level), ['overview'])
 })
