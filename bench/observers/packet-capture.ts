@@ -28,7 +28,7 @@ export class PacketCapture implements AsyncDisposable {
    * @param file - Where it writes.
    * @throws {RelayFault} `unavailable` without tcpdump, `timeout`.
    */
-  static async open(network: EmulatedNetwork, place: string, link: string, file: string, signal: AbortSignal): Promise<PacketCapture> {
+  static async open(network: Pick<EmulatedNetwork, 'enter'>, place: string, link: string, file: string, signal: AbortSignal): Promise<PacketCapture> {
     await using scope = new AsyncDisposableStack()
     const program = scope.use(
       await ChildProgram.start({
