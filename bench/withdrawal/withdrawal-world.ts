@@ -190,7 +190,8 @@ export class PlatformNode {
   async askForGrant(person: SignedInPerson, member: string): Promise<NodeReply> {
     const url = `${this.origin}/access/grants`
     const headers = { ...(await person.headers('POST', url)), 'content-type': 'application/json' }
-    return exchange(askPlainly(url, { method: 'POST', headers, agent: false }), await this.#question('viewer', member))
+    const question = await this.#question('viewer', member)
+    return exchange(askPlainly(url, { method: 'POST', headers, agent: false }), question)
   }
 
   /** One request over the members' door. */
