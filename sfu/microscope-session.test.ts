@@ -20,7 +20,7 @@ function open(reportCapture: () => void) {
     listen: (it: LinkListener) => (listener = it), close: (reason: RelayFault) => lost.resolve(reason),
   }
   const consultation = { openLink: () => ({ link, reply: {} }), published: { publicationId: PUBLICATION }, reportCapture }
-  const admission = { memberId: MemberId.parse('scope-1'), role: 'microscope', expired: new AbortController().signal, release: () => undefined, require: () => undefined }
+  const admission = { memberId: MemberId.parse('scope-1'), role: 'microscope', expired: new AbortController().signal, release: () => undefined, require: () => undefined, enter: () => () => undefined }
   const logged: Record<string, unknown>[] = []
   const log = createLogger({ level: 'info', program: 'node', destination: { write: line => void logged.push(JSON.parse(line) as Record<string, unknown>) } })
   const session = new MicroscopeSession(admission as unknown as Admission, consultation as unknown as Consultation, () => undefined, log)

@@ -125,6 +125,8 @@ t.test('native means one image pixel per device pixel', async t => {
   )
 
   async function isNative(t: Test, viewer: BrowserViewer, deviceScaleFactor: number): Promise<void> {
+    // Before, the first image would be fitted into the window.
+    await viewer.until('an image', ({ shown }) => shown !== null)
     await viewer.view({ x: 960, y: 544, scale: 1 })
     const { canvas } = await viewer.until('native', ({ truth }) => truth.kind === 'native')
     t.same(canvas, { width: 1400 * deviceScaleFactor, height: 700 * deviceScaleFactor }, 'the canvas has every device pixel')

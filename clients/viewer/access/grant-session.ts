@@ -239,7 +239,8 @@ export class GrantSession {
       this.#keep(held)
       this.#options.onGranted({ ...granted, purpose: held.purpose })
     } catch (error) {
-      held.term.failed(toFault(error).code, monotonic())
+      const isTriedAgain = held.term.failed(toFault(error).code, monotonic())
+      if (!isTriedAgain && this.#held === held) this.#options.keeper.forget()
     }
     this.#watch(key, held)
   }

@@ -17,7 +17,7 @@ const bend = (message: Buffer, at: number, ...values: number[]): Buffer => {
 }
 
 t.test('a chunk says which one it is', async t => {
-  t.same(decodeChunkPart(encoded()), { ticket: 7, slideId, sha256: sha256Of(chunk), total: chunk.length, offset: 0, body: chunk })
+  t.same(decodeChunkPart(encoded()), { ticket: 7, kind: 'chunk', slideId, sha256: sha256Of(chunk), total: chunk.length, offset: 0, body: chunk })
 })
 
 t.test('a chunk longer than a message travels in parts that fit one', async t => {
