@@ -21,7 +21,7 @@ export class SlideMetrics {
   constructor(registry: Registry) {
     const registers = [registry]
     this.chunks = new Counter({
-      name: 'kenkyo_slide_chunks_total', help: 'Chunks of slides that scanners sent by HTTP, by stored, known, or the fault code they were refused with.', labelNames: ['outcome'] as const, registers,
+      name: 'kenkyo_slide_chunks_total', help: 'Chunks of slides that scanners sent, by link or HTTP, by stored, known, or the fault code they were refused with.', labelNames: ['outcome'] as const, registers,
     })
     this.squares = new Counter({
       name: 'kenkyo_slide_squares_total', help: 'Squares of tiles that came ahead of their levels, by stored, known, contradicted, or the fault code they were refused with.', labelNames: ['outcome'] as const, registers,
