@@ -17,7 +17,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     sourcemap: true,
     // The viewer, which nodes serve, and the operators' page, which the core does.
-    rollupOptions: { input: ['index.html', 'operator.html'].map(name => fileURLToPath(new URL(name, import.meta.url))) },
+    rolldownOptions: { input: ['index.html', 'operator.html'].map(name => fileURLToPath(new URL(name, import.meta.url))) },
   },
   worker: { format: 'es' },
 })
