@@ -4,6 +4,7 @@ import { request as httpsRequest } from 'node:https'
 import { RelayFault } from '../wire/fault.ts'
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Agent } from 'node:https'
+import type { FaultCode } from '../wire/fault.ts'
 import type { TlsMaterial } from './tls-files.ts'
 
 /** One question to a node. */
@@ -68,12 +69,13 @@ function watchHandshake(asking: ClientRequest): () => boolean {
   return () => wasSeen
 }
 
-async function bodyOf(response: IncomingMessage, mostBytes: number): Promise<Buffer> {
+/** The whole body of an answer. @throws {RelayFault} `code` for one that is longer than may be. */
+export async function bodyOf(response: IncomingMessage, mostBytes: number, code: FaultCode = 'bad_message'): Promise<Buffer> {
   const parts: Buffer[] = []
   let length = 0
   for await (const part of response as AsyncIterable<Buffer>) {
     length += part.length
-    if (length > mostBytes) throw new RelayFault('bad_message', 'the node answers at too great length')
+    if (length > mostBytes) throw new RelayFault(code, 'the node answers at too great length')
     parts.push(part)
   }
   return Buffer.concat(parts)

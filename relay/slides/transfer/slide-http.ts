@@ -1,10 +1,11 @@
 import { Agent as HttpAgent, request as httpRequest } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { z } from 'zod'
+import { bodyOf } from '../../runtime/node-request.ts'
 import { FAULT_CODES, RelayFault } from '../../wire/fault.ts'
 import type { FaultCode } from '../../wire/fault.ts'
 import type { Millis } from '../../wire/units.ts'
-import type { ClientRequest, IncomingMessage } from 'node:http'
+import type { ClientRequest } from 'node:http'
 
 /** What opens a node's door, where that changes. */
 export interface SlideEntrance {
@@ -114,7 +115,7 @@ export class SlideHttp implements Disposable {
       request.on('timeout', () => request.destroy(new RelayFault('timeout', 'the node fell silent')))
       request.on('error', fail)
       request.on('response', response => {
-        readAll(response, mostBytes).then(answer => resolve({ status: response.statusCode ?? 0, headers: response.headers, body: answer }), (error: unknown) => {
+        bodyOf(response, mostBytes, 'unavailable').then(answer => resolve({ status: response.statusCode ?? 0, headers: response.headers, body: answer }), (error: unknown) => {
           request.destroy()
           fail(error)
         })
@@ -138,17 +139,6 @@ function writePieces(request: ClientRequest, body: Buffer, onTaken: (length: num
     if (isLast) request.end()
   }
   write(0)
-}
-
-async function readAll(response: IncomingMessage, most: number): Promise<Buffer> {
-  const parts: Buffer[] = []
-  let length = 0
-  for await (const part of response as AsyncIterable<Buffer>) {
-    length += part.length
-    if (length > most) throw new RelayFault('unavailable', 'the answer is too long')
-    parts.push(part)
-  }
-  return Buffer.concat(parts)
 }
 
 /** What a node refuses with has a code; what a proxy refuses with has none. */
